@@ -1,0 +1,4 @@
+{# A folder's schema is its name, in every target: readers are promised `marts.dim_customers`, never `main_marts.dim_customers`. #}
+{% macro generate_schema_name(custom_schema_name, node) -%}
+    {{ (custom_schema_name or target.schema) | trim }}
+{%- endmacro %}
