@@ -1,0 +1,54 @@
+# The one list of commands. `make help` prints it from the comments behind the targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+export DO_NOT_TRACK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo dev check test torture bench docs lock clean
+
+help: ## list these commands
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Merganser needs Python 3.11 or newer; name one with: make PYTHON=python3.11"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+install: $(INSTALLED) ## create .venv from the pinned, hashed lock
+
+demo: $(INSTALLED) ## the whole product on a made-up business, from nothing
+	$(BIN)/merganser demo
+
+dev: $(INSTALLED) ## Dagster's web UI on 127.0.0.1:3000
+	$(BIN)/merganser dev
+
+check: $(INSTALLED) ## under a minute: format, lint, types, dbt parse, architecture tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint dbt_project --processes 2 --disable-progress-bar
+	$(BIN)/pytest -q tests/architecture
+
+test: $(INSTALLED) check ## every test, with its own set-up
+	$(BIN)/pytest -q --durations=15 tests --ignore=tests/architecture
+
+torture: $(INSTALLED) ## the same tests with bigger counts: hundreds of kills, larger worlds
+	TORTURE=1 $(BIN)/pytest -q --durations=25 tests
+
+bench: $(INSTALLED) ## measure, beside what a user would pick and the physical bound; prints JSON
+	$(BIN)/python -m benchmarks
+
+docs: $(INSTALLED) ## dbt's documentation site, under target/
+	$(BIN)/dbt docs generate
+
+lock: $(INSTALLED) ## pin requirements.lock anew from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-strip-extras --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet --output-file requirements.lock
+
+clean: ## remove what can be made again: .venv, caches, the demo's home
+	rm -rf $(VENV) .merganser target logs .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
