@@ -1,0 +1,116 @@
+"""Every model says its grain and has a tested key; published ones carry a typed, described, enforced contract."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+PUBLISHED = {"marts", "segments", "exports"}
+HEADER = re.compile(r"\A(?:{#-?\s*\n?\s*grain:.*?#}|{{\s*config\(.*?\)\s*}}\s*{#-?\s*\n?\s*grain:)", re.DOTALL)
+PII_LEVELS = {"direct", "indirect", "none"}
+
+
+def undocumented(models: dict[str, Any]) -> list[str]:
+    """Models whose description does not start with their grain, and published columns without description or type."""
+    wrong = []
+    for node in models.values():
+        if not re.match(r"(?i)(one row per|grain:)", node["description"].strip()):
+            wrong.append(f"{node['name']}: the description starts with the grain ('One row per ...')")
+        if node["fqn"][1] not in PUBLISHED:
+            continue
+        if not node["config"]["contract"]["enforced"]:
+            wrong.append(f"{node['name']}: the contract is not enforced")
+        for column in node["columns"].values():
+            if not column["description"].strip() or not column.get("data_type"):
+                wrong.append(f"{node['name']}.{column['name']}: needs a description and a data_type")
+    return wrong
+
+
+def without_tested_key(models: dict[str, Any], tests: list[dict[str, Any]]) -> list[str]:
+    """Models (above staging) on which no uniqueness test stands."""
+    tested = defaultdict(set)
+    for test in tests:
+        kind = (test.get("test_metadata") or {}).get("name", "")
+        if test.get("attached_node"):
+            tested[test["attached_node"]].add(kind)
+    return sorted(
+        node["name"]
+        for key, node in models.items()
+        if node["fqn"][1] != "staging" and not any("unique" in kind for kind in tested[key])
+    )
+
+
+def test_models_and_published_columns_are_described(models: dict[str, Any]) -> None:
+    assert undocumented(models) == []
+
+
+def test_an_undescribed_column_is_seen() -> None:
+    node = {
+        "name": "dim_x",
+        "fqn": ["m", "marts"],
+        "description": "Customers",
+        "config": {"contract": {"enforced": False}},
+        "columns": {"a": {"name": "a", "description": ""}},
+    }
+    assert len(undocumented({"x": node})) == 3
+
+
+def test_every_model_above_staging_has_a_tested_key(manifest: dict[str, Any], models: dict[str, Any]) -> None:
+    tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
+    assert without_tested_key(models, tests) == []
+
+
+def test_a_model_without_key_is_seen() -> None:
+    assert without_tested_key({"x": {"name": "dim_x", "fqn": ["m", "marts"]}}, []) == ["dim_x"]
+
+
+def test_models_above_staging_open_with_their_grain(root: Path, models: dict[str, Any]) -> None:
+    silent = sorted(
+        node["name"]
+        for node in models.values()
+        if node["fqn"][1] != "staging"
+        and node["language"] == "sql"
+        and "grain:" not in (root / node["original_file_path"]).read_text()[:600]
+    )
+    assert silent == []
+
+
+def test_personal_columns_are_marked(models: dict[str, Any]) -> None:
+    """Columns that hold a person's values in what readers and destinations get carry config.meta.pii."""
+    personal = re.compile(
+        r"(^|_)(email|phone|first_name|last_name|street|postal_code|birth_date|identifier_value)(_sha256)?$"
+    )
+    unmarked = [
+        f"{node['name']}.{name}"
+        for node in models.values()
+        if node["fqn"][1] in PUBLISHED
+        for name, column in node["columns"].items()
+        if personal.search(name)
+        and ((column.get("config") or {}).get("meta") or column.get("meta") or {}).get("pii") not in PII_LEVELS
+    ]
+    assert unmarked == []
+
+
+def test_segments_and_exports_are_declared_where_their_sql_is(models: dict[str, Any]) -> None:
+    for node in models.values():
+        meta = node["config"].get("meta") or {}
+        if node["name"].startswith("seg_"):
+            assert {"title", "description", "owner"} <= set(meta.get("segment", {})), node["name"]
+        if node["fqn"][1] == "exports" and "export" in meta:
+            declared = meta["export"]
+            assert {"destination", "mode", "key", "purpose", "channel", "owner", "guard"} <= set(declared), node["name"]
+
+
+def test_public_python_is_documented(root: Path) -> None:
+    """Each module of the three rooms says what it is."""
+    import ast
+
+    silent = [
+        str(path.relative_to(root))
+        for room in ("ingestion", "exports", "orchestration")
+        for path in (root / room).rglob("*.py")
+        if path.read_text().strip() and not ast.get_docstring(ast.parse(path.read_text()))
+    ]
+    assert silent == []

@@ -1,0 +1,102 @@
+"""Names follow the grammar of docs/conventions.md; one macro per file; no engine's name in a model."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+MODEL_NAMES = {
+    "staging": r"stg_[a-z0-9_]+__[a-z0-9_]+",
+    "intermediate": r"int_[a-z0-9]+(_[a-z0-9]+)*__[a-z0-9_]+",
+    "marts": r"(dim|fct|bdg)_[a-z0-9_]+",
+    "segments": r"(seg_[a-z0-9_]+|fct_segment_memberships)",
+    "exports": r"exp_[a-z0-9]+(_[a-z0-9]+)*__[a-z0-9_]+",
+}
+VAGUE_MODULES = {"utils", "util", "helpers", "helper", "common", "misc", "shared", "legacy", "old", "new", "base"}
+ENGINES = re.compile(r"\b(duckdb|spark|snowflake|bigquery|databricks|postgres)\b", re.IGNORECASE)
+VAGUE_COLUMNS = {"id", "ts", "type", "date", "name", "value_", "timestamp"}
+
+
+def wrong_model_names(models: dict[str, Any]) -> list[str]:
+    return sorted(
+        f"{node['fqn'][1]}/{node['name']}"
+        for node in models.values()
+        if not re.fullmatch(MODEL_NAMES.get(node["fqn"][1], "(?!)"), node["name"])
+    )
+
+
+def wrong_macro_files(files: dict[str, str]) -> list[str]:
+    """Macro files (path to text) that hold anything but the macro they are named for and its dispatch twins."""
+    wrong = []
+    for path, text in sorted(files.items()):
+        name = Path(path).stem
+        for macro in re.findall(r"{%-?\s*(?:macro|materialization|test)\s+([a-z0-9_]+)", text):
+            bare = re.sub(r"^(default|duckdb|spark|snowflake|bigquery)__", "", macro)
+            if bare != name and not macro.startswith("_"):
+                wrong.append(f"{path}: holds {macro}")
+        if re.search(r"\b(spark|snowflake|bigquery)__", text) and "/platform/" not in path:
+            wrong.append(f"{path}: an engine's dialect belongs in macros/platform")
+    return wrong
+
+
+def test_model_names(models: dict[str, Any]) -> None:
+    assert wrong_model_names(models) == []
+
+
+def test_a_wrong_model_name_is_seen() -> None:
+    assert wrong_model_names({"a": {"fqn": ["m", "marts"], "name": "customers"}}) == ["marts/customers"]
+
+
+def test_one_macro_per_file(root: Path) -> None:
+    files = {str(p.relative_to(root)): p.read_text() for p in (root / "dbt_project/macros").rglob("*.sql")}
+    assert len(files) > 8
+    assert wrong_macro_files(files) == []
+
+
+def test_a_wrong_macro_file_is_seen() -> None:
+    files = {
+        "dbt_project/macros/privacy/hash_email.sql": "{% macro hash_email(x) %}{% macro other(x) %}",
+        "dbt_project/macros/events/f.sql": "{% macro f() %}{% endmacro %}{% macro spark__f() %}{% endmacro %}",
+    }
+    assert len(wrong_macro_files(files)) == 2
+
+
+def test_no_engine_is_named_in_a_model(root: Path) -> None:
+    named = [
+        str(p.relative_to(root)) for p in (root / "dbt_project/models").rglob("*.sql") if ENGINES.search(p.read_text())
+    ]
+    assert named == []
+
+
+def test_modules_say_what_they_hold(root: Path) -> None:
+    vague = [
+        str(p.relative_to(root))
+        for room in ("ingestion", "exports", "orchestration")
+        for p in (root / room).rglob("*.py")
+        if p.stem in VAGUE_MODULES
+    ]
+    assert vague == []
+
+
+def test_published_columns_say_of_what(models: dict[str, Any]) -> None:
+    vague = [
+        f"{node['name']}.{column}"
+        for node in models.values()
+        if node["fqn"][1] in {"marts", "segments"}
+        for column in node["columns"]
+        if column in VAGUE_COLUMNS
+    ]
+    assert vague == []
+
+
+def test_no_intermediate_model_is_ephemeral(models: dict[str, Any]) -> None:
+    assert [node["name"] for node in models.values() if node["config"]["materialized"] == "ephemeral"] == []
+
+
+def test_memberships_follow_every_segment(models: dict[str, Any]) -> None:
+    """fct_segment_memberships names the segments in one list; the folder and the list agree."""
+    segments = {key for key, node in models.items() if node["name"].startswith("seg_")}
+    (memberships,) = [node for node in models.values() if node["name"] == "fct_segment_memberships"]
+    assert segments - set(memberships["depends_on"]["nodes"]) == set()
+    assert len(segments) >= 9

@@ -1,0 +1,120 @@
+"""The rooms are closed: Python and dbt arrows go from left to right only (design: The house)."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+ROOMS = {"ingestion", "exports", "orchestration"}
+ALLOWED_IMPORTS = {("orchestration", "ingestion"), ("orchestration", "exports")}
+LAYERS = ["staging", "intermediate", "marts", "segments", "exports"]
+# A layer may read itself and what stands here; nothing reads backwards.
+ALLOWED_PARENTS = {
+    "staging": {"source", "seed", "staging"},
+    "intermediate": {"staging", "seed", "intermediate"},
+    "marts": {"intermediate", "seed", "marts"},
+    "segments": {"marts", "seed", "segments"},
+    "exports": {"marts", "segments", "seed", "exports"},
+}
+
+
+def imported_modules(source: str) -> set[str]:
+    """Full names of all modules that a Python text imports, at its top or inside a function."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def wrong_python_arrows(files: Iterable[tuple[str, str]]) -> list[str]:
+    """Violations among (path relative to the root, text) pairs of Python files."""
+    wrong = []
+    for path, text in files:
+        room = path.split("/")[0]
+        for module in sorted(imported_modules(text)):
+            target = module.split(".")[0]
+            if target in ROOMS and target != room and (room, target) not in ALLOWED_IMPORTS:
+                wrong.append(f"{path}: {room} may not import {module}")
+            if target in {"dagster", "dagster_dbt"} and room != "orchestration":
+                wrong.append(f"{path}: only orchestration imports dagster")
+            if path.startswith("orchestration/lib/") and module.startswith(
+                ("orchestration.defs", "orchestration.definitions", "orchestration.cli", "dagster")
+            ):
+                wrong.append(f"{path}: lib knows neither dagster nor what is assembled from it ({module})")
+    return wrong
+
+
+def layer_of(node: dict[str, Any]) -> str:
+    """The room of a dbt node: its first folder under models, or its kind for seeds and sources."""
+    if node["resource_type"] != "model":
+        return str(node["resource_type"])
+    return str(node["fqn"][1])
+
+
+def wrong_dbt_arrows(models: dict[str, Any], everything: dict[str, Any]) -> list[str]:
+    """Models that read from a layer to their right, or past a door that is closed to them."""
+    wrong = []
+    for node in models.values():
+        layer = layer_of(node)
+        if layer not in ALLOWED_PARENTS:
+            wrong.append(f"{node['name']}: {layer} is not a layer")
+            continue
+        for parent in node["depends_on"]["nodes"]:
+            parent_layer = layer_of(everything[parent])
+            if parent_layer not in ALLOWED_PARENTS[layer]:
+                wrong.append(f"{node['name']}: {layer} may not read {parent_layer} ({everything[parent]['name']})")
+    return wrong
+
+
+def python_files(root: Path) -> list[tuple[str, str]]:
+    return [
+        (str(path.relative_to(root)), path.read_text())
+        for room in sorted(ROOMS)
+        for path in (root / room).rglob("*.py")
+    ]
+
+
+def test_python_arrows_go_one_way(root: Path) -> None:
+    files = python_files(root)
+    assert len(files) > 20
+    assert wrong_python_arrows(files) == []
+
+
+def test_a_wrong_python_arrow_is_seen() -> None:
+    files = [
+        ("ingestion/landing.py", "def f():\n    from exports import ledger\n"),
+        ("exports/reader.py", "import dagster\n"),
+        ("orchestration/lib/stages.py", "from orchestration.defs import quality\n"),
+    ]
+    assert len(wrong_python_arrows(files)) == 3
+
+
+def test_dbt_arrows_go_one_way(manifest: dict[str, Any], models: dict[str, Any]) -> None:
+    assert len(models) > 60
+    assert wrong_dbt_arrows(models, {**manifest["nodes"], **manifest["sources"]}) == []
+
+
+def test_a_wrong_dbt_arrow_is_seen() -> None:
+    staging = {"name": "stg_a__b", "resource_type": "model", "fqn": ["m", "staging"], "depends_on": {"nodes": []}}
+    export = {"name": "exp_a__b", "resource_type": "model", "fqn": ["m", "exports"], "depends_on": {"nodes": ["s"]}}
+    assert wrong_dbt_arrows({"e": export}, {"s": staging}) == ["exp_a__b: exports may not read staging (stg_a__b)"]
+
+
+def test_sources_are_read_by_staging_only(manifest: dict[str, Any], models: dict[str, Any]) -> None:
+    readers = {
+        layer_of(node)
+        for node in models.values()
+        if any(parent.startswith("source.") for parent in node["depends_on"]["nodes"])
+    }
+    assert readers == {"staging"}
+
+
+def test_every_raw_table_has_its_staging_view(manifest: dict[str, Any], models: dict[str, Any]) -> None:
+    read = {parent for node in models.values() for parent in node["depends_on"]["nodes"]}
+    unread = sorted(source["name"] for key, source in manifest["sources"].items() if key not in read)
+    assert unread == []
