@@ -1,0 +1,122 @@
+"""Reads expectations.yml: which tables the audits look at and what must be true of each, as frozen specs.
+
+Add here: another kind of rule that the file may declare. Keep out: how a rule is run (quality.py), any table's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from orchestration.lib.errors import CorridorError
+
+EXPECTATIONS_FILE = Path(__file__).with_name("expectations.yml")
+_SUITE_KEYS = {
+    "table",
+    "for_each",
+    "title",
+    "optional",
+    "columns",
+    "not_null",
+    "unique",
+    "accepted_values",
+    "min_rows",
+    "rules",
+}
+_RULE_KEYS = {"name", "says", "key", "broken_by", "needs"}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A truth told in SQL: `broken_by` selects the rows that break it, `{batch}` being the suite's table.
+
+    `key` names a column of that select which identifies a row without being a personal value: up to five of them are
+    reported. `needs` are further tables that the rule reads: where one is absent, the rule is broken.
+    """
+
+    name: str
+    says: str
+    broken_by: str
+    key: str = ""
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TableSuite:
+    """What must be true of one table (`schema.name`)."""
+
+    table: str
+    title: str = ""
+    optional: bool = False
+    columns: tuple[str, ...] = ()
+    not_null: tuple[str, ...] = ()
+    unique: tuple[tuple[str, ...], ...] = ()
+    accepted_values: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    min_rows: int = 0
+    rules: tuple[Rule, ...] = ()
+
+
+def load_suites(exports: Sequence[Mapping[str, str]] = (), path: Path = EXPECTATIONS_FILE) -> list[TableSuite]:
+    """The declared suites. One that says `for_each: export` is repeated for every export: a mapping with at least
+    `table`, `key`, `purpose` and `channel`, whose names stand as `<name>` in the suite's texts.
+
+    Raises CorridorError when the file holds a key that is not known.
+    """
+    declared = yaml.safe_load(path.read_text())["suites"]
+    suites = []
+    for entry in declared:
+        if entry.get("for_each") == "export":
+            suites += [_suite(_filled(entry, export)) for export in exports]
+        else:
+            suites.append(_suite(entry))
+    return suites
+
+
+def _suite(entry: Mapping[str, Any]) -> TableSuite:
+    _refuse_unknown(entry, _SUITE_KEYS, str(entry.get("table")))
+    return TableSuite(
+        table=entry["table"],
+        title=entry.get("title", ""),
+        optional=entry.get("optional", False),
+        columns=tuple(entry.get("columns", ())),
+        not_null=tuple(entry.get("not_null", ())),
+        unique=tuple((key,) if isinstance(key, str) else tuple(key) for key in entry.get("unique", ())),
+        accepted_values={column: tuple(values) for column, values in entry.get("accepted_values", {}).items()},
+        min_rows=entry.get("min_rows", 0),
+        rules=tuple(_rule(rule, entry["table"]) for rule in entry.get("rules", ())),
+    )
+
+
+def _rule(entry: Mapping[str, Any], table: str) -> Rule:
+    _refuse_unknown(entry, _RULE_KEYS, f"{table}, rule {entry.get('name')}")
+    return Rule(
+        name=entry["name"],
+        says=entry["says"],
+        broken_by=entry["broken_by"].strip(),
+        key=entry.get("key", ""),
+        needs=tuple(entry.get("needs", ())),
+    )
+
+
+def _refuse_unknown(entry: Mapping[str, Any], known: set[str], where: str) -> None:
+    unknown = sorted(set(entry) - known)
+    if unknown:
+        raise CorridorError(
+            f"expectations.yml, {where}: {', '.join(unknown)} is not known.", f"Known keys: {', '.join(sorted(known))}."
+        )
+
+
+def _filled(value: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        for name, text in names.items():
+            value = value.replace(f"<{name}>", text)
+        return value
+    if isinstance(value, Mapping):
+        return {key: _filled(inner, names) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_filled(inner, names) for inner in value]
+    return value

@@ -1,0 +1,189 @@
+"""A home: the one directory that holds all state of one Merganser, its paths and its settings.
+
+Add here: where a thing lies. Keep out: what is done with it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import yaml
+
+from orchestration.lib.errors import CorridorError, WrongUseError
+
+DEFAULT_HOME = ".merganser"
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Home:
+    """Paths of one home (absolute), and `as_of`: the moment in UTC that segments, expiry and consent are judged at, as
+    ISO text without zone, or empty for now."""
+
+    path: Path
+    as_of: str = ""
+
+    @property
+    def warehouse(self) -> Path:
+        return self.path / "warehouse.duckdb"
+
+    @property
+    def serving(self) -> Path:
+        return self.path / "serving.duckdb"
+
+    @property
+    def landing(self) -> Path:
+        return self.path / "landing"
+
+    @property
+    def truth(self) -> Path:
+        return self.path / "truth"
+
+    @property
+    def exports(self) -> Path:
+        return self.path / "exports"
+
+    @property
+    def quality(self) -> Path:
+        return self.path / "quality"
+
+    @property
+    def quality_result(self) -> Path:
+        return self.quality / "result.json"
+
+    @property
+    def quality_report(self) -> Path:
+        return self.quality / "report.html"
+
+    @property
+    def dagster(self) -> Path:
+        return self.path / "dagster"
+
+    @property
+    def dbt_target(self) -> Path:
+        return self.path / "dbt" / "target"
+
+    @property
+    def dbt_logs(self) -> Path:
+        return self.path / "dbt" / "logs"
+
+    @property
+    def manifest(self) -> Path:
+        return self.dbt_target / "manifest.json"
+
+    @property
+    def build_record(self) -> Path:
+        """What the last build did (transform.py writes it); publication reads it."""
+        return self.path / "dbt" / "build.json"
+
+    @property
+    def spill(self) -> Path:
+        return self.path / "spill"
+
+    @property
+    def settings(self) -> Path:
+        return self.path / "settings.yml"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "merganser.lock"
+
+    def prepare(self) -> None:
+        """Make the directories that a run writes to.
+
+        Raises CorridorError when the place cannot be written to.
+        """
+        try:
+            for directory in (self.path, self.dbt_target, self.dbt_logs, self.spill, self.quality, self.dagster):
+                directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CorridorError(
+                f"The home {self.path} cannot be made: {error.strerror}.",
+                "Name a directory that you may write to with --home or MERGANSER_HOME.",
+            ) from error
+
+    def environment(self) -> dict[str, str]:
+        """The environment variables that dbt and the other rooms read, telemetry off."""
+        return {
+            "MERGANSER_HOME": str(self.path),
+            "MERGANSER_AS_OF": self.as_of,
+            "DBT_TARGET_PATH": str(self.dbt_target),
+            "DBT_LOG_PATH": str(self.dbt_logs),
+            "DAGSTER_HOME": str(self.dagster),
+            "DO_NOT_TRACK": "1",
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "GX_ANALYTICS_ENABLED": "false",
+        }
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Set the environment of this process to this home's for the length of a block, and put it back."""
+        before = {name: os.environ.get(name) for name in self.environment()}
+        os.environ.update(self.environment())
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
+
+
+def open_home(path: str | Path | None = None, as_of: str | None = None) -> Home:
+    """The home at `path`, else at MERGANSER_HOME, else ./.merganser; nothing is written.
+
+    `as_of` (ISO, UTC) wins over MERGANSER_AS_OF, which wins over `as_of` in the home's settings.yml; none means now.
+    Raises WrongUseError when the path is a file, when settings.yml cannot be read, or when the moment is no timestamp.
+    """
+    place = Path(path or os.environ.get("MERGANSER_HOME") or DEFAULT_HOME).expanduser().resolve()
+    if place.exists() and not place.is_dir():
+        raise WrongUseError(f"{place} is a file, not a home.", "Name a directory with --home or MERGANSER_HOME.")
+    moment = as_of or os.environ.get("MERGANSER_AS_OF") or _as_of_in_settings(place / "settings.yml")
+    return Home(path=place, as_of=normal_moment(moment) if moment else "")
+
+
+def normal_moment(text: str) -> str:
+    """An ISO date or timestamp as `YYYY-MM-DDTHH:MM:SS` in UTC; one that names another zone is converted."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise WrongUseError(
+            f"'{text}' is not a moment in ISO 8601.", "Write it like 2026-06-30T00:00:00 (UTC) or 2026-06-30."
+        ) from error
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    return moment.isoformat(timespec="seconds")
+
+
+def write_settings(home: Home, as_of: str) -> None:
+    """Write `as_of` into the home's settings.yml, keeping whatever else a user wrote there."""
+    settings = _read_settings(home.settings)
+    if settings.get("as_of") == as_of:
+        return
+    settings["as_of"] = as_of
+    home.settings.write_text(yaml.safe_dump(settings, sort_keys=False))
+
+
+def _read_settings(path: Path) -> dict[str, object]:
+    if not path.exists():
+        return {}
+    try:
+        settings = yaml.safe_load(path.read_text()) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise WrongUseError(f"{path} is not valid YAML: {error}", "Correct the file or remove it.") from error
+    if not isinstance(settings, dict):
+        raise WrongUseError(f"{path} holds no settings (key: value).", "Write for example: as_of: 2026-06-30T00:00:00")
+    return settings
+
+
+def _as_of_in_settings(path: Path) -> str:
+    moment = _read_settings(path).get("as_of")
+    if isinstance(moment, datetime):  # YAML reads an unquoted timestamp as one
+        return moment.isoformat()
+    return str(moment) if moment else ""

@@ -1,0 +1,73 @@
+"""Opening the warehouse file, and telling who holds it when it cannot be opened.
+
+Add here: questions about the file itself. Keep out: questions about what a table means.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from orchestration.lib.errors import CorridorError, LockedError
+from orchestration.lib.home import Home
+
+if TYPE_CHECKING:
+    import duckdb
+
+_LOCK_HINT = "Close the program that holds it (readers open serving.duckdb, never warehouse.duckdb) and run again."
+
+
+@contextmanager
+def opened(home: Home, *, read_only: bool = True) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to the warehouse for the length of a block.
+
+    Raises LockedError when another process holds the file, CorridorError when there is none or it cannot be read.
+    """
+    import duckdb
+
+    if read_only and not home.warehouse.exists():
+        raise CorridorError(
+            f"There is no warehouse in {home.path}.", "Run `merganser ingest --all`, then `merganser build`."
+        )
+    try:
+        connection = duckdb.connect(str(home.warehouse), read_only=read_only)
+    except duckdb.Error as error:
+        raise opening_error(home, str(error)) from error
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def opening_error(home: Home, message: str) -> CorridorError:
+    """The error that a refusal of DuckDB to open the warehouse amounts to."""
+    if "lock" in message.lower():
+        holder = re.search(r"\(PID (\d+)\)", message)
+        return LockedError(
+            f"The warehouse {home.warehouse} is locked by another process"
+            + (f" (process {holder[1]})" if holder else "")
+            + ".",
+            _LOCK_HINT,
+        )
+    return CorridorError(
+        f"The warehouse {home.warehouse} cannot be opened: {message.splitlines()[0]}",
+        "If the file is damaged, move it away and run `merganser ingest --all` and `merganser build` again.",
+    )
+
+
+def probe(home: Home) -> None:
+    """Make sure that this process can write the warehouse; raises LockedError or CorridorError when it cannot."""
+    with opened(home, read_only=False):
+        pass
+
+
+def fingerprint(home: Home) -> str:
+    """Changes whenever the warehouse file does: what was checked is what is published."""
+    parts = []
+    for path in (home.warehouse, home.warehouse.with_name(home.warehouse.name + ".wal")):
+        if path.exists():
+            status = path.stat()
+            parts.append(f"{path.name}:{status.st_size}:{status.st_mtime_ns}")
+    return " ".join(parts)
