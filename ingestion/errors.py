@@ -1,0 +1,46 @@
+"""The errors of room 1.
+
+Add here when a caller must tell one failure from another. Keep out: messages that carry a value of a record.
+"""
+
+from __future__ import annotations
+
+
+class IngestionError(Exception):
+    """Whatever goes wrong in room 1; the message says what to do next and holds no personal value."""
+
+
+class PermanentError(IngestionError):
+    """Trying again changes nothing: somebody has to change a file, a declaration or a setting."""
+
+
+class TransientError(IngestionError):
+    """The same call may succeed later."""
+
+
+class DeclarationError(PermanentError):
+    """A source.yml that breaks a rule of its format."""
+
+
+class UnknownSourceError(PermanentError):
+    """A source that nobody declared."""
+
+
+class SettingError(PermanentError):
+    """A setting or an environment variable that is missing or has no sense."""
+
+
+class MissingFileError(PermanentError):
+    """No file is there for an entity that says it is not optional."""
+
+
+class UnreadableFileError(PermanentError):
+    """A file that cannot be opened, or is not of its format."""
+
+
+class SchemaChangedError(PermanentError):
+    """A declared type that the raw table cannot take without changing what has landed."""
+
+
+class WarehouseLockedError(TransientError):
+    """Another process holds the warehouse."""

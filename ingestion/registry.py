@@ -1,0 +1,107 @@
+"""Which sources there are: the ones in ingestion/sources, and those that a user declares.
+
+Add here when declarations come from another place. Keep out: what a declaration may say (spec.py).
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from ingestion.errors import DeclarationError, UnknownSourceError
+from ingestion.settings import Settings
+from ingestion.spec import SourceSpec
+
+SHIPPED_SOURCES = Path(__file__).parent / "sources"
+
+
+def load_sources(extra: Sequence[Path] = ()) -> dict[str, SourceSpec]:
+    """Every declared source by its name, in order of name.
+
+    Read are ingestion/sources/*/source.yml, then every *.yml in the directories of MERGANSER_SOURCES (parted by the
+    system's path separator), of <MERGANSER_HOME>/sources, and of `extra` (directories or files). Raises
+    DeclarationError, which names file, entity, field and rule, and when two files declare one name.
+    """
+    found: dict[str, tuple[Path, SourceSpec]] = {}
+    for path in _declaration_files(extra):
+        spec = read_source(path)
+        if spec.source in found:
+            raise DeclarationError(
+                f"two sources are named {spec.source!r}: {found[spec.source][0]} and {path}; rename one of them."
+            )
+        found[spec.source] = (path, spec)
+    return {name: found[name][1] for name in sorted(found)}
+
+
+def get_source(name: str, sources: dict[str, SourceSpec] | None = None) -> SourceSpec:
+    """The source of that name, among `sources` or all that load_sources finds. Raises UnknownSourceError."""
+    known = load_sources() if sources is None else sources
+    if name in known:
+        return known[name]
+    closest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    hint = f" Did you mean {closest[0]!r}?" if closest else ""
+    raise UnknownSourceError(f"no source is named {name!r}.{hint} Known sources: {', '.join(known) or 'none'}.")
+
+
+def read_source(path: Path) -> SourceSpec:
+    """The declaration in one file. Raises DeclarationError."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark is not None else ""
+        raise DeclarationError(f"{path}: not YAML{where}: {getattr(error, 'problem', 'cannot be parsed')}.") from error
+    except UnicodeDecodeError as error:
+        raise DeclarationError(f"{path}: not UTF-8; save it as UTF-8.") from error
+    except OSError as error:
+        raise DeclarationError(f"{path}: cannot be read: {error.strerror}.") from error
+    if not isinstance(content, dict):
+        raise DeclarationError(f"{path}: a source is a mapping that starts with `source: <name>`.")
+    try:
+        return SourceSpec.model_validate(content)
+    except ValidationError as error:
+        rules = "\n".join(f"  {_where(item)}: {_rule(item)}" for item in error.errors(include_url=False))
+        raise DeclarationError(f"{path}:\n{rules}") from error
+
+
+def _declaration_files(extra: Sequence[Path]) -> Iterator[Path]:
+    yield from sorted(SHIPPED_SOURCES.glob("*/source.yml"))
+    listed = [Path(part).expanduser() for part in os.environ.get("MERGANSER_SOURCES", "").split(os.pathsep) if part]
+    for directory in listed:
+        if not directory.is_dir():
+            raise DeclarationError(f"MERGANSER_SOURCES names {directory}, which is no directory.")
+    seen: set[Path] = set()
+    for place in [*listed, Settings.from_home().home / "sources", *extra]:
+        for path in [place] if place.is_file() else sorted(place.glob("*.yml")):
+            if path.resolve() not in seen:
+                seen.add(path.resolve())
+                yield path
+
+
+def _where(item: Any) -> str:
+    """An error's location in words: entity order, column id, type."""
+    words = {"entities": "entity", "columns": "column"}
+    location = [str(part) for part in item["loc"]]
+    named: list[str] = []
+    while location:
+        part = location.pop(0)
+        if part in words and location and location[0] != "[key]":
+            named.append(f"{words[part]} {location.pop(0)}")
+        else:
+            named.append(part)
+    return ", ".join(named) or "the file"
+
+
+def _rule(item: Any) -> str:
+    if item["type"] == "extra_forbidden":
+        return "unknown key; remove it or correct its spelling"
+    if item["type"] == "missing":
+        return "is missing"
+    message: str = item["msg"]
+    return message.removeprefix("Value error, ")

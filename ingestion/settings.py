@@ -1,0 +1,47 @@
+"""Where room 1 finds its files and its warehouse.
+
+Add here when landing needs a path or a limit from outside. Keep out: anything of one source (its source.yml).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingestion.errors import SettingError
+
+DEFAULT_MEMORY = "8GB"
+_MEMORY_FORMAT = re.compile(r"\d+(\.\d+)?\s*([KMGT]i?)?B", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Paths of one MERGANSER_HOME, and the memory that DuckDB may take."""
+
+    home: Path
+    landing_dir: Path
+    warehouse_path: Path
+    memory: str = DEFAULT_MEMORY
+
+    @classmethod
+    def from_home(cls, home: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+        """Settings of one home directory.
+
+        `home`: the directory; without it MERGANSER_HOME, else ./.merganser. `environment`: read instead of os.environ.
+        Raises SettingError when MERGANSER_MEMORY is not a size such as 8GB.
+        """
+        environment = os.environ if environment is None else environment
+        chosen = Path(home if home is not None else environment.get("MERGANSER_HOME") or ".merganser").expanduser()
+        absolute = chosen.resolve()
+        memory = environment.get("MERGANSER_MEMORY") or DEFAULT_MEMORY
+        if not _MEMORY_FORMAT.fullmatch(memory.strip()):
+            raise SettingError("MERGANSER_MEMORY is not a size; write a number and a unit, such as 8GB or 512MB.")
+        return cls(
+            home=absolute,
+            landing_dir=absolute / "landing",
+            warehouse_path=absolute / "warehouse.duckdb",
+            memory=memory.strip(),
+        )

@@ -1,0 +1,162 @@
+"""What a source.yml may say: the declaration of a source, its entities and their columns.
+
+Add here when the format gains a key. Keep out: reading files (registry.py) and what happens to a record (landing.py).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+SIMPLE_TYPES = ("varchar", "bigint", "double", "boolean", "date", "timestamp", "json")
+META_COLUMNS = ("_load_id", "_loaded_at", "_file", "_row", "_extra", "_superseded_at")
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_COLUMN_NAME = re.compile(r"[a-z0-9_]+")
+_DECIMAL = re.compile(r"decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)")
+_MAX_DECIMAL_WIDTH = 38
+
+
+def normalise_name(header: str) -> str:
+    """A header as a column name: without a byte order mark, lower case, each run of other characters one underscore.
+
+    "Odd-Name" and " odd name" are both odd_name. A leading underscore stays (_fivetran_deleted), and so does a double
+    one (hs__id); what would be empty is "column".
+    """
+    text = header.lstrip("\ufeff").strip().lower()
+    text = re.sub(r"[^a-z0-9_]+", "_", text)
+    return text or "column"
+
+
+class _Declaration(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class ColumnSpec(_Declaration):
+    """One declared column. `type` is lower case and canonical, e.g. decimal(18,2)."""
+
+    type: str
+    required: bool = False
+    pii: Literal["direct", "indirect", "none"] | None = None
+    from_: str | None = Field(default=None, alias="from")
+    description: str | None = None
+
+    @field_validator("type")
+    @classmethod
+    def _known_type(cls, value: str) -> str:
+        text = value.strip().lower()
+        decimal = _DECIMAL.fullmatch(text)
+        if decimal:
+            width, scale = int(decimal[1]), int(decimal[2])
+            if not 1 <= width <= _MAX_DECIMAL_WIDTH or scale > width:
+                raise ValueError(f"decimal(p,s) takes 1 <= p <= {_MAX_DECIMAL_WIDTH} and s <= p, not {value!r}")
+            return f"decimal({width},{scale})"
+        if text not in SIMPLE_TYPES:
+            raise ValueError(f"unknown type {value!r}; known are {', '.join(SIMPLE_TYPES)} and decimal(p,s)")
+        return text
+
+
+def _column_from_short_form(value: Any) -> Any:
+    return {"type": value} if isinstance(value, str) else value
+
+
+Column = Annotated[ColumnSpec, BeforeValidator(_column_from_short_form)]
+
+
+class EntitySpec(_Declaration):
+    """One kind of record of a source: where its files are, what tells two records apart, and its columns."""
+
+    files: str = Field(min_length=1)
+    format: Literal["auto", "csv", "ndjson", "parquet"] = "auto"
+    delimiter: str = ","
+    mode: Literal["merge", "append"]
+    key: tuple[str, ...] = ()
+    version: str | None = None
+    optional: bool = True
+    description: str | None = None
+    columns: dict[str, Column] = Field(min_length=1)
+
+    @field_validator("key", mode="before")
+    @classmethod
+    def _one_key_is_a_list(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+    @field_validator("delimiter")
+    @classmethod
+    def _one_character(cls, value: str) -> str:
+        if len(value) != 1 or value in '"\r\n':
+            raise ValueError("a delimiter is one character, and neither a quote nor a line break")
+        return value
+
+    @field_validator("columns")
+    @classmethod
+    def _column_names(cls, value: dict[str, ColumnSpec]) -> dict[str, ColumnSpec]:
+        for name in value:
+            if not _COLUMN_NAME.fullmatch(name):
+                raise ValueError(f"column {name!r} is not snake case; give it a snake case name and `from: {name!r}`")
+            if name in META_COLUMNS:
+                raise ValueError(
+                    f"column {name!r} is one that landing writes itself; rename it and give `from: {name!r}`"
+                )
+        return value
+
+    @model_validator(mode="after")
+    def _key_and_version(self) -> EntitySpec:
+        if self.mode == "merge" and not self.key:
+            raise ValueError("mode merge needs a key: without one, a record cannot be told from its newer version")
+        if len(set(self.key)) != len(self.key):
+            raise ValueError("the key names a column twice")
+        for name in self.key:
+            if name not in self.columns:
+                raise ValueError(f"key column {name!r} is not declared under columns")
+        if self.version is not None:
+            if self.mode == "append":
+                raise ValueError("mode append takes no version: an appended record never changes")
+            if self.version not in self.columns:
+                raise ValueError(f"version column {self.version!r} is not declared under columns")
+            if self.version in self.key:
+                raise ValueError("the version cannot be part of the key: no two records would ever be versions of one")
+        return self
+
+    def required_columns(self) -> tuple[str, ...]:
+        """Columns that no record may lack: the declared ones, and the key."""
+        return tuple(name for name, column in self.columns.items() if column.required or name in self.key)
+
+    def identity(self) -> tuple[str, ...]:
+        """Columns that tell records apart: the key, or without one the whole content (append only)."""
+        return self.key or tuple(self.columns)
+
+
+class SourceSpec(_Declaration):
+    """One source: who loads it, why we may hold it, and its entities."""
+
+    source: str
+    title: str
+    loader: Literal["dlt", "fivetran", "segment", "files"]
+    legal_basis: Literal["contract", "consent", "legitimate_interest", "licence"]
+    description: str | None = None
+    entities: dict[str, EntitySpec] = Field(min_length=1)
+
+    @field_validator("source")
+    @classmethod
+    def _source_name(cls, value: str) -> str:
+        if not _NAME.fullmatch(value):
+            raise ValueError(f"{value!r} is not a name: lower case letters, digits and underscores, a letter first")
+        if value in ("ops", "quarantine"):
+            raise ValueError(f"{value!r} is a name that landing keeps for itself (raw_{value})")
+        return value
+
+    @field_validator("entities")
+    @classmethod
+    def _entity_names(cls, value: dict[str, EntitySpec]) -> dict[str, EntitySpec]:
+        for name in value:
+            if not _NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is not a name: lower case letters, digits and underscores, a letter first")
+        return value
+
+    @property
+    def raw_schema(self) -> str:
+        """Schema of the raw tables, raw_<source>."""
+        return f"raw_{self.source}"
