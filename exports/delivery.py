@@ -1,0 +1,551 @@
+"""Plans and delivers one export: what has changed since the last delivery is sent, in batches, with retries, and receipted.
+
+Add here when: every destination needs it (order, guards, retries, resumption). Keep out: what one vendor wants (destinations/),
+SQL on the ledger's tables (ledger.py), the decision of when to deliver (orchestration).
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import duckdb
+
+from exports import diff, ledger, reader, registry
+from exports.destination import Batch, DeliveryContext, Destination, Record, Session
+from exports.errors import BatchRejectedError, DestinationError, GuardError, MissingSettingError, TransientError
+from exports.settings import Settings
+from exports.spec import ExportSpec
+
+
+class Progress(Protocol):
+    """Told how many of a delivery's records have been answered for."""
+
+    def __call__(self, done: int, total: int) -> None: ...
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often and how long a transient failure is waited for, before the delivery is left for the next run to continue."""
+
+    attempts: int = 5
+    first_delay: float = 0.5
+    """Seconds before the second attempt; doubled for each further one."""
+    longest_delay: float = 60.0
+    """Seconds: the most that is waited at a time. A receiver that asks for more (Retry-After) ends the run instead."""
+
+
+@dataclass(frozen=True)
+class ExportStatus:
+    """One declared export and how it stands."""
+
+    name: str
+    title: str
+    destination: str
+    mode: str
+    purpose: str
+    channel: str
+    owner: str
+    schedule: str | None
+    status: str
+    """ready | not configured | unfinished"""
+    missing_settings: tuple[str, ...]
+    delivered_count: int
+    last_delivered_at: datetime | None
+
+
+@dataclass(frozen=True)
+class GuardVerdict:
+    """Whether a guard rail stops the delivery, and why."""
+
+    tripped: bool
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DeliveryPlan:
+    """What a delivery would do now; nothing of it is stored."""
+
+    export: str
+    destination: str
+    records: int
+    adds: int
+    updates: int
+    removes: int
+    unchanged: int
+    held: int
+    """Changed records that the destination refused as they are: not sent again until they change, or by force."""
+    withheld: Mapping[str, int]
+    """Customers who met the export's conditions and are not in it, by reason."""
+    guard: GuardVerdict
+    missing_settings: tuple[str, ...] = ()
+    unfinished: tuple[str, ...] = ()
+    """Ids of deliveries that will be continued first."""
+
+    @property
+    def operations(self) -> int:
+        return self.adds + self.updates + self.removes
+
+
+@dataclass(frozen=True)
+class DeliveryReceipt:
+    """What one call delivered."""
+
+    export: str
+    destination: str
+    delivery_id: str | None
+    """None where there was nothing to send, or for a dry run."""
+    status: str
+    """delivered | nothing to send | dry run"""
+    adds: int
+    updates: int
+    removes: int
+    """Records that the destination accepted (dry run: that would be sent)."""
+    unchanged: int
+    held: int
+    rejected: Mapping[str, int]
+    """Code -> records that the destination refused."""
+    deferred: Mapping[str, int]
+    """Code -> records that the next delivery plans again."""
+    withheld: Mapping[str, int]
+    batches: int
+    attempts: int
+    artefacts: tuple[Path, ...]
+    started_at: datetime
+    finished_at: datetime
+    guard: GuardVerdict = GuardVerdict(tripped=False)
+    resumed: tuple[DeliveryReceipt, ...] = ()
+    """Receipts of earlier deliveries that this call continued and finished."""
+
+    @property
+    def delivered(self) -> int:
+        return self.adds + self.updates + self.removes
+
+
+@dataclass(frozen=True)
+class _Clockwork:
+    """Time, as the delivery sees it: replaced in tests."""
+
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
+
+
+@dataclass
+class _Tally:
+    """Counts of one run of batches."""
+
+    total: int
+    progress: Progress | None
+    done: int = 0
+    batches: int = 0
+    attempts: int = 0
+    artefacts: tuple[Path, ...] = field(default=())
+
+    def advance(self, records: int) -> None:
+        self.done += records
+        if self.progress is not None:
+            self.progress(self.done, self.total)
+
+
+def list_exports(settings: Settings) -> list[ExportStatus]:
+    """Every declared export with its standing. Reads the manifest and the ledger; sends nothing, writes nothing.
+
+    Raises SpecError for a declaration that is not valid, LedgerBusyError while a delivery runs in another process.
+    """
+    specs = registry.load_exports(settings.manifest_path)
+    with ledger.open_ledger(settings.ledger_path, spill_path=_spill(settings), write=False) as connection:
+        return [_status(connection, spec, settings) for spec in specs.values()]
+
+
+def plan(settings: Settings, name: str) -> DeliveryPlan:
+    """What `deliver` would send now, as counts. Sends nothing, writes nothing.
+
+    Raises UnknownExportError, SpecError, ServingError, LedgerBusyError. A guard that would stop it, or a variable that is not set,
+    is told in the plan and does not raise.
+    """
+    spec = registry.find_export(settings.manifest_path, name)
+    destination = registry.open_destination(spec.destination, settings)
+    destination.check(spec)
+    with _workspace(settings, write=False) as connection:
+        reader.check_relation(connection, spec)
+        diff.compute_current(connection, spec)
+        return _plan(connection, spec, destination, retry_held=False)
+
+
+def deliver(
+    settings: Settings,
+    name: str,
+    *,
+    dry_run: bool = False,
+    force: bool = False,
+    progress: Progress | None = None,
+    retry: RetryPolicy | None = None,
+    now: Callable[[], datetime] | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> DeliveryReceipt:
+    """Sends what has changed since the last delivery, after finishing any delivery that was cut short.
+
+    `dry_run`: count only; sends and writes nothing. `force`: deliver although a guard stops it, and send again what the
+    destination refused before. `progress`: called with (records answered for, records in all). `now`: the clock, in UTC.
+
+    Raises MissingSettingError where the destination is not configured, GuardError where a guard stops it (both before anything is
+    sent), TransientError when the destination could not be reached in the attempts that `retry` allows (what was accepted is kept,
+    the next call continues), DestinationError when it refuses us, and what `plan` raises.
+    """
+    clockwork = _Clockwork(now=now or _utc_now, sleep=sleep)
+    if dry_run:
+        return _dry_run(plan(settings, name), clockwork)
+    policy = retry or RetryPolicy()
+    started_at = clockwork.now()
+    spec = registry.find_export(settings.manifest_path, name)
+    destination = registry.open_destination(spec.destination, settings)
+    destination.check(spec)
+    if missing := destination.missing_settings():
+        raise MissingSettingError(missing, spec.name)
+    with _workspace(settings, write=True) as connection:
+        reader.check_relation(connection, spec)
+        diff.compute_current(connection, spec)
+        resumed = tuple(
+            _resume(connection, spec, destination, stored, policy, clockwork, progress)
+            for stored in ledger.unfinished_deliveries(connection, spec)
+        )
+        return _deliver_new(
+            connection, spec, destination, policy, clockwork, progress, force=force, resumed=resumed, started_at=started_at
+        )
+
+
+def _deliver_new(
+    connection: duckdb.DuckDBPyConnection,
+    spec: ExportSpec,
+    destination: Destination,
+    policy: RetryPolicy,
+    clockwork: _Clockwork,
+    progress: Progress | None,
+    *,
+    force: bool,
+    resumed: tuple[DeliveryReceipt, ...],
+    started_at: datetime,
+) -> DeliveryReceipt:
+    difference = diff.compute_operations(connection, spec, retry_held=force)
+    withheld = reader.withheld_counts(connection, spec)
+    verdict = _judge(spec, difference)
+    if not difference.operations:
+        return _receipt(
+            spec, None, "nothing to send", ledger.Outcomes({}, {}, {}), difference, withheld, _Tally(0, None), verdict,
+            started_at, clockwork.now(), resumed,
+        )  # fmt: skip
+    if verdict.tripped and not force:
+        raise GuardError(
+            f"{spec.name}: {'; '.join(verdict.reasons)}. Nothing was sent. If this is what you want, run "
+            f"`merganser export deliver {spec.name} --force`",
+            code="guard",
+        )
+    planned_at = clockwork.now()
+    delivery_id = f"{planned_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+    ledger.store_plan(
+        connection, spec, difference, delivery_id=delivery_id, planned_at=planned_at, batch_size=destination.batch_size,
+        withheld=withheld, forced=force,
+    )  # fmt: skip
+    stored = ledger.StoredDelivery(delivery_id, planned_at)
+    tally = _send_delivery(connection, spec, destination, stored, policy, clockwork, progress)
+    outcomes = ledger.read_outcomes(connection, delivery_id)
+    return _receipt(
+        spec, delivery_id, "delivered", outcomes, difference, withheld, tally, verdict, started_at, clockwork.now(), resumed
+    )
+
+
+def _resume(
+    connection: duckdb.DuckDBPyConnection,
+    spec: ExportSpec,
+    destination: Destination,
+    stored: ledger.StoredDelivery,
+    policy: RetryPolicy,
+    clockwork: _Clockwork,
+    progress: Progress | None,
+) -> DeliveryReceipt:
+    """Finishes a delivery that was cut short: what can be sent as it was planned is sent under the same idempotency keys.
+
+    What the export no longer holds as planned is given up, and left to the next plan: as never sent, or, where an attempt had
+    begun, as possibly arrived.
+    """
+    started_at = clockwork.now()
+    changed = ledger.changed_batches(connection, stored.delivery_id)
+    given_up = False
+    if destination.is_transactional:
+        given_up = _settle_transactional(connection, spec, destination, stored, clockwork, changed=bool(changed))
+    else:
+        for batch in ledger.open_batches(connection, stored.delivery_id):
+            if batch.number in changed and batch.state == "sending":
+                ledger.store_uncertain(connection, spec, stored.delivery_id, batch.number, now=clockwork.now())
+            elif batch.number in changed:
+                ledger.supersede_batch(connection, stored.delivery_id, batch.number)
+    tally = _Tally(0, None)
+    if not given_up:
+        tally = _send_delivery(connection, spec, destination, stored, policy, clockwork, progress)
+    nothing = diff.Difference(0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    outcomes = ledger.read_outcomes(connection, stored.delivery_id)
+    return _receipt(
+        spec, stored.delivery_id, "superseded" if given_up else "delivered", outcomes, nothing, {}, tally,
+        GuardVerdict(tripped=False), started_at, clockwork.now(), (),
+    )  # fmt: skip
+
+
+def _settle_transactional(
+    connection: duckdb.DuckDBPyConnection,
+    spec: ExportSpec,
+    destination: Destination,
+    stored: ledger.StoredDelivery,
+    clockwork: _Clockwork,
+    *,
+    changed: bool,
+) -> bool:
+    """Decides about a cut-short delivery of which nothing is visible before its end; True where it was given up."""
+    with closing(destination.open(DeliveryContext(spec, stored.delivery_id, stored.planned_at))) as session:
+        if session.is_published():
+            return False
+        if changed:
+            session.abandon()
+            ledger.supersede_delivery(connection, stored.delivery_id, clockwork.now())
+            return True
+    ledger.reopen_batches(connection, stored.delivery_id)
+    return False
+
+
+def _send_delivery(
+    connection: duckdb.DuckDBPyConnection,
+    spec: ExportSpec,
+    destination: Destination,
+    stored: ledger.StoredDelivery,
+    policy: RetryPolicy,
+    clockwork: _Clockwork,
+    progress: Progress | None,
+) -> _Tally:
+    """Sends every batch that has no answer yet, and finishes the delivery."""
+    batches = ledger.open_batches(connection, stored.delivery_id)
+    tally = _Tally(sum(batch.record_count for batch in batches), progress)
+    apply_each = not destination.is_transactional
+    with closing(destination.open(DeliveryContext(spec, stored.delivery_id, stored.planned_at))) as session:
+        for batch in batches:
+            _send_batch(connection, spec, session, stored, batch, policy, clockwork, tally, apply=apply_each)
+            tally.advance(batch.record_count)
+        session.finish()
+        tally.artefacts = session.artefacts()
+        ledger.finish_delivery(
+            connection, spec, stored.delivery_id, now=clockwork.now(), apply=destination.is_transactional
+        )
+    return tally
+
+
+def _send_batch(
+    connection: duckdb.DuckDBPyConnection,
+    spec: ExportSpec,
+    session: Session,
+    stored: ledger.StoredDelivery,
+    batch: ledger.StoredBatch,
+    policy: RetryPolicy,
+    clockwork: _Clockwork,
+    tally: _Tally,
+    *,
+    apply: bool,
+) -> None:
+    """Sends one batch until it is answered, refused, or the attempts are used up."""
+    delivery_id = stored.delivery_id
+    count = ledger.live_record_count(connection, delivery_id, batch.number)
+    if not count:
+        ledger.supersede_batch(connection, delivery_id, batch.number)
+        return
+    tally.batches += 1
+    delay = policy.first_delay
+    for attempt in range(1, policy.attempts + 1):
+        ledger.mark_sending(connection, delivery_id, batch.number, clockwork.now())
+        tally.attempts += 1
+        try:
+            result = session.send(_open_batch(connection, spec, delivery_id, batch, count))
+        except TransientError as error:
+            wait = delay if error.retry_after is None else max(error.retry_after, 0.0)
+            delay = min(delay * 2, policy.longest_delay)
+            if attempt == policy.attempts or wait > policy.longest_delay:
+                raise _give_up(spec, batch, tally, error, attempt) from None
+            clockwork.sleep(min(wait, policy.longest_delay))
+        except BatchRejectedError as error:
+            now = clockwork.now()
+            ledger.store_rejection(connection, spec, delivery_id, batch.number, error.code, now=now, apply=apply)
+            return
+        except DestinationError:
+            ledger.mark_unsent(connection, delivery_id, batch.number)
+            raise
+        else:
+            now = clockwork.now()
+            ledger.store_answer(connection, spec, delivery_id, batch.number, result, now=now, apply=apply)
+            return
+
+
+def _give_up(
+    spec: ExportSpec, batch: ledger.StoredBatch, tally: _Tally, error: TransientError, attempt: int
+) -> TransientError:
+    asked = f" and asks to wait {error.retry_after:.0f} s" if error.retry_after is not None else ""
+    return TransientError(
+        f"{spec.name}: {error}{asked}; gave up on batch {batch.number} after {attempt} attempt(s). {tally.done} of "
+        f"{tally.total} records are settled, the rest stays planned: run `merganser export deliver {spec.name}` again to continue",
+        code=error.code,
+        retry_after=error.retry_after,
+    )
+
+
+def _open_batch(
+    connection: duckdb.DuckDBPyConnection, spec: ExportSpec, delivery_id: str, batch: ledger.StoredBatch, count: int
+) -> Batch:
+    records: Iterator[Record]
+    if batch.action in ("remove", "retract"):
+        fields = spec.removal_fields
+        records = ledger.read_removals(connection, delivery_id, batch.number)
+    else:
+        fields = spec.column_names
+        records = reader.read_records(connection, spec, delivery_id, batch.number)
+    return Batch(
+        number=batch.number,
+        action=batch.action,
+        idempotency_key=batch.idempotency_key,
+        record_count=count,
+        fields=fields,
+        records=records,
+    )
+
+
+def _plan(
+    connection: duckdb.DuckDBPyConnection, spec: ExportSpec, destination: Destination, *, retry_held: bool
+) -> DeliveryPlan:
+    difference = diff.compute_operations(connection, spec, retry_held=retry_held)
+    return DeliveryPlan(
+        export=spec.name,
+        destination=spec.destination,
+        records=difference.records,
+        adds=difference.adds,
+        updates=difference.updates,
+        removes=difference.removes,
+        unchanged=difference.unchanged,
+        held=difference.held,
+        withheld=reader.withheld_counts(connection, spec),
+        guard=_judge(spec, difference),
+        missing_settings=destination.missing_settings(),
+        unfinished=tuple(stored.delivery_id for stored in ledger.unfinished_deliveries(connection, spec)),
+    )
+
+
+def _judge(spec: ExportSpec, difference: diff.Difference) -> GuardVerdict:
+    """A failed model upstream must never empty an audience; a person's own decision to leave must never be held back by that."""
+    reasons = []
+    if difference.operations and difference.records < spec.guard.min_records:
+        reasons.append(f"the export holds {difference.records} records, its guard asks for {spec.guard.min_records}")
+    unexplained = difference.removes - difference.decided_removes
+    if difference.delivered and unexplained / difference.delivered > spec.guard.max_removed_share:
+        reasons.append(
+            f"{unexplained} of {difference.delivered} delivered records would be removed without a decision of their persons, "
+            f"its guard allows a share of {spec.guard.max_removed_share:g}"
+        )
+    return GuardVerdict(tripped=bool(reasons), reasons=tuple(reasons))
+
+
+def _dry_run(planned: DeliveryPlan, clockwork: _Clockwork) -> DeliveryReceipt:
+    moment = clockwork.now()
+    return DeliveryReceipt(
+        export=planned.export,
+        destination=planned.destination,
+        delivery_id=None,
+        status="dry run",
+        adds=planned.adds,
+        updates=planned.updates,
+        removes=planned.removes,
+        unchanged=planned.unchanged,
+        held=planned.held,
+        rejected={},
+        deferred={},
+        withheld=planned.withheld,
+        batches=0,
+        attempts=0,
+        artefacts=(),
+        started_at=moment,
+        finished_at=moment,
+        guard=planned.guard,
+    )
+
+
+def _receipt(
+    spec: ExportSpec,
+    delivery_id: str | None,
+    status: str,
+    outcomes: ledger.Outcomes,
+    difference: diff.Difference,
+    withheld: Mapping[str, int],
+    tally: _Tally,
+    guard: GuardVerdict,
+    started_at: datetime,
+    finished_at: datetime,
+    resumed: tuple[DeliveryReceipt, ...],
+) -> DeliveryReceipt:
+    return DeliveryReceipt(
+        export=spec.name,
+        destination=spec.destination,
+        delivery_id=delivery_id,
+        status=status,
+        adds=outcomes.accepted.get("add", 0),
+        updates=outcomes.accepted.get("update", 0),
+        removes=outcomes.accepted.get("remove", 0),
+        unchanged=difference.unchanged,
+        held=difference.held,
+        rejected=outcomes.rejected,
+        deferred=outcomes.deferred,
+        withheld=withheld,
+        batches=tally.batches,
+        attempts=tally.attempts,
+        artefacts=tally.artefacts,
+        started_at=started_at,
+        finished_at=finished_at,
+        guard=guard,
+        resumed=resumed,
+    )
+
+
+def _status(connection: duckdb.DuckDBPyConnection, spec: ExportSpec, settings: Settings) -> ExportStatus:
+    missing = registry.open_destination(spec.destination, settings).missing_settings()
+    status = "ready"
+    if ledger.unfinished_deliveries(connection, spec):
+        status = "unfinished"
+    if missing:
+        status = "not configured"
+    return ExportStatus(
+        name=spec.name,
+        title=spec.description.split("\n", maxsplit=1)[0],
+        destination=spec.destination,
+        mode=spec.mode,
+        purpose=spec.purpose,
+        channel=spec.channel,
+        owner=spec.owner,
+        schedule=spec.schedule,
+        status=status,
+        missing_settings=missing,
+        delivered_count=ledger.delivered_count(connection, spec),
+        last_delivered_at=ledger.last_finished_at(connection, spec),
+    )
+
+
+@contextmanager
+def _workspace(settings: Settings, *, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that sees the ledger and the serving file, and writes only the first."""
+    with ledger.open_ledger(settings.ledger_path, spill_path=_spill(settings), write=write) as connection:
+        reader.attach_serving(connection, settings.serving_path)
+        yield connection
+
+
+def _spill(settings: Settings) -> Path:
+    return settings.home / "spill"
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)

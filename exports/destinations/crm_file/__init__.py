@@ -1,0 +1,1 @@
+"""CRM update as files: the export's own columns, one line per CRM record."""

@@ -1,0 +1,1 @@
+"""Meta custom audience as files: hashed match keys under Meta's own column names."""

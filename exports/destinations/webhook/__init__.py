@@ -1,0 +1,1 @@
+"""HTTP webhook: JSON batches, signed, each under its own idempotency key."""

@@ -1,0 +1,573 @@
+"""What was planned, sent and acknowledged: ledger/ledger.duckdb, the outbox of every delivery.
+
+A delivery is stored as planned before anything is sent; each batch carries an idempotency key; an answer moves its state in one
+transaction; an unfinished delivery is continued before a new one is planned. So a process may be killed at any moment.
+
+Add here when: a state of a delivery must survive the process. Keep out: personal values. The ledger keeps keys, row hashes and the
+declared removal fields as they were sent, and drops those of a finished delivery's plan.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from exports.destination import Action, BatchResult, Record
+from exports.diff import UNCERTAIN, Difference
+from exports.errors import DestinationError, LedgerBusyError
+from exports.reader import quote_text
+from exports.spec import ExportSpec
+
+TABLES = """
+create table if not exists ledger.deliveries (
+    delivery_id varchar not null,
+    export varchar not null,
+    destination varchar not null,
+    mode varchar not null,
+    purpose varchar not null,
+    channel varchar not null,
+    status varchar not null,         -- planned | finished | superseded
+    is_forced boolean not null,
+    add_count bigint not null,
+    update_count bigint not null,
+    remove_count bigint not null,
+    unchanged_count bigint not null,
+    held_count bigint not null,
+    withheld varchar not null,       -- JSON: reason -> customers
+    planned_at timestamp not null,
+    finished_at timestamp
+);
+create table if not exists ledger.delivery_batches (
+    delivery_id varchar not null,
+    batch_number integer not null,
+    action varchar not null,
+    idempotency_key varchar not null,
+    record_count bigint not null,
+    state varchar not null,          -- planned | sending | answered | rejected | uncertain | superseded
+    attempt_count integer not null,
+    code varchar,
+    first_sent_at timestamp,
+    answered_at timestamp
+);
+create table if not exists ledger.delivery_records (
+    delivery_id varchar not null,
+    batch_number integer not null,
+    record_key varchar not null,
+    customer_id varchar,
+    action varchar not null,
+    row_hash varchar,
+    removal_fields varchar,          -- JSON, as sent; dropped when the delivery is finished
+    outcome varchar,                 -- accepted | rejected | deferred | skipped | uncertain | superseded
+    code varchar
+);
+create table if not exists ledger.delivered_records (
+    export varchar not null,
+    destination varchar not null,
+    record_key varchar not null,
+    customer_id varchar,
+    row_hash varchar not null,
+    removal_fields varchar,          -- JSON, as sent: a removal uses these, not what would be computed today
+    delivery_id varchar not null,
+    delivered_at timestamp not null
+);
+create table if not exists ledger.held_records (
+    export varchar not null,
+    destination varchar not null,
+    record_key varchar not null,
+    row_hash varchar not null,
+    code varchar not null,
+    delivery_id varchar not null
+);
+"""
+
+
+@dataclass(frozen=True)
+class StoredDelivery:
+    """A delivery as the ledger knows it."""
+
+    delivery_id: str
+    planned_at: datetime
+
+
+@dataclass(frozen=True)
+class StoredBatch:
+    """A batch as the ledger knows it."""
+
+    number: int
+    action: Action
+    idempotency_key: str
+    record_count: int
+    state: str
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What became of a delivery's records: accepted by action, and the others by code."""
+
+    accepted: Mapping[str, int]
+    rejected: Mapping[str, int]
+    deferred: Mapping[str, int]
+
+
+@contextmanager
+def open_ledger(ledger_path: Path, *, spill_path: Path, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with the ledger attached as `ledger`; made where it is absent and `write`, else an empty one stands in.
+
+    Raises LedgerBusyError while another process holds it, DestinationError where its directory cannot be written.
+    """
+    connection = duckdb.connect(":memory:", config={"temp_directory": str(spill_path)})
+    try:
+        if write:
+            _attach_for_writing(connection, ledger_path)
+        elif ledger_path.exists():
+            _attach(connection, ledger_path, "(read_only)")
+        else:
+            connection.execute("attach ':memory:' as ledger")
+            connection.execute(TABLES)
+        yield connection
+    finally:
+        connection.close()
+
+
+def _attach_for_writing(connection: duckdb.DuckDBPyConnection, ledger_path: Path) -> None:
+    try:
+        ledger_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise DestinationError(f"{ledger_path.parent} cannot be made: {error.strerror}; nothing was sent") from None
+    _attach(connection, ledger_path, "")
+    connection.execute(TABLES)
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, ledger_path: Path, options: str) -> None:
+    try:
+        connection.execute(f"attach {quote_text(str(ledger_path))} as ledger {options}")
+    except duckdb.IOException as error:
+        if "lock" in str(error).lower():
+            raise LedgerBusyError(f"another process is delivering and holds {ledger_path}: wait for it, then run again") from None
+        raise DestinationError(f"{ledger_path} cannot be opened: check its directory's permissions and free space") from None
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All of it, or none."""
+    connection.execute("begin")
+    try:
+        yield
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    connection.execute("commit")
+
+
+def store_plan(
+    connection: duckdb.DuckDBPyConnection,
+    spec: ExportSpec,
+    difference: Difference,
+    *,
+    delivery_id: str,
+    planned_at: datetime,
+    batch_size: int | None,
+    withheld: Mapping[str, int],
+    forced: bool,
+) -> None:
+    """Stores the delivery, its batches and its records from the temporary table `operations`, in one transaction.
+
+    Removals come first, then what replaces them, so that a removal by a shared identifier never undoes a later addition.
+    """
+    with transaction(connection):
+        connection.execute(
+            "insert into ledger.deliveries values (?, ?, ?, ?, ?, ?, 'planned', ?, ?, ?, ?, ?, ?, ?, ?, null)",
+            [delivery_id, spec.name, spec.destination, spec.mode, spec.purpose, spec.channel, forced, difference.adds,
+             difference.updates, difference.removes, difference.unchanged, difference.held, json.dumps(dict(withheld)),
+             planned_at],
+        )  # fmt: skip
+        connection.execute(
+            """
+            insert into ledger.delivery_records
+            with chunked as (
+                select
+                    *,
+                    case action when 'remove' then 1 when 'retract' then 2 when 'add' then 3 else 4 end as action_rank,
+                    (row_number() over (partition by action order by record_key) - 1) // $batch_size as chunk
+                from operations
+            )
+
+            select
+                $delivery_id,
+                dense_rank() over (order by action_rank, chunk),
+                record_key,
+                customer_id,
+                action,
+                row_hash,
+                removal_fields,
+                null,
+                null
+            from chunked
+            """,
+            {"delivery_id": delivery_id, "batch_size": batch_size or 2**62},
+        )
+        connection.execute(
+            """
+            delete from ledger.held_records
+            where export = ? and destination = ? and record_key not in (select record_key from current_rows)
+            """,
+            [spec.name, spec.destination],
+        )
+        connection.execute(
+            """
+            insert into ledger.delivery_batches
+            select $delivery_id, batch_number, action, $delivery_id || '-' || lpad(cast(batch_number as varchar), 6, '0'),
+                count(*), 'planned', 0, null, null, null
+            from ledger.delivery_records
+            where delivery_id = $delivery_id
+            group by batch_number, action
+            """,
+            {"delivery_id": delivery_id},
+        )
+
+
+def unfinished_deliveries(connection: duckdb.DuckDBPyConnection, spec: ExportSpec) -> tuple[StoredDelivery, ...]:
+    """Deliveries of the export that were planned and not finished, the oldest first."""
+    rows = connection.execute(
+        """
+        select delivery_id, planned_at from ledger.deliveries
+        where export = ? and destination = ? and status = 'planned'
+        order by planned_at, delivery_id
+        """,
+        [spec.name, spec.destination],
+    ).fetchall()
+    return tuple(StoredDelivery(*row) for row in rows)
+
+
+def open_batches(connection: duckdb.DuckDBPyConnection, delivery_id: str) -> tuple[StoredBatch, ...]:
+    """Batches that have no answer yet, in the order in which they are sent."""
+    rows = connection.execute(
+        """
+        select batch_number, action, idempotency_key, record_count, state from ledger.delivery_batches
+        where delivery_id = ? and state in ('planned', 'sending')
+        order by batch_number
+        """,
+        [delivery_id],
+    ).fetchall()
+    return tuple(StoredBatch(*row) for row in rows)
+
+
+def changed_batches(connection: duckdb.DuckDBPyConnection, delivery_id: str) -> set[int]:
+    """Open batches whose records are no longer in the export as they were planned (against `current_rows`)."""
+    rows = connection.execute(
+        """
+        select distinct planned.batch_number
+        from ledger.delivery_records as planned
+        inner join ledger.delivery_batches as batches
+            on batches.delivery_id = planned.delivery_id and batches.batch_number = planned.batch_number
+        left join current_rows as now on now.record_key = planned.record_key
+        where planned.delivery_id = ?
+            and planned.action in ('add', 'update')
+            and planned.outcome is distinct from 'skipped'
+            and batches.state in ('planned', 'sending')
+            and now.row_hash is distinct from planned.row_hash
+        """,
+        [delivery_id],
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
+def live_record_count(connection: duckdb.DuckDBPyConnection, delivery_id: str, number: int) -> int:
+    """Records of a batch that are to be sent: those not skipped since it was planned."""
+    row = connection.execute(
+        """
+        select count(*) from ledger.delivery_records
+        where delivery_id = ? and batch_number = ? and outcome is distinct from 'skipped'
+        """,
+        [delivery_id, number],
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def read_removals(connection: duckdb.DuckDBPyConnection, delivery_id: str, number: int) -> Iterator[Record]:
+    """The records of a remove or retract batch, with the fields that were kept from when they were sent."""
+    cursor = connection.cursor()
+    try:
+        rows = cursor.execute(
+            """
+            select record_key, removal_fields from ledger.delivery_records
+            where delivery_id = ? and batch_number = ?
+            order by record_key
+            """,
+            [delivery_id, number],
+        )
+        while chunk := rows.fetchmany(4096):
+            for record_key, fields in chunk:
+                kept: dict[str, Any] = json.loads(fields) if fields else {}
+                yield Record(record_key=record_key, fields=kept)
+    finally:
+        cursor.close()
+
+
+def mark_sending(connection: duckdb.DuckDBPyConnection, delivery_id: str, number: int, now: datetime) -> None:
+    """Says that a batch may be on its way: from here on its outcome is unknown until an answer is stored."""
+    connection.execute(
+        """
+        update ledger.delivery_batches
+        set state = 'sending', attempt_count = attempt_count + 1, first_sent_at = coalesce(first_sent_at, ?)
+        where delivery_id = ? and batch_number = ?
+        """,
+        [now, delivery_id, number],
+    )
+
+
+def mark_unsent(connection: duckdb.DuckDBPyConnection, delivery_id: str, number: int) -> None:
+    """Says that a batch was refused before it was read (access, address), so that none of it arrived."""
+    connection.execute(
+        "update ledger.delivery_batches set state = 'planned' where delivery_id = ? and batch_number = ?",
+        [delivery_id, number],
+    )
+
+
+def store_answer(
+    connection: duckdb.DuckDBPyConnection,
+    spec: ExportSpec,
+    delivery_id: str,
+    number: int,
+    result: BatchResult,
+    *,
+    now: datetime,
+    apply: bool,
+) -> None:
+    """Stores what became of a batch, and (`apply`) what the destination now holds, in one transaction.
+
+    An update whose old identifiers could not be retracted is skipped, so that the ledger goes on knowing them.
+    """
+    with transaction(connection):
+        connection.execute(
+            """
+            update ledger.delivery_records set outcome = 'accepted', code = null
+            where delivery_id = ? and batch_number = ? and outcome is distinct from 'skipped'
+            """,
+            [delivery_id, number],
+        )
+        for outcome, codes in (("rejected", result.rejected), ("deferred", result.deferred)):
+            if codes:
+                connection.execute(
+                    """
+                    update ledger.delivery_records set outcome = $outcome, code = answers.code
+                    from (select unnest($keys::varchar[]) as record_key, unnest($codes::varchar[]) as code) as answers
+                    where delivery_records.delivery_id = $delivery_id
+                        and delivery_records.batch_number = $number
+                        and delivery_records.record_key = answers.record_key
+                    """,
+                    {"outcome": outcome, "keys": list(codes), "codes": list(codes.values()), "delivery_id": delivery_id,
+                     "number": number},
+                )  # fmt: skip
+        connection.execute(
+            """
+            update ledger.delivery_records set outcome = 'skipped', code = 'not_retracted'
+            where delivery_id = $delivery_id and action = 'update' and record_key in (
+                select record_key from ledger.delivery_records
+                where delivery_id = $delivery_id and batch_number = $number and action = 'retract'
+                    and outcome in ('rejected', 'deferred')
+            )
+            """,
+            {"delivery_id": delivery_id, "number": number},
+        )
+        connection.execute(
+            """
+            update ledger.delivery_batches set state = 'answered', answered_at = ?
+            where delivery_id = ? and batch_number = ?
+            """,
+            [now, delivery_id, number],
+        )
+        if apply:
+            _apply(connection, spec, delivery_id, number, number, now)
+
+
+def store_rejection(
+    connection: duckdb.DuckDBPyConnection,
+    spec: ExportSpec,
+    delivery_id: str,
+    number: int,
+    code: str,
+    *,
+    now: datetime,
+    apply: bool,
+) -> None:
+    """Stores that a batch was refused as a whole."""
+    keys = connection.execute(
+        """
+        select record_key from ledger.delivery_records
+        where delivery_id = ? and batch_number = ? and outcome is distinct from 'skipped'
+        """,
+        [delivery_id, number],
+    ).fetchall()
+    result = BatchResult(rejected={key[0]: code for key in keys})
+    store_answer(connection, spec, delivery_id, number, result, now=now, apply=apply)
+    connection.execute(
+        "update ledger.delivery_batches set state = 'rejected', code = ? where delivery_id = ? and batch_number = ?",
+        [code, delivery_id, number],
+    )
+
+
+def store_uncertain(
+    connection: duckdb.DuckDBPyConnection, spec: ExportSpec, delivery_id: str, number: int, *, now: datetime
+) -> None:
+    """Gives up a batch that may have arrived and cannot be sent again as it was, because the export has changed since.
+
+    Its records count as delivered in an unknown version: the next plan updates those still in the export and removes the others.
+    """
+    with transaction(connection):
+        _set_outcome(connection, delivery_id, number, UNCERTAIN)
+        _apply(connection, spec, delivery_id, number, number, now)
+
+
+def supersede_batch(connection: duckdb.DuckDBPyConnection, delivery_id: str, number: int) -> None:
+    """Gives up a batch that was never sent: the next plan decides about its records anew."""
+    with transaction(connection):
+        _set_outcome(connection, delivery_id, number, "superseded")
+
+
+def _set_outcome(connection: duckdb.DuckDBPyConnection, delivery_id: str, number: int, outcome: str) -> None:
+    connection.execute(
+        """
+        update ledger.delivery_records set outcome = ?
+        where delivery_id = ? and batch_number = ? and outcome is distinct from 'skipped'
+        """,
+        [outcome, delivery_id, number],
+    )
+    connection.execute(
+        "update ledger.delivery_batches set state = ? where delivery_id = ? and batch_number = ?",
+        [outcome, delivery_id, number],
+    )
+
+
+def supersede_delivery(connection: duckdb.DuckDBPyConnection, delivery_id: str, now: datetime) -> None:
+    """Gives up a delivery of which nothing became visible."""
+    with transaction(connection):
+        connection.execute(
+            """
+            update ledger.delivery_records set outcome = 'superseded', removal_fields = null where delivery_id = ?
+            """,
+            [delivery_id],
+        )
+        connection.execute("update ledger.delivery_batches set state = 'superseded' where delivery_id = ?", [delivery_id])
+        connection.execute(
+            "update ledger.deliveries set status = 'superseded', finished_at = ? where delivery_id = ?", [now, delivery_id]
+        )
+
+
+def reopen_batches(connection: duckdb.DuckDBPyConnection, delivery_id: str) -> None:
+    """Sets every batch back to planned: for a destination at which nothing is visible before the end."""
+    connection.execute(
+        "update ledger.delivery_batches set state = 'planned', answered_at = null where delivery_id = ?", [delivery_id]
+    )
+
+
+def finish_delivery(
+    connection: duckdb.DuckDBPyConnection, spec: ExportSpec, delivery_id: str, *, now: datetime, apply: bool
+) -> None:
+    """Closes a delivery, (`apply`) notes all its records as delivered, and drops the removal fields of its plan."""
+    with transaction(connection):
+        if apply:
+            _apply(connection, spec, delivery_id, 0, 2**31 - 1, now)
+        connection.execute(
+            "update ledger.delivery_records set removal_fields = null where delivery_id = ?", [delivery_id]
+        )
+        connection.execute(
+            "update ledger.deliveries set status = 'finished', finished_at = ? where delivery_id = ?", [now, delivery_id]
+        )
+
+
+def _apply(
+    connection: duckdb.DuckDBPyConnection, spec: ExportSpec, delivery_id: str, first: int, last: int, now: datetime
+) -> None:
+    """Moves the answers of some batches into what the destination is known to hold, and to refuse."""
+    scope = "delivery_id = $delivery_id and batch_number between $first and $last"
+    bounds = {"delivery_id": delivery_id, "first": first, "last": last}
+    names = {"export": spec.name, "destination": spec.destination}
+    connection.execute(
+        f"""
+        delete from ledger.delivered_records
+        where export = $export and destination = $destination and record_key in (
+            select record_key from ledger.delivery_records where {scope} and outcome in ('accepted', 'uncertain')
+        )
+        """,
+        {**bounds, **names},
+    )
+    connection.execute(
+        f"""
+        insert into ledger.delivered_records
+        select $export, $destination, record_key, customer_id, case outcome when 'accepted' then row_hash else outcome end,
+            removal_fields, delivery_id, $now
+        from ledger.delivery_records
+        where {scope} and action in ('add', 'update') and outcome in ('accepted', 'uncertain')
+        """,
+        {**bounds, **names, "now": now},
+    )
+    connection.execute(
+        f"""
+        delete from ledger.held_records
+        where export = $export and destination = $destination and record_key in (
+            select record_key from ledger.delivery_records
+            where {scope} and action in ('add', 'update') and outcome in ('accepted', 'uncertain', 'rejected')
+        )
+        """,
+        {**bounds, **names},
+    )
+    connection.execute(
+        f"""
+        insert into ledger.held_records
+        select $export, $destination, record_key, row_hash, code, delivery_id
+        from ledger.delivery_records
+        where {scope} and action in ('add', 'update') and outcome = 'rejected'
+        """,
+        {**bounds, **names},
+    )
+
+
+def read_outcomes(connection: duckdb.DuckDBPyConnection, delivery_id: str) -> Outcomes:
+    """Counts of a delivery's records by what became of them."""
+    rows = connection.execute(
+        """
+        select action, outcome, coalesce(code, outcome), count(*) from ledger.delivery_records
+        where delivery_id = ? and outcome is not null
+        group by 1, 2, 3 order by 1, 2, 3
+        """,
+        [delivery_id],
+    ).fetchall()
+    accepted: dict[str, int] = {}
+    rejected: dict[str, int] = {}
+    deferred: dict[str, int] = {}
+    for action, outcome, code, count in rows:
+        if outcome == "accepted":
+            accepted[action] = accepted.get(action, 0) + count
+        elif outcome == "rejected":
+            rejected[code] = rejected.get(code, 0) + count
+        else:
+            deferred[code] = deferred.get(code, 0) + count
+    return Outcomes(accepted=accepted, rejected=rejected, deferred=deferred)
+
+
+def delivered_count(connection: duckdb.DuckDBPyConnection, spec: ExportSpec) -> int:
+    """Records that the destination is known, or may be, to hold."""
+    row = connection.execute(
+        "select count(*) from ledger.delivered_records where export = ? and destination = ?", [spec.name, spec.destination]
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def last_finished_at(connection: duckdb.DuckDBPyConnection, spec: ExportSpec) -> datetime | None:
+    """When the export's last delivery was finished (UTC), or None."""
+    row = connection.execute(
+        """
+        select max(finished_at) from ledger.deliveries where export = ? and destination = ? and status = 'finished'
+        """,
+        [spec.name, spec.destination],
+    ).fetchone()
+    moment: datetime | None = row[0] if row else None
+    return moment

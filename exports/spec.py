@@ -1,0 +1,121 @@
+"""What an export is: the declaration under `config.meta.export` of an `exp_` model, read from dbt's manifest and checked.
+
+Add here when: a property is declared per export. Keep out: what a destination does with it (destinations/), and any second
+list of exports: the manifest is the only one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from exports.errors import SpecError
+
+Pii = Literal["direct", "indirect", "none"]
+
+
+class Guard(BaseModel):
+    """Rails that stop a delivery before anything is sent."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    min_records: int = Field(default=1, ge=0)
+    """Fewest rows the export must hold while there is anything to send."""
+    max_removed_share: float = Field(default=0.5, ge=0, le=1)
+    """Largest share (0 to 1) of the delivered records that one delivery may remove without an explicit decision of theirs."""
+
+
+class Column(BaseModel):
+    """A column of the export, as its contract declares it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    data_type: str
+    pii: Pii | None = None
+
+
+class ExportSpec(BaseModel):
+    """One export: what is read, where it goes, why it may, and what holds it back."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    relation_schema: str
+    relation_name: str
+    description: str
+    columns: tuple[Column, ...]
+    destination: str = Field(min_length=1)
+    mode: Literal["mirror", "upsert"]
+    """mirror: what left the export is removed at the destination. upsert: it is left in place."""
+    key: str = Field(min_length=1)
+    purpose: str = Field(min_length=1)
+    channel: str = Field(min_length=1)
+    owner: str = Field(min_length=1)
+    schedule: str | None = None
+    """Cron expression (UTC) that orchestration follows; absent: only on demand."""
+    removal_fields: tuple[str, ...] = ()
+    """Columns kept in the ledger as they were sent, because the destination removes by them."""
+    normaliser_version: int = Field(default=1, ge=1)
+    """Raised when the destination's normalisation changes: every record is then sent again."""
+    format: Literal["csv", "ndjson"] = "csv"
+    """File destinations only."""
+    guard: Guard = Guard()
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+
+def parse_node(node: Mapping[str, Any], destinations: Collection[str]) -> ExportSpec:
+    """One manifest node that declares an export, as an ExportSpec.
+
+    Raises SpecError naming the model and the field: for an absent purpose, channel, key, mode, owner or destination, for a field
+    that is not known, for a destination that no folder of exports/destinations/ provides, for a key or removal field that is no
+    column or would put a direct personal value into the ledger.
+    """
+    name = str(node["name"])
+    declared = node.get("config", {}).get("meta", {}).get("export")
+    if not isinstance(declared, Mapping):
+        raise SpecError(f"{name}: config.meta.export must be a mapping with destination, mode, key, purpose, channel and owner")
+    own = {"name", "relation_schema", "relation_name", "description", "columns"}
+    for forbidden in sorted(own & set(declared)):
+        raise SpecError(f"{name}: config.meta.export.{forbidden} is not a setting of an export; remove it")
+    try:
+        spec = ExportSpec(
+            **declared,
+            name=name,
+            relation_schema=node["schema"],
+            relation_name=node.get("alias") or name,
+            description=node.get("description") or "",
+            columns=tuple(_column(column) for column in node.get("columns", {}).values()),
+        )
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        path = ".".join(str(part) for part in first["loc"])
+        raise SpecError(f"{name}: config.meta.export.{path}: {first['msg']}") from None
+    _check(spec, destinations)
+    return spec
+
+
+def _column(column: Mapping[str, Any]) -> Column:
+    meta = {**(column.get("meta") or {}), **((column.get("config") or {}).get("meta") or {})}
+    return Column(name=column["name"], data_type=column.get("data_type") or "", pii=meta.get("pii"))
+
+
+def _check(spec: ExportSpec, destinations: Collection[str]) -> None:
+    if spec.destination not in destinations:
+        known = ", ".join(sorted(destinations))
+        raise SpecError(f"{spec.name}: config.meta.export.destination: no destination {spec.destination!r}; known: {known}")
+    by_name = {column.name: column for column in spec.columns}
+    for label, fields in (("key", (spec.key,)), ("removal_fields", spec.removal_fields)):
+        for field in fields:
+            if field not in by_name:
+                raise SpecError(f"{spec.name}: config.meta.export.{label}: {field!r} is not a column declared in the model's YAML")
+            if by_name[field].pii == "direct":
+                raise SpecError(
+                    f"{spec.name}: config.meta.export.{label}: {field!r} is declared pii: direct, and the ledger keeps this "
+                    "field; use a hashed column or an id"
+                )
