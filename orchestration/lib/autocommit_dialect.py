@@ -1,13 +1,15 @@
 """The SQLAlchemy dialect under which Great Expectations reads DuckDB: `duckdb+autocommit://`.
 
-Great Expectations fetches rows after it has rolled its connection back, and duckdb-engine 0.17 then finds the result gone
-("list index out of range"). Audits only read, so this dialect opens no transaction at all.
+Great Expectations fetches rows after it has rolled its connection back, and duckdb-engine 0.17 then finds the result
+gone ("list index out of range"). Audits only read, so this dialect opens no transaction at all. It also keeps account of
+its connections, because Great Expectations keeps some for itself, and while one is open the file cannot be opened
+differently by the same process.
 Add here: what SQLAlchemy must be told about DuckDB. Keep out: what is audited.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from duckdb_engine import Dialect
 from sqlalchemy.dialects import registry
@@ -15,11 +17,18 @@ from sqlalchemy.dialects import registry
 DRIVER = "duckdb.autocommit"
 
 
-class AutocommitDialect(Dialect):
+class AutocommitDialect(Dialect):  # type: ignore[misc]
     """duckdb-engine's dialect without transactions."""
 
     driver = "duckdb_autocommit"
     supports_statement_cache = False
+    opened: ClassVar[list[Any]] = []
+
+    def connect(self, *arguments: Any, **parameters: Any) -> Any:
+        """A new connection, which `close_all` closes."""
+        connection = super().connect(*arguments, **parameters)
+        self.opened.append(connection)
+        return connection
 
     def do_begin(self, connection: Any) -> None:
         """No transaction begins."""
@@ -34,3 +43,9 @@ class AutocommitDialect(Dialect):
 def register() -> None:
     """Make `duckdb+autocommit://` known to SQLAlchemy; may be called again."""
     registry.register(DRIVER, __name__, AutocommitDialect.__name__)
+
+
+def close_all() -> None:
+    """Close every connection that the dialect has opened in this process."""
+    while AutocommitDialect.opened:
+        AutocommitDialect.opened.pop().close()

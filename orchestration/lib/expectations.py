@@ -15,15 +15,7 @@ import yaml
 from orchestration.lib.errors import CorridorError
 
 EXPECTATIONS_FILE = Path(__file__).with_name("expectations.yml")
-_SUITE_KEYS = {
-    "table",
-    "for_each",
-    "title",
-    "optional",
-    "columns",
-    "not_null",
-    "unique",
-    "accepted_values",
+_SUITE_KEYS = {"table", "for_each", "title", "optional", "columns", "not_null", "unique", "accepted_values"} | {
     "min_rows",
     "rules",
 }

@@ -21,6 +21,7 @@ from typing import Any
 from orchestration.lib.errors import CorridorError, WrongUseError
 from orchestration.lib.home import PROJECT_ROOT, Home
 from orchestration.lib.progress import Progress, silent
+from orchestration.lib.redaction import without_values
 from orchestration.lib.warehouse import opening_error, probe
 
 _GOOD = {"success", "pass", "warn", "no-op", "partial success"}
@@ -221,7 +222,7 @@ def _counts(results: list[Any]) -> dict[str, dict[str, int]]:
 
 def _failure(result: Any) -> NodeFailure:
     kind = str(getattr(result.node.resource_type, "value", result.node.resource_type))
-    message = (result.message or "").strip()[:_LONGEST_MESSAGE]
+    message = without_values((result.message or "").strip())[:_LONGEST_MESSAGE]
     return NodeFailure(result.node.name, kind, result.node.original_file_path, message)
 
 

@@ -1,0 +1,257 @@
+"""Publishes a build: what was built wholly and passed its audit is copied to a new serving file, which replaces the
+last good one in one rename. Readers that hold the old file keep reading it.
+
+Add here: what readers find in the file beside the tables. Keep out: audits (quality.py), what a table means (dbt).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from orchestration.lib.errors import CorridorError, PublicationRefusedError
+from orchestration.lib.home import Home
+from orchestration.lib.progress import Progress, silent
+from orchestration.lib.quality import build_fault, last_check
+from orchestration.lib.transform import BuildReport, last_build, load_manifest
+from orchestration.lib.warehouse import fingerprint, opened, opening_error
+
+if TYPE_CHECKING:
+    import duckdb
+
+PUBLISHED_SCHEMAS = ("marts", "segments", "exports")
+_BUILD_INFO = "build_info"
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table or view of the warehouse that readers get as a table, with the words of its contract."""
+
+    schema: str
+    name: str
+    description: str = ""
+    columns: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def quoted(self) -> str:
+        return f"{_identifier(self.schema)}.{_identifier(self.name)}"
+
+
+@dataclass(frozen=True)
+class PublishReport:
+    """What was published: rows by table (`schema.table`), and the size of the file."""
+
+    build_id: str
+    published_at: str
+    seconds: float
+    path: str
+    size_bytes: int
+    row_counts: dict[str, int]
+
+
+def publish(home: Home, *, relations: Sequence[Relation] | None = None, progress: Progress = silent) -> PublishReport:
+    """Write serving.duckdb anew from the warehouse.
+
+    `relations` replaces the models that dbt's manifest has in marts, segments and exports (tests do that).
+    Raises PublicationRefusedError when the last build did not succeed wholly, or the audit of that very build and
+    file did not pass; CorridorError when the new file cannot be written (a full disk, say). In each case the last good
+    file stays as it is.
+    """
+    build = _permitted(home)
+    chosen = list(relations) if relations is not None else published_relations(load_manifest(home))
+    if not chosen:
+        raise PublicationRefusedError(
+            "There is no model in marts, segments or exports to publish.", "Add one, and build."
+        )
+    clock = monotonic()
+    published_at = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
+    _remove_leftovers(home.serving)
+    new = home.serving.with_name(f"{home.serving.name.removesuffix('.duckdb')}.{build.build_id}.tmp")
+    try:
+        counts = _write(home, new, chosen, _build_info(build, published_at), progress)
+        _to_disk(new)
+        new.replace(home.serving)
+        _to_disk(home.path)
+    except BaseException as error:
+        _remove_leftovers(home.serving)
+        if isinstance(error, CorridorError) or not (isinstance(error, OSError) or _is_duckdb_error(error)):
+            raise
+        raise CorridorError(
+            f"The serving file could not be written: {str(error).splitlines()[0]}",
+            f"The last good file is untouched. Free space on the disk of {home.path}, then run `merganser publish`.",
+        ) from error
+    return PublishReport(
+        build_id=build.build_id,
+        published_at=published_at,
+        seconds=round(monotonic() - clock, 2),
+        path=str(home.serving),
+        size_bytes=home.serving.stat().st_size,
+        row_counts=counts,
+    )
+
+
+def published_build(home: Home) -> dict[str, str]:
+    """What the serving file says about itself (`main.build_info`); empty when nothing was published yet."""
+    import duckdb
+
+    if not home.serving.exists():
+        return {}
+    connection = duckdb.connect(str(home.serving), read_only=True)
+    try:
+        cursor = connection.execute("select build_id, built_at, published_at, as_of from main.build_info")
+        row = cursor.fetchone()
+        return dict(zip(("build_id", "built_at", "published_at", "as_of"), map(str, row or ()), strict=False))
+    finally:
+        connection.close()
+
+
+def published_relations(manifest: dict[str, Any]) -> list[Relation]:
+    """The models that readers get, by the manifest: a table that no model makes any more is not published."""
+    return sorted(
+        (
+            Relation(
+                schema=node["schema"],
+                name=node.get("alias") or node["name"],
+                description=node.get("description", ""),
+                columns={column["name"]: column.get("description", "") for column in node["columns"].values()},
+            )
+            for node in manifest["nodes"].values()
+            if node["resource_type"] == "model"
+            and node["schema"] in PUBLISHED_SCHEMAS
+            and node["config"].get("enabled", True)
+            and node["config"]["materialized"] != "ephemeral"
+        ),
+        key=lambda relation: (relation.schema, relation.name),
+    )
+
+
+def _permitted(home: Home) -> BuildReport:
+    build, audit = last_build(home), last_check(home)
+    fault = build_fault(build)
+    if build is None or fault:
+        raise PublicationRefusedError(
+            f"Nothing is published: {fault}.", "Run `merganser build`, then `merganser check`."
+        )
+    if audit is None or audit.build_id != build.build_id:
+        raise PublicationRefusedError(
+            f"Nothing is published: build {build.build_id} has not been checked.", "Run `merganser check`."
+        )
+    if not audit.passed:
+        broken = ", ".join(f"{result.table}: {result.rule}" for result in audit.failures[:3])
+        raise PublicationRefusedError(
+            f"Nothing is published: the check of build {build.build_id} failed ({broken}).",
+            f"Open {home.quality_report}, mend what it names, then build and check again.",
+        )
+    if audit.warehouse != fingerprint(home):
+        raise PublicationRefusedError(
+            "Nothing is published: the warehouse was written to after it was checked.", "Run `merganser check` again."
+        )
+    return build
+
+
+def _write(
+    home: Home, new: Path, relations: list[Relation], info: tuple[str, ...], progress: Progress
+) -> dict[str, int]:
+    """Copy the relations into a new file and compare the counts; returns rows by table."""
+    import duckdb
+
+    with opened(home):  # a warehouse that another process writes is told apart from a disk that is full
+        pass
+    connection = duckdb.connect(str(new))
+    try:
+        connection.execute(f"set temp_directory = {_literal(str(home.spill))}")
+        try:
+            connection.execute(f"attach {_literal(str(home.warehouse))} as warehouse (read_only)")
+        except duckdb.Error as error:
+            raise opening_error(home, str(error)) from error
+        serving = _name_of_main(connection)
+        for schema in sorted({relation.schema for relation in relations}):
+            connection.execute(f"create schema {_identifier(schema)}")
+        counts = {}
+        for number, relation in enumerate(relations):
+            label = f"{relation.schema}.{relation.name}"
+            progress(number, len(relations), label)
+            counts[label] = _copy(connection, serving, relation)
+        connection.execute(_create_build_info())
+        connection.execute(f"insert into main.{_BUILD_INFO} values (?, ?, ?, ?)", list(info))
+        connection.execute("detach warehouse")
+        connection.execute("checkpoint")
+        progress(len(relations), len(relations), "")
+    finally:
+        connection.close()
+    return counts
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, serving: str, relation: Relation) -> int:
+    target, origin = f"{_identifier(serving)}.{relation.quoted}", f"warehouse.{relation.quoted}"
+    connection.execute(f"create table {target} as select * from {origin}")
+    copied = _count(connection, target)
+    if copied != _count(connection, origin):
+        raise CorridorError(
+            f"{relation.schema}.{relation.name} changed while it was being published.", "Run `merganser publish` again."
+        )
+    if relation.description:
+        connection.execute(f"comment on table {target} is {_literal(relation.description)}")
+    present = {row[0] for row in connection.execute(f"describe {target}").fetchall()}
+    for column, description in relation.columns.items():
+        if description and column in present:
+            text = _literal(description)
+            connection.execute(f"comment on column {target}.{_identifier(column)} is {text}")
+    return copied
+
+
+def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
+    row = connection.execute(f"select count(*) from {relation}").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _name_of_main(connection: duckdb.DuckDBPyConnection) -> str:
+    row = connection.execute("select current_database()").fetchone()
+    return str(row[0]) if row else "serving"
+
+
+def _create_build_info() -> str:
+    return f"""create table main.{_BUILD_INFO} (
+        build_id varchar not null,
+        built_at timestamp not null,
+        published_at timestamp not null,
+        as_of timestamp not null
+    )"""
+
+
+def _build_info(build: BuildReport, published_at: str) -> tuple[str, ...]:
+    return (build.build_id, build.started_at, published_at, build.as_of or build.started_at)
+
+
+def _to_disk(path: Path) -> None:
+    """Have the operating system write a file or directory out, so that a rename never outlives its content."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_leftovers(serving: Path) -> None:
+    """Files that a publication left which was killed or ran out of disk."""
+    for path in serving.parent.glob(f"{serving.name.removesuffix('.duckdb')}.*.tmp*"):
+        path.unlink(missing_ok=True)
+
+
+def _is_duckdb_error(error: BaseException) -> bool:
+    import duckdb
+
+    return isinstance(error, duckdb.Error)
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,300 @@
+"""Audits the warehouse with Great Expectations before anything is published, and writes what it found.
+
+Add here: how a declared expectation is run and reported. Keep out: what must be true (expectations.yml), dbt's own
+tests (they ran inside the build; their outcome is read from its record).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any
+
+from orchestration.lib.expectations import Rule, TableSuite, load_suites
+from orchestration.lib.home import Home
+from orchestration.lib.progress import Progress, silent
+from orchestration.lib.quality_report import write_report
+from orchestration.lib.redaction import without_values
+from orchestration.lib.transform import BuildReport, last_build, load_manifest
+from orchestration.lib.warehouse import fingerprint, opened
+
+_KEYS_SHOWN = 5
+_NO_SAMPLES = {"result_format": "BASIC", "partial_unexpected_count": 0}  # counts only: no person's value is reported
+
+
+@dataclass(frozen=True)
+class AuditResult:
+    """One rule on one table. `broken_count`: rows that break it (None: the rule could not be run, see `error`);
+    `keys`: some of their keys, never personal values."""
+
+    table: str
+    rule: str
+    says: str
+    passed: bool
+    broken_count: int | None = 0
+    keys: list[str] = field(default_factory=list)
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What the audit of one build found. `passed` needs the build to have succeeded wholly and every rule to hold;
+    `warehouse` is the fingerprint of the file that was looked at: only that very file is published."""
+
+    build_id: str
+    passed: bool
+    checked_at: str
+    as_of: str
+    seconds: float
+    warehouse: str
+    table_count: int
+    build_fault: str = ""
+    dbt_tests: dict[str, int] = field(default_factory=dict)
+    results: list[AuditResult] = field(default_factory=list)
+
+    @property
+    def failures(self) -> list[AuditResult]:
+        return [result for result in self.results if not result.passed]
+
+
+def check(home: Home, *, suites: Sequence[TableSuite] | None = None, progress: Progress = silent) -> CheckReport:
+    """Audit the warehouse of a home against expectations.yml; write `quality/result.json` and `quality/report.html`.
+
+    `suites` replaces the declared ones (tests do that). A broken rule does not raise: it stands in the report.
+    Raises LockedError or CorridorError when the warehouse cannot be opened.
+    """
+    home.prepare()
+    started, clock = datetime.now(UTC).replace(tzinfo=None), monotonic()
+    build = last_build(home)
+    # The moment that the build judged expiry by, not the one that the audit happens to run at.
+    moment = (build and (build.as_of or build.started_at)) or home.as_of or started.isoformat(timespec="seconds")
+    if suites is None:
+        suites = load_suites(_declared_exports(home))
+    with opened(home) as connection:
+        known = {f"{schema}.{name}" for schema, name in connection.execute(_all_relations()).fetchall()}
+    seen = fingerprint(home)
+    with home.entered():
+        results = _run(home, [_at(suite, moment) for suite in suites], known, progress)
+    fault = build_fault(build)
+    report = CheckReport(
+        build_id=build.build_id if build else "",
+        passed=not fault and all(result.passed for result in results),
+        checked_at=started.isoformat(timespec="seconds"),
+        as_of=moment,
+        seconds=round(monotonic() - clock, 2),
+        warehouse=seen,
+        table_count=len({result.table for result in results}),
+        build_fault=fault,
+        dbt_tests=_dbt_tests(build),
+        results=results,
+    )
+    home.quality_result.write_text(json.dumps(asdict(report), indent=2))
+    write_report(home.quality_report, asdict(report))
+    return report
+
+
+def last_check(home: Home) -> CheckReport | None:
+    """What the last audit of this home found; None when there was none."""
+    if not home.quality_result.exists():
+        return None
+    recorded = json.loads(home.quality_result.read_text())
+    results = [AuditResult(**result) for result in recorded.pop("results")]
+    return CheckReport(**recorded, results=results)
+
+
+def build_fault(build: BuildReport | None) -> str:
+    """Why the last build may not be published, in words; empty when it may."""
+    if build is None:
+        return "nothing was built yet"
+    if not build.succeeded:
+        failed = ", ".join(failure.name for failure in build.failures[:3])
+        return f"build {build.build_id} did not succeed" + (f" ({failed})" if failed else "")
+    if build.selection:
+        return f"build {build.build_id} built only a selection ({' '.join(build.selection)})"
+    return ""
+
+
+def _declared_exports(home: Home) -> list[dict[str, str]]:
+    from exports.registry import load_exports
+
+    load_manifest(home)  # parses the project where it has not been yet
+    return [
+        {
+            "table": f"{spec.relation_schema}.{spec.relation_name}",
+            "key": spec.key,
+            "purpose": spec.purpose,
+            "channel": spec.channel,
+        }
+        for spec in load_exports(home.manifest).values()
+    ]
+
+
+def _at(suite: TableSuite, moment: str) -> TableSuite:
+    """The suite with `<as_of>` in its rules replaced by the moment, as an SQL literal."""
+    literal = f"cast('{moment}' as timestamp)"
+    rules = tuple(replace(rule, broken_by=rule.broken_by.replace("<as_of>", literal)) for rule in suite.rules)
+    return replace(suite, rules=rules)
+
+
+def _run(home: Home, suites: list[TableSuite], known: set[str], progress: Progress) -> list[AuditResult]:
+    results: list[AuditResult] = []
+    broken: list[tuple[int, TableSuite, Rule]] = []
+    with _great_expectations(home) as validate:
+        for number, suite in enumerate(suites):
+            progress(number, len(suites), suite.table)
+            if suite.table not in known:
+                if not suite.optional:
+                    results.append(_absent(suite.table, "table_exists", f"There is a table {suite.table}", suite.table))
+                continue
+            runnable = [rule for rule in suite.rules if known.issuperset(rule.needs)]
+            for rule in suite.rules:
+                for needed in sorted(set(rule.needs) - known):
+                    results.append(_absent(suite.table, rule.name, rule.says, needed))
+            for result, rule in validate(suite, runnable):
+                if rule is not None and rule.key and result.broken_count:
+                    broken.append((len(results), suite, rule))
+                results.append(result)
+        progress(len(suites), len(suites), "")
+    if broken:
+        with opened(home) as connection:
+            for place, suite, rule in broken:
+                rows = connection.execute(_broken_keys(suite.table, rule)).fetchall()
+                results[place].keys.extend(str(key) for (key,) in rows)
+    return results
+
+
+def _absent(table: str, rule: str, says: str, missing: str) -> AuditResult:
+    return AuditResult(table, rule, says, passed=False, broken_count=None, error=f"{missing} does not exist")
+
+
+@contextlib.contextmanager
+def _great_expectations(home: Home) -> Iterator[Any]:
+    """A function that validates one suite, with a read-only connection to the warehouse that ends with the block."""
+    with _muted():
+        import great_expectations
+        from great_expectations.data_context.types.base import ProgressBarsConfig
+
+        from orchestration.lib import autocommit_dialect
+
+        autocommit_dialect.register()
+        context = great_expectations.get_context(mode="ephemeral")
+        context.enable_analytics(enable=False)
+        context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        source = context.data_sources.add_sql(
+            name="warehouse",
+            connection_string=f"duckdb+autocommit:///{home.warehouse}?access_mode=read_only",
+            create_temp_table=False,
+        )
+
+    def validate(suite: TableSuite, rules: Sequence[Rule]) -> list[tuple[AuditResult, Rule | None]]:
+        with _muted():
+            asset = source.add_query_asset(name=suite.table, query=f"select * from {suite.table}")
+            batch = asset.add_batch_definition_whole_table("all")
+            expectations = context.suites.add(
+                great_expectations.ExpectationSuite(name=suite.table, expectations=_expectations(suite, rules))
+            )
+            definition = context.validation_definitions.add(
+                great_expectations.ValidationDefinition(name=suite.table, data=batch, suite=expectations)
+            )
+            outcome = definition.run(result_format=_NO_SAMPLES)
+        by_name = {rule.name: rule for rule in rules}
+        return [_result(suite.table, one.to_json_dict(), by_name) for one in outcome.results]
+
+    try:
+        yield validate
+    finally:
+        autocommit_dialect.close_all()
+
+
+@contextlib.contextmanager
+def _muted() -> Iterator[None]:
+    """Great Expectations prints advice on standard output, where `--json` puts its result alone, and logs errors."""
+    logger = logging.getLogger("great_expectations")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _expectations(suite: TableSuite, rules: Sequence[Rule]) -> list[Any]:
+    """Great Expectations' own objects for a suite; each carries the rule's name and wording in its meta."""
+    import great_expectations.expectations as gxe
+
+    made: list[Any] = []
+
+    def add(kind: Any, name: str, says: str, **arguments: Any) -> None:
+        made.append(kind(meta={"rule": name, "says": says}, **arguments))
+
+    if suite.min_rows:
+        says = f"At least {suite.min_rows} row{'s' if suite.min_rows > 1 else ''}"
+        add(gxe.ExpectTableRowCountToBeBetween, "min_rows", says, min_value=suite.min_rows)
+    if suite.columns:
+        says = f"Has the columns {', '.join(suite.columns)}"
+        add(gxe.ExpectTableColumnsToMatchSet, "columns", says, column_set=list(suite.columns), exact_match=False)
+    for column in suite.not_null:
+        add(gxe.ExpectColumnValuesToNotBeNull, f"not_null: {column}", f"{column} is always filled", column=column)
+    for key in suite.unique:
+        name, says = f"unique: {', '.join(key)}", f"{', '.join(key)} is there once"
+        if len(key) == 1:
+            add(gxe.ExpectColumnValuesToBeUnique, name, says, column=key[0])
+        else:
+            add(gxe.ExpectCompoundColumnsToBeUnique, name, says, column_list=list(key))
+    for column, values in suite.accepted_values.items():
+        says = f"{column} is one of {', '.join(str(value) for value in values)}"
+        name = f"accepted_values: {column}"
+        add(gxe.ExpectColumnValuesToBeInSet, name, says, column=column, value_set=list(values))
+    for rule in rules:
+        add(gxe.UnexpectedRowsExpectation, rule.name, rule.says, unexpected_rows_query=rule.broken_by)
+    return made
+
+
+def _result(table: str, outcome: Mapping[str, Any], rules: Mapping[str, Rule]) -> tuple[AuditResult, Rule | None]:
+    meta = outcome["expectation_config"]["meta"]
+    error = _error(outcome.get("exception_info") or {})
+    found = outcome.get("result") or {}
+    count = found.get("unexpected_count")
+    rule = rules.get(meta["rule"])
+    if rule is not None:
+        count = found.get("observed_value")
+    if not outcome["success"] and meta["rule"] == "columns" and not error:
+        missing = found.get("details", {}).get("mismatched", {}).get("missing", [])
+        error, count = f"missing: {', '.join(missing)}", len(missing)
+    if not outcome["success"] and meta["rule"] == "min_rows" and not error:
+        error, count = f"{found.get('observed_value')} rows", None
+    if outcome["success"]:
+        count = 0
+    return AuditResult(table, meta["rule"], meta["says"], bool(outcome["success"]), count, [], error), rule
+
+
+def _error(information: Mapping[str, Any]) -> str:
+    """The first line of what a rule raised: DuckDB's words for a column or table that is not there."""
+    for detail in information.values():
+        if isinstance(detail, Mapping) and detail.get("raised_exception"):
+            lines = [line for line in str(detail.get("exception_message", "")).splitlines() if line.strip()]
+            return without_values(lines[0]) if lines else "the rule could not be run"
+    return ""
+
+
+def _dbt_tests(build: BuildReport | None) -> dict[str, int]:
+    """Outcomes of the data tests of the build, with dbt's warnings counted apart."""
+    return dict(build.counts.get("test", {})) if build else {}
+
+
+def _all_relations() -> str:
+    return "select table_schema, table_name from information_schema.tables where table_catalog = current_database()"
+
+
+def _broken_keys(table: str, rule: Rule) -> str:
+    broken = rule.broken_by.rstrip("; \n").replace("{batch}", table)
+    return f'select distinct "{rule.key}" as broken_key from ({broken}) as broken order by 1 limit {_KEYS_SHOWN}'
