@@ -1,0 +1,84 @@
+"""A workbench: one home whose warehouse can be emptied, fed and built again, so that dbt parses the project once.
+
+Add here: what several warehouse tests do to a warehouse. Keep out: what must be true of it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import duckdb
+from ingestion.landing import LandingReport, land
+
+from ingestion.registry import load_sources
+from ingestion.settings import Settings
+from ingestion.synthetic import WorldConfig, write_world
+from orchestration.lib.home import Home
+from orchestration.lib.transform import BuildReport, build
+
+AS_OF = "2026-06-30T00:00:00"
+BUILT_SCHEMAS = ("seeds", "staging", "intermediate", "marts", "segments", "exports", "quality")
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """A home under a test's hand; `rows` and `query` open the warehouse read-only for the length of the call."""
+
+    home: Home
+
+    @property
+    def settings(self) -> Settings:
+        return Settings.from_home(self.home.path)
+
+    def empty(self) -> None:
+        """Forget landing files, truth and warehouse; what dbt has parsed stays."""
+        for directory in (self.home.landing, self.home.truth, self.home.exports):
+            shutil.rmtree(directory, ignore_errors=True)
+        for path in self.home.path.glob("warehouse.duckdb*"):
+            path.unlink()
+
+    def write(self, world: WorldConfig, since: date | None = None, through: date | None = None) -> None:
+        write_world(world, self.home.landing, self.home.truth, since=since, through=through)
+
+    def land(self, loaded_at: datetime | None = None) -> LandingReport:
+        report = land(self.settings, list(load_sources().values()), loaded_at=loaded_at)
+        assert report.ok, report
+        return report
+
+    def build(self, *selection: str, tests: bool = False) -> BuildReport:
+        exclude = () if tests else ("resource_type:test",)
+        report = build(self.home, selection, exclude=exclude, unit_tests=False)
+        assert report.succeeded, report.failures
+        return report
+
+    def drop_built(self) -> None:
+        """Drop everything that dbt made, lasting state included; raw stays."""
+        with duckdb.connect(str(self.home.warehouse)) as connection:
+            for schema in BUILT_SCHEMAS:
+                connection.execute(f"drop schema if exists {schema} cascade")
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.home.warehouse), read_only=True) as connection:
+            return connection.execute(sql, list(parameters)).fetchall()
+
+    def rows(self, table: str, leave_out: Sequence[str] = ()) -> set[tuple[Any, ...]]:
+        """All rows of a table as a set; raises when the table holds two equal rows."""
+        excluded = f" exclude ({', '.join(leave_out)})" if leave_out else ""
+        fetched = self.query(f"select *{excluded} from {table}")
+        distinct = set(fetched)
+        assert len(distinct) == len(fetched), f"{table} holds equal rows"
+        return distinct
+
+    def tables(self, *schemas: str) -> list[str]:
+        return [
+            f"{schema}.{name}"
+            for schema, name in self.query(
+                "select table_schema, table_name from information_schema.tables where table_schema in "
+                f"({', '.join('?' * len(schemas))}) order by 1, 2",
+                schemas,
+            )
+        ]
