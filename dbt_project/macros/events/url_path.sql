@@ -1,0 +1,9 @@
+{# The path of a URL, without query and fragment; '/' where the URL names only a host; null where it is no URL. #}
+{% macro url_path(expression) -%}
+    case
+        when {{ matches_pattern(expression, "'^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]+'") }} then coalesce(
+            {{ extract_pattern(expression, "'^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]+(/[^?#]*)'") }},
+            '/'
+        )
+    end
+{%- endmacro %}

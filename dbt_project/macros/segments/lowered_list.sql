@@ -1,0 +1,8 @@
+{# A list from dbt_project.yml as lower-case SQL literals for `in (...)`; an empty list becomes null, which nothing equals. #}
+{% macro lowered_list(values) -%}
+    {%- for value in values -%}
+        '{{ value | lower | replace("'", "''") }}'{{ ", " if not loop.last }}
+    {%- else -%}
+        null
+    {%- endfor -%}
+{%- endmacro %}

@@ -1,0 +1,125 @@
+{#
+    grain: one row per order; key: order_id
+    why here: what an order is worth (refunds, cancellations, tests, currency) is decided once; customer_id is joined in the marts
+#}
+{% set reporting_currency = var('reporting_currency', 'EUR') | upper %}
+with orders as (
+
+    -- A shop that moves from one connector to the other has the same order in both for a while.
+    select *
+    from {{ ref('int_commerce__orders_unioned') }}
+    qualify
+        row_number() over (
+            partition by order_id
+            order by
+                coalesce(updated_at, cast('1970-01-01' as timestamp)) desc,
+                loaded_at desc,
+                source
+        ) = 1
+
+),
+
+refunds as (
+
+    select
+        source,
+        order_id,
+        sum(refund_amount) as refunded_amount,
+    from {{ ref('int_commerce__refunds_unioned') }}
+    group by 1, 2
+
+),
+
+lines as (
+
+    select
+        source,
+        order_id,
+        count(*) as line_count,
+        sum(quantity) as item_count,
+    from {{ ref('int_commerce__order_lines_unioned') }}
+    group by 1, 2
+
+),
+
+identifiers as (
+
+    select * from {{ ref('int_identity__identifiers') }}
+
+),
+
+rates as (
+
+    select * from {{ ref('int_commerce__reporting_rates') }}
+
+),
+
+valued as (
+
+    select
+        orders.*,
+        identifiers.identifier_no,
+        {{ money('coalesce(refunds.refunded_amount, 0)') }} as refunded_amount,
+        cast(coalesce(lines.line_count, 0) as bigint) as line_count,
+        cast(coalesce(lines.item_count, 0) as bigint) as item_count,
+        orders.cancelled_at is not null as is_cancelled,
+        -- A cancelled order and a test bring nothing, whatever their total says.
+        case
+            when orders.is_test or orders.cancelled_at is not null then {{ money('0') }}
+            else
+                {{ money('coalesce(orders.total_amount, 0) - coalesce(refunds.refunded_amount, 0)') }}
+        end as net_amount,
+        rates.rate_to_reporting,
+    from orders
+    left join refunds
+        on orders.source = refunds.source and orders.order_id = refunds.order_id
+    left join lines
+        on orders.source = lines.source and orders.order_id = lines.order_id
+    left join identifiers
+        on
+            orders.identifier_type = identifiers.identifier_type
+            and orders.identifier_value = identifiers.identifier_value
+    left join rates on orders.currency_code = rates.currency_code
+
+),
+
+final as (
+
+    select
+        order_id,
+        identifier_no,
+        cart_id,
+        checkout_id,
+        source,
+        order_name,
+        case
+            when is_test then 'test'
+            when is_cancelled then 'cancelled'
+            when total_amount < 0 then 'credit'
+            when refunded_amount > 0 and refunded_amount >= total_amount then 'refunded'
+            when refunded_amount > 0 then 'partially_refunded'
+            else coalesce(financial_status, 'unknown')
+        end as status,
+        currency_code,
+        city,
+        region,
+        country_code,
+        total_amount,
+        refunded_amount,
+        net_amount,
+        {{ money('net_amount * rate_to_reporting') }} as net_amount_reporting,
+        '{{ reporting_currency }}' as reporting_currency,
+        line_count,
+        item_count,
+        is_cancelled,
+        is_test,
+        -- What counts as having bought: no test, not cancelled, no credit note.
+        not is_test and not is_cancelled and coalesce(total_amount, 0) >= 0 as is_purchase,
+        cancelled_at,
+        ordered_at as occurred_at,
+        loaded_at,
+    from valued
+
+)
+
+select * from final

@@ -1,0 +1,74 @@
+{{ config(materialized='incremental', incremental_strategy='append') }}
+{#
+    grain: one row per event; key: event_id
+    rebuild: appends what arrived since the watermark (loaded_at); a full refresh gives the same rows
+    why here: the identifier becomes a number once, when the event arrives; a merge of customers touches no event
+#}
+with unioned as (
+
+    select * from {{ ref('int_events__unioned') }}
+    {% if is_incremental() %}
+        where loaded_at >= {{ watermark(this) }}
+    {% endif %}
+
+),
+
+identifiers as (
+
+    select * from {{ ref('int_identity__identifiers') }}
+
+),
+
+arrived as (
+
+    select * from unioned
+    {% if is_incremental() %}
+        where event_id not in (select known.event_id from {{ this }} as known)
+    {% endif %}
+
+),
+
+distinct_events as (
+
+    -- The same message in two tables is one event: the one that came first.
+    select *
+    from arrived
+    qualify row_number() over (partition by event_id order by loaded_at, event_type) = 1
+
+),
+
+final as (
+
+    select
+        events.event_id,
+        identifiers.identifier_no,
+        events.source,
+        events.event_type,
+        events.event_name,
+        events.product_id,
+        events.product_category,
+        events.cart_id,
+        events.checkout_id,
+        events.order_id,
+        events.page_path,
+        events.referrer_domain,
+        events.utm_source,
+        events.utm_medium,
+        events.utm_campaign,
+        events.gclid,
+        events.fbclid,
+        events.currency_code,
+        events.value_amount,
+        events.quantity,
+        events.is_bot,
+        events.occurred_at,
+        events.loaded_at,
+    from distinct_events as events
+    left join identifiers
+        on
+            events.identifier_type = identifiers.identifier_type
+            and events.identifier_value = identifiers.identifier_value
+
+)
+
+select * from final
