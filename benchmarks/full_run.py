@@ -1,4 +1,4 @@
-"""The whole main job at 100,000 customers: time and peak memory per stage, the ratio to DuckDB's bound, and a re-run over 1 % new data.
+"""The main job at 100,000 customers: seconds and memory per stage, the ratio to the bound, a re-run over 1 % new data.
 
 The bound is what no pipeline on DuckDB can avoid: scan every raw table once, and write tables of the marts' size.
 Add here: another figure about the whole run. Keep out: one room's own benchmark.
@@ -24,7 +24,7 @@ STAGES = (("ingest", "--all"), ("build",), ("check",), ("publish",), ("export", 
 def measure(scale: float = 1.0) -> dict[str, Any]:
     """Full run, bound and increment for `scale` times 100,000 customers; seconds, MB and ratios."""
     world = WorldConfig(customers=max(100, int(CUSTOMERS * scale)))
-    # Behaviour thins towards the present; the last hundredth of the days is near a hundredth of the rows, and is counted.
+    # The last hundredth of the days is near a hundredth of the rows; how near is part of the result.
     last_days = max(1, world.history_days // 100)
     cut = (world.until - timedelta(days=last_days)).date()
     with tempfile.TemporaryDirectory(prefix="merganser-bench-") as directory:

@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,8 +48,6 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None) ->
 
 def measured_cli(arguments: Sequence[str], environment: Mapping[str, str]) -> Measured:
     """Run the `merganser` command in a process of its own that tells its own peak memory at its end."""
-    import sys
-
     program = (
         "import resource, sys\n"
         "from orchestration.cli import main\n"

@@ -1,4 +1,4 @@
-"""Fixtures of the warehouse tests: an empty workbench for each test, in one directory, so that dbt's partial parse holds.
+"""Fixtures of the warehouse tests: an empty workbench for each, in one directory, so that dbt's partial parse holds.
 
 Add here: fixtures. Keep out: what a workbench can do (workbench.py).
 """

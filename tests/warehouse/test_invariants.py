@@ -1,7 +1,8 @@
-"""The design's invariants 1, 2, 3 and 6 as properties of small worlds (5 stands in tests/ingestion, 7 in tests/exports)."""
+"""Invariants 1, 2, 3 and 6 as properties of small worlds; 5 stands in tests/ingestion, 7 in tests/exports."""
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingestion.synthetic import WorldConfig
-from tests.warehouse.conftest import Workbench
+from tests.warehouse.workbench import Workbench
 
 EXAMPLES = 20 if os.environ.get("TORTURE") else 2
 UNTIL = datetime(2026, 6, 30, tzinfo=UTC)
@@ -30,9 +31,8 @@ small = settings(
 
 def published(bench: Workbench) -> dict[str, set[tuple[Any, ...]]]:
     """Every table that readers and syncs see, as sets of rows."""
-    return {
-        table: bench.rows(table) for table in bench.tables("marts", "segments", "exports") if table not in HISTORIES
-    }
+    tables = bench.tables("marts", "segments", "exports")
+    return {table: bench.rows(table) for table in tables if table not in HISTORIES}
 
 
 def partition(bench: Workbench) -> set[frozenset[tuple[str, str]]]:
@@ -106,9 +106,7 @@ def test_rebuild_equals_increment_and_ids_are_stable(workbench: Workbench, seed:
     assert workbench.rows("intermediate.int_identity__identifiers") == numbers
     rebuilt = published(workbench)
     assert rebuilt.keys() == increments.keys()
-    different = {
-        table: len(rebuilt[table] ^ increments[table]) for table in rebuilt if rebuilt[table] != increments[table]
-    }
+    different = {table: len(rows ^ increments[table]) for table, rows in rebuilt.items() if rows != increments[table]}
     assert different == {}
 
 
@@ -182,11 +180,18 @@ def test_nobody_without_consent_leaves(workbench: Workbench, data: st.DataObject
     directory = workbench.home.landing / "consent_banner" / "decisions"
     directory.mkdir(parents=True, exist_ok=True)
     channels = {"advertising": "ads", "email_marketing": "email"}
-    lines = [
-        '{"decision_id": "p%d", "email": "%s", "purpose": "%s", "channel": "%s", "decision": "%s", "decided_at": "%s"}'
-        % (number, email, purpose, channels[purpose], decision, f"{(UNTIL - timedelta(days=days)):%Y-%m-%dT%H:%M:%S}")
+    records = [
+        {
+            "decision_id": f"p{number}",
+            "email": email,
+            "purpose": purpose,
+            "channel": channels[purpose],
+            "decision": decision,
+            "decided_at": f"{UNTIL - timedelta(days=days):%Y-%m-%dT%H:%M:%S}",
+        }
         for number, (email, purpose, decision, days) in enumerate(decisions)
     ]
+    lines = [json.dumps(record) for record in records]
     (directory / "property.ndjson").write_text("\n".join(lines) + "\n")
     workbench.land()
     workbench.build()
