@@ -1,7 +1,8 @@
-"""Plans and delivers one export: what has changed since the last delivery is sent, in batches, with retries, and receipted.
+"""Plans and delivers one export: what has changed since the last delivery is sent, in batches, with retries, and
+receipted.
 
-Add here when: every destination needs it (order, guards, retries, resumption). Keep out: what one vendor wants (destinations/),
-SQL on the ledger's tables (ledger.py), the decision of when to deliver (orchestration).
+Add here when: every destination needs it (order, guards, retries, resumption). Keep out: what one vendor wants
+(destinations/), SQL on the ledger's tables (ledger.py), the decision of when to deliver (orchestration).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -32,13 +33,16 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often and how long a transient failure is waited for, before the delivery is left for the next run to continue."""
+    """How often and how long a transient failure is waited for, before the delivery is left for the next run to
+    continue.
+    """
 
     attempts: int = 5
     first_delay: float = 0.5
     """Seconds before the second attempt; doubled for each further one."""
     longest_delay: float = 60.0
-    """Seconds: the most that is waited at a time. A receiver that asks for more (Retry-After) ends the run instead."""
+    """Seconds: the most that is waited at a time. A receiver that asks for more (Retry-After) ends the run instead.
+    """
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ class DeliveryReceipt:
     delivery_id: str | None
     """None where there was nothing to send, or for a dry run."""
     status: str
-    """delivered | nothing to send | dry run"""
+    """delivered | nothing to send | dry run | superseded (a resumed one that is planned anew)"""
     adds: int
     updates: int
     removes: int
@@ -128,14 +132,6 @@ class DeliveryReceipt:
         return self.adds + self.updates + self.removes
 
 
-@dataclass(frozen=True)
-class _Clockwork:
-    """Time, as the delivery sees it: replaced in tests."""
-
-    now: Callable[[], datetime]
-    sleep: Callable[[float], None]
-
-
 @dataclass
 class _Tally:
     """Counts of one run of batches."""
@@ -145,7 +141,7 @@ class _Tally:
     done: int = 0
     batches: int = 0
     attempts: int = 0
-    artefacts: tuple[Path, ...] = field(default=())
+    artefacts: tuple[Path, ...] = ()
 
     def advance(self, records: int) -> None:
         self.done += records
@@ -166,8 +162,8 @@ def list_exports(settings: Settings) -> list[ExportStatus]:
 def plan(settings: Settings, name: str) -> DeliveryPlan:
     """What `deliver` would send now, as counts. Sends nothing, writes nothing.
 
-    Raises UnknownExportError, SpecError, ServingError, LedgerBusyError. A guard that would stop it, or a variable that is not set,
-    is told in the plan and does not raise.
+    Raises UnknownExportError, SpecError, ServingError, LedgerBusyError. A guard that would stop it, or a variable
+    that is not set, is told in the plan and does not raise.
     """
     spec = registry.find_export(settings.manifest_path, name)
     destination = registry.open_destination(spec.destination, settings)
@@ -191,18 +187,18 @@ def deliver(
 ) -> DeliveryReceipt:
     """Sends what has changed since the last delivery, after finishing any delivery that was cut short.
 
-    `dry_run`: count only; sends and writes nothing. `force`: deliver although a guard stops it, and send again what the
-    destination refused before. `progress`: called with (records answered for, records in all). `now`: the clock, in UTC.
+    `dry_run`: count only; sends and writes nothing. `force`: deliver although a guard stops it, and send again what
+    the destination refused before. `progress`: called with (records answered for, records in all). `now`: the clock,
+    in UTC.
 
-    Raises MissingSettingError where the destination is not configured, GuardError where a guard stops it (both before anything is
-    sent), TransientError when the destination could not be reached in the attempts that `retry` allows (what was accepted is kept,
-    the next call continues), DestinationError when it refuses us, and what `plan` raises.
+    Raises MissingSettingError where the destination is not configured, GuardError where a guard stops it (both before
+    anything is sent), TransientError when the destination could not be reached in the attempts that `retry` allows
+    (what was accepted is kept, the next call continues), DestinationError when it refuses us, and what `plan` raises.
     """
-    clockwork = _Clockwork(now=now or _utc_now, sleep=sleep)
+    clock = now or _utc_now
     if dry_run:
-        return _dry_run(plan(settings, name), clockwork)
-    policy = retry or RetryPolicy()
-    started_at = clockwork.now()
+        return _dry_run(plan(settings, name), clock())
+    started_at = clock()
     spec = registry.find_export(settings.manifest_path, name)
     destination = registry.open_destination(spec.destination, settings)
     destination.check(spec)
@@ -211,211 +207,190 @@ def deliver(
     with _workspace(settings, write=True) as connection:
         reader.check_relation(connection, spec)
         diff.compute_current(connection, spec)
-        resumed = tuple(
-            _resume(connection, spec, destination, stored, policy, clockwork, progress)
-            for stored in ledger.unfinished_deliveries(connection, spec)
-        )
-        return _deliver_new(
-            connection, spec, destination, policy, clockwork, progress, force=force, resumed=resumed, started_at=started_at
-        )
+        run = _Run(connection, spec, destination, retry or RetryPolicy(), clock, sleep, progress)
+        resumed = tuple(run.resume(stored) for stored in ledger.unfinished_deliveries(connection, spec))
+        return replace(run.deliver_new(force=force), resumed=resumed, started_at=started_at)
 
 
-def _deliver_new(
-    connection: duckdb.DuckDBPyConnection,
-    spec: ExportSpec,
-    destination: Destination,
-    policy: RetryPolicy,
-    clockwork: _Clockwork,
-    progress: Progress | None,
-    *,
-    force: bool,
-    resumed: tuple[DeliveryReceipt, ...],
-    started_at: datetime,
-) -> DeliveryReceipt:
-    difference = diff.compute_operations(connection, spec, retry_held=force)
-    withheld = reader.withheld_counts(connection, spec)
-    verdict = _judge(spec, difference)
-    if not difference.operations:
-        return _receipt(
-            spec, None, "nothing to send", ledger.Outcomes({}, {}, {}), difference, withheld, _Tally(0, None), verdict,
-            started_at, clockwork.now(), resumed,
-        )  # fmt: skip
-    if verdict.tripped and not force:
-        raise GuardError(
-            f"{spec.name}: {'; '.join(verdict.reasons)}. Nothing was sent. If this is what you want, run "
-            f"`merganser export deliver {spec.name} --force`",
-            code="guard",
-        )
-    planned_at = clockwork.now()
-    delivery_id = f"{planned_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
-    ledger.store_plan(
-        connection, spec, difference, delivery_id=delivery_id, planned_at=planned_at, batch_size=destination.batch_size,
-        withheld=withheld, forced=force,
-    )  # fmt: skip
-    stored = ledger.StoredDelivery(delivery_id, planned_at)
-    tally = _send_delivery(connection, spec, destination, stored, policy, clockwork, progress)
-    outcomes = ledger.read_outcomes(connection, delivery_id)
-    return _receipt(
-        spec, delivery_id, "delivered", outcomes, difference, withheld, tally, verdict, started_at, clockwork.now(), resumed
-    )
+@dataclass(frozen=True)
+class _Run:
+    """One call of `deliver`: what it works on, and time as it sees it (replaced in tests)."""
 
+    connection: duckdb.DuckDBPyConnection
+    spec: ExportSpec
+    destination: Destination
+    policy: RetryPolicy
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    progress: Progress | None
 
-def _resume(
-    connection: duckdb.DuckDBPyConnection,
-    spec: ExportSpec,
-    destination: Destination,
-    stored: ledger.StoredDelivery,
-    policy: RetryPolicy,
-    clockwork: _Clockwork,
-    progress: Progress | None,
-) -> DeliveryReceipt:
-    """Finishes a delivery that was cut short: what can be sent as it was planned is sent under the same idempotency keys.
-
-    What the export no longer holds as planned is given up, and left to the next plan: as never sent, or, where an attempt had
-    begun, as possibly arrived.
-    """
-    started_at = clockwork.now()
-    changed = ledger.changed_batches(connection, stored.delivery_id)
-    given_up = False
-    if destination.is_transactional:
-        given_up = _settle_transactional(connection, spec, destination, stored, clockwork, changed=bool(changed))
-    else:
-        for batch in ledger.open_batches(connection, stored.delivery_id):
-            if batch.number in changed and batch.state == "sending":
-                ledger.store_uncertain(connection, spec, stored.delivery_id, batch.number, now=clockwork.now())
-            elif batch.number in changed:
-                ledger.supersede_batch(connection, stored.delivery_id, batch.number)
-    tally = _Tally(0, None)
-    if not given_up:
-        tally = _send_delivery(connection, spec, destination, stored, policy, clockwork, progress)
-    nothing = diff.Difference(0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-    outcomes = ledger.read_outcomes(connection, stored.delivery_id)
-    return _receipt(
-        spec, stored.delivery_id, "superseded" if given_up else "delivered", outcomes, nothing, {}, tally,
-        GuardVerdict(tripped=False), started_at, clockwork.now(), (),
-    )  # fmt: skip
-
-
-def _settle_transactional(
-    connection: duckdb.DuckDBPyConnection,
-    spec: ExportSpec,
-    destination: Destination,
-    stored: ledger.StoredDelivery,
-    clockwork: _Clockwork,
-    *,
-    changed: bool,
-) -> bool:
-    """Decides about a cut-short delivery of which nothing is visible before its end; True where it was given up."""
-    with closing(destination.open(DeliveryContext(spec, stored.delivery_id, stored.planned_at))) as session:
-        if session.is_published():
-            return False
-        if changed:
-            session.abandon()
-            ledger.supersede_delivery(connection, stored.delivery_id, clockwork.now())
-            return True
-    ledger.reopen_batches(connection, stored.delivery_id)
-    return False
-
-
-def _send_delivery(
-    connection: duckdb.DuckDBPyConnection,
-    spec: ExportSpec,
-    destination: Destination,
-    stored: ledger.StoredDelivery,
-    policy: RetryPolicy,
-    clockwork: _Clockwork,
-    progress: Progress | None,
-) -> _Tally:
-    """Sends every batch that has no answer yet, and finishes the delivery."""
-    batches = ledger.open_batches(connection, stored.delivery_id)
-    tally = _Tally(sum(batch.record_count for batch in batches), progress)
-    apply_each = not destination.is_transactional
-    with closing(destination.open(DeliveryContext(spec, stored.delivery_id, stored.planned_at))) as session:
-        for batch in batches:
-            _send_batch(connection, spec, session, stored, batch, policy, clockwork, tally, apply=apply_each)
-            tally.advance(batch.record_count)
-        session.finish()
-        tally.artefacts = session.artefacts()
-        ledger.finish_delivery(
-            connection, spec, stored.delivery_id, now=clockwork.now(), apply=destination.is_transactional
-        )
-    return tally
-
-
-def _send_batch(
-    connection: duckdb.DuckDBPyConnection,
-    spec: ExportSpec,
-    session: Session,
-    stored: ledger.StoredDelivery,
-    batch: ledger.StoredBatch,
-    policy: RetryPolicy,
-    clockwork: _Clockwork,
-    tally: _Tally,
-    *,
-    apply: bool,
-) -> None:
-    """Sends one batch until it is answered, refused, or the attempts are used up."""
-    delivery_id = stored.delivery_id
-    count = ledger.live_record_count(connection, delivery_id, batch.number)
-    if not count:
-        ledger.supersede_batch(connection, delivery_id, batch.number)
-        return
-    tally.batches += 1
-    delay = policy.first_delay
-    for attempt in range(1, policy.attempts + 1):
-        ledger.mark_sending(connection, delivery_id, batch.number, clockwork.now())
-        tally.attempts += 1
-        try:
-            result = session.send(_open_batch(connection, spec, delivery_id, batch, count))
-        except TransientError as error:
-            wait = delay if error.retry_after is None else max(error.retry_after, 0.0)
-            delay = min(delay * 2, policy.longest_delay)
-            if attempt == policy.attempts or wait > policy.longest_delay:
-                raise _give_up(spec, batch, tally, error, attempt) from None
-            clockwork.sleep(min(wait, policy.longest_delay))
-        except BatchRejectedError as error:
-            now = clockwork.now()
-            ledger.store_rejection(connection, spec, delivery_id, batch.number, error.code, now=now, apply=apply)
-            return
-        except DestinationError:
-            ledger.mark_unsent(connection, delivery_id, batch.number)
-            raise
+    def deliver_new(self, *, force: bool) -> DeliveryReceipt:
+        """Plans what differs now, stores the plan, and sends it."""
+        spec = self.spec
+        difference = diff.compute_operations(self.connection, spec, retry_held=force)
+        withheld = reader.withheld_counts(self.connection, spec)
+        verdict = _judge(spec, difference)
+        if verdict.tripped and not force:
+            raise GuardError(
+                f"{spec.name}: {'; '.join(verdict.reasons)}. Nothing was sent. If this is what you want, run "
+                f"`merganser export deliver {spec.name} --force`",
+                code="guard",
+            )
+        if difference.operations:
+            planned_at = self.now()
+            stored = ledger.StoredDelivery(f"{planned_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}", planned_at)
+            ledger.store_plan(
+                self.connection,
+                spec,
+                difference,
+                delivery=stored,
+                batch_size=self.destination.batch_size,
+                withheld=withheld,
+                forced=force,
+            )
+            receipt = self._receipt(stored, "delivered", self._send_delivery(stored))
         else:
-            now = clockwork.now()
-            ledger.store_answer(connection, spec, delivery_id, batch.number, result, now=now, apply=apply)
+            receipt = self._receipt(None, "nothing to send", _Tally(0, None))
+        return replace(receipt, unchanged=difference.unchanged, held=difference.held, withheld=withheld, guard=verdict)
+
+    def resume(self, stored: ledger.StoredDelivery) -> DeliveryReceipt:
+        """Finishes a delivery that was cut short: what can be sent as it was planned is sent under the same keys.
+
+        What the export no longer holds as planned is given up, and left to the next plan: as never sent, or, where an
+        attempt had begun, as possibly arrived.
+        """
+        changed = ledger.changed_batches(self.connection, stored.delivery_id)
+        if self.destination.is_transactional:
+            if not self._settle_transactional(stored, changed=bool(changed)):
+                return self._receipt(stored, "superseded", _Tally(0, None))
+        else:
+            for batch in ledger.open_batches(self.connection, stored.delivery_id):
+                if batch.number in changed and batch.state == "sending":
+                    ledger.store_uncertain(self.connection, self.spec, stored.delivery_id, batch.number, now=self.now())
+                elif batch.number in changed:
+                    ledger.supersede_batch(self.connection, stored.delivery_id, batch.number)
+        return self._receipt(stored, "delivered", self._send_delivery(stored))
+
+    def _settle_transactional(self, stored: ledger.StoredDelivery, *, changed: bool) -> bool:
+        """Decides about a delivery that was cut short and is invisible before its end; False where it was given up."""
+        with closing(self._open_session(stored)) as session:
+            if session.is_published():
+                return True
+            if changed:
+                session.abandon()
+                ledger.supersede_delivery(self.connection, stored.delivery_id, self.now())
+                return False
+        ledger.reopen_batches(self.connection, stored.delivery_id)
+        return True
+
+    def _send_delivery(self, stored: ledger.StoredDelivery) -> _Tally:
+        """Sends every batch that has no answer yet, and finishes the delivery."""
+        batches = ledger.open_batches(self.connection, stored.delivery_id)
+        tally = _Tally(sum(batch.record_count for batch in batches), self.progress)
+        with closing(self._open_session(stored)) as session:
+            for batch in batches:
+                self._send_batch(session, stored, batch, tally)
+                tally.advance(batch.record_count)
+            session.finish()
+            tally.artefacts = session.artefacts()
+            ledger.finish_delivery(
+                self.connection,
+                self.spec,
+                stored.delivery_id,
+                now=self.now(),
+                apply=self.destination.is_transactional,
+            )
+        return tally
+
+    def _send_batch(
+        self, session: Session, stored: ledger.StoredDelivery, batch: ledger.StoredBatch, tally: _Tally
+    ) -> None:
+        """Sends one batch until it is answered, refused, or the attempts are used up."""
+        connection, delivery_id, number = self.connection, stored.delivery_id, batch.number
+        apply = not self.destination.is_transactional
+        count = ledger.live_record_count(connection, delivery_id, number)
+        if not count:
+            ledger.supersede_batch(connection, delivery_id, number)
             return
+        tally.batches += 1
+        delay = self.policy.first_delay
+        for attempt in range(1, self.policy.attempts + 1):
+            ledger.mark_sending(connection, delivery_id, number, self.now())
+            tally.attempts += 1
+            try:
+                result = session.send(self._open_batch(delivery_id, batch, count))
+            except TransientError as error:
+                wait = delay if error.retry_after is None else error.retry_after
+                delay = min(delay * 2, self.policy.longest_delay)
+                if attempt == self.policy.attempts or wait > self.policy.longest_delay:
+                    raise self._give_up(batch, tally, error, attempt) from None
+                self.sleep(wait)
+            except BatchRejectedError as error:
+                ledger.store_rejection(
+                    connection, self.spec, delivery_id, number, error.code, now=self.now(), apply=apply
+                )
+                return
+            except DestinationError:
+                ledger.mark_unsent(connection, delivery_id, number)
+                raise
+            else:
+                ledger.store_answer(connection, self.spec, delivery_id, number, result, now=self.now(), apply=apply)
+                return
 
+    def _give_up(self, batch: ledger.StoredBatch, tally: _Tally, error: TransientError, attempt: int) -> TransientError:
+        asked = f" and asks to wait {error.retry_after:.0f} s" if error.retry_after is not None else ""
+        return TransientError(
+            f"{self.spec.name}: {error}{asked}; gave up on batch {batch.number} after {attempt} attempt(s). "
+            f"{tally.done} of {tally.total} records are settled, the rest stays planned: run "
+            f"`merganser export deliver {self.spec.name}` again to continue",
+            code=error.code,
+            retry_after=error.retry_after,
+        )
 
-def _give_up(
-    spec: ExportSpec, batch: ledger.StoredBatch, tally: _Tally, error: TransientError, attempt: int
-) -> TransientError:
-    asked = f" and asks to wait {error.retry_after:.0f} s" if error.retry_after is not None else ""
-    return TransientError(
-        f"{spec.name}: {error}{asked}; gave up on batch {batch.number} after {attempt} attempt(s). {tally.done} of "
-        f"{tally.total} records are settled, the rest stays planned: run `merganser export deliver {spec.name}` again to continue",
-        code=error.code,
-        retry_after=error.retry_after,
-    )
+    def _open_session(self, stored: ledger.StoredDelivery) -> Session:
+        return self.destination.open(DeliveryContext(self.spec, stored.delivery_id, stored.planned_at))
 
+    def _open_batch(self, delivery_id: str, batch: ledger.StoredBatch, count: int) -> Batch:
+        records: Iterator[Record]
+        if batch.action in ("remove", "retract"):
+            fields = self.spec.removal_fields
+            records = ledger.read_removals(self.connection, delivery_id, batch.number)
+        else:
+            fields = self.spec.column_names
+            records = reader.read_records(self.connection, self.spec, delivery_id, batch.number)
+        return Batch(
+            number=batch.number,
+            action=batch.action,
+            idempotency_key=batch.idempotency_key,
+            record_count=count,
+            fields=fields,
+            records=records,
+        )
 
-def _open_batch(
-    connection: duckdb.DuckDBPyConnection, spec: ExportSpec, delivery_id: str, batch: ledger.StoredBatch, count: int
-) -> Batch:
-    records: Iterator[Record]
-    if batch.action in ("remove", "retract"):
-        fields = spec.removal_fields
-        records = ledger.read_removals(connection, delivery_id, batch.number)
-    else:
-        fields = spec.column_names
-        records = reader.read_records(connection, spec, delivery_id, batch.number)
-    return Batch(
-        number=batch.number,
-        action=batch.action,
-        idempotency_key=batch.idempotency_key,
-        record_count=count,
-        fields=fields,
-        records=records,
-    )
+    def _receipt(self, stored: ledger.StoredDelivery | None, status: str, tally: _Tally) -> DeliveryReceipt:
+        outcomes = ledger.Outcomes({}, {}, {})
+        if stored is not None:
+            outcomes = ledger.read_outcomes(self.connection, stored.delivery_id)
+        moment = self.now()
+        return DeliveryReceipt(
+            export=self.spec.name,
+            destination=self.spec.destination,
+            delivery_id=stored.delivery_id if stored is not None else None,
+            status=status,
+            adds=outcomes.accepted.get("add", 0),
+            updates=outcomes.accepted.get("update", 0),
+            removes=outcomes.accepted.get("remove", 0),
+            unchanged=0,
+            held=0,
+            rejected=outcomes.rejected,
+            deferred=outcomes.deferred,
+            withheld={},
+            batches=tally.batches,
+            attempts=tally.attempts,
+            artefacts=tally.artefacts,
+            started_at=stored.planned_at if stored is not None else moment,
+            finished_at=moment,
+        )
 
 
 def _plan(
@@ -439,21 +414,22 @@ def _plan(
 
 
 def _judge(spec: ExportSpec, difference: diff.Difference) -> GuardVerdict:
-    """A failed model upstream must never empty an audience; a person's own decision to leave must never be held back by that."""
+    """A failed model upstream must never empty an audience; a person's own decision to leave must never be held back
+    by that.
+    """
     reasons = []
     if difference.operations and difference.records < spec.guard.min_records:
         reasons.append(f"the export holds {difference.records} records, its guard asks for {spec.guard.min_records}")
     unexplained = difference.removes - difference.decided_removes
     if difference.delivered and unexplained / difference.delivered > spec.guard.max_removed_share:
         reasons.append(
-            f"{unexplained} of {difference.delivered} delivered records would be removed without a decision of their persons, "
-            f"its guard allows a share of {spec.guard.max_removed_share:g}"
+            f"{unexplained} of {difference.delivered} delivered records would be removed without a decision of their "
+            f"persons, its guard allows a share of {spec.guard.max_removed_share:g}"
         )
     return GuardVerdict(tripped=bool(reasons), reasons=tuple(reasons))
 
 
-def _dry_run(planned: DeliveryPlan, clockwork: _Clockwork) -> DeliveryReceipt:
-    moment = clockwork.now()
+def _dry_run(planned: DeliveryPlan, moment: datetime) -> DeliveryReceipt:
     return DeliveryReceipt(
         export=planned.export,
         destination=planned.destination,
@@ -473,42 +449,6 @@ def _dry_run(planned: DeliveryPlan, clockwork: _Clockwork) -> DeliveryReceipt:
         started_at=moment,
         finished_at=moment,
         guard=planned.guard,
-    )
-
-
-def _receipt(
-    spec: ExportSpec,
-    delivery_id: str | None,
-    status: str,
-    outcomes: ledger.Outcomes,
-    difference: diff.Difference,
-    withheld: Mapping[str, int],
-    tally: _Tally,
-    guard: GuardVerdict,
-    started_at: datetime,
-    finished_at: datetime,
-    resumed: tuple[DeliveryReceipt, ...],
-) -> DeliveryReceipt:
-    return DeliveryReceipt(
-        export=spec.name,
-        destination=spec.destination,
-        delivery_id=delivery_id,
-        status=status,
-        adds=outcomes.accepted.get("add", 0),
-        updates=outcomes.accepted.get("update", 0),
-        removes=outcomes.accepted.get("remove", 0),
-        unchanged=difference.unchanged,
-        held=difference.held,
-        rejected=outcomes.rejected,
-        deferred=outcomes.deferred,
-        withheld=withheld,
-        batches=tally.batches,
-        attempts=tally.attempts,
-        artefacts=tally.artefacts,
-        started_at=started_at,
-        finished_at=finished_at,
-        guard=guard,
-        resumed=resumed,
     )
 
 

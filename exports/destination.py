@@ -1,6 +1,8 @@
-"""What a destination is to the rest of the room: it opens a session for one delivery and sends batches of records in it.
+"""What a destination is to the rest of the room: it opens a session for one delivery and sends batches of records in
+it.
 
-Add here when: delivery.py needs to know something of every destination. Keep out: what one vendor wants (destinations/<name>/).
+Add here when: delivery.py needs to know something of every destination. Keep out: what one vendor wants
+(destinations/<name>/).
 """
 
 from __future__ import annotations
@@ -16,13 +18,17 @@ from exports.spec import ExportSpec
 
 Cell = str | int | float | bool | Decimal | date | datetime | None
 Action = Literal["remove", "retract", "add", "update"]
-"""remove: no longer in the export. retract: still in it, and the identifiers that were sent before have changed, so the old ones
-are withdrawn before the new are sent. In the order in which they are sent: a removal never undoes a later addition."""
+"""remove: no longer in the export. retract: still in it, and the identifiers that were sent before have changed, so
+the old ones are withdrawn before the new are sent. In the order in which they are sent: a removal never undoes a
+later addition.
+"""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One record to send: its key, and the destination's fields (for remove and retract: the fields kept from when it was sent)."""
+    """One record to send: its key, and the destination's fields (for remove and retract: the fields kept from when it
+    was sent).
+    """
 
     record_key: str
     fields: Mapping[str, Cell] = field(repr=False)
@@ -30,7 +36,9 @@ class Record:
 
 @dataclass(frozen=True)
 class Batch:
-    """What one call of `Session.send` carries. `records` can be read once; `open_records` gives it anew for each attempt."""
+    """What one call of `Session.send` carries. `records` can be read once; `open_records` gives it anew for each
+    attempt.
+    """
 
     number: int
     action: Action
@@ -95,7 +103,9 @@ class Destination(Protocol):
 
     name: str
     is_transactional: bool
-    """True: nothing is visible before `finish`, so a delivery counts as a whole. False: each batch counts when it is accepted."""
+    """True: nothing is visible before `finish`, so a delivery counts as a whole. False: each batch counts when it is
+    accepted.
+    """
     batch_size: int | None
     """Most records in one batch; None: one batch per action."""
 

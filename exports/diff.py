@@ -1,4 +1,5 @@
-"""What has to be sent so that the destination holds what the export holds: set operations between the export and the ledger.
+"""What has to be sent so that the destination holds what the export holds: set operations between the export and the
+ledger.
 
 Add here when: another kind of difference is sent. Keep out: sending, state, anything that loops over rows in Python.
 """
@@ -13,7 +14,9 @@ from exports.reader import WITHHELD, quote, quote_text, relation
 from exports.spec import ExportSpec
 
 UNCERTAIN = "uncertain"
-"""The row hash of a record that may have arrived: no real hash equals it, so the next plan updates or removes the record."""
+"""The row hash of a record that may have arrived: no real hash equals it, so the next plan updates or removes the
+record.
+"""
 
 
 @dataclass(frozen=True)
@@ -37,9 +40,11 @@ class Difference:
 
 
 def compute_current(connection: duckdb.DuckDBPyConnection, spec: ExportSpec) -> None:
-    """Fills the temporary table `current_rows`: key, customer, row hash and removal fields of every row of the export.
+    """Fills the temporary table `current_rows`: key, customer, row hash and removal fields of every row of the
+    export.
 
-    The row hash covers the names and values of all declared columns and the normaliser's version: a change of any sends the record.
+    The row hash covers the names and values of all declared columns and the normaliser's version: a change of any
+    sends the record.
     """
     values = ", ".join(f"cast({quote(name)} as varchar)" for name in spec.column_names)
     shape = quote_text(f"{spec.normaliser_version}:{','.join(spec.column_names)}")
@@ -60,14 +65,20 @@ def compute_current(connection: duckdb.DuckDBPyConnection, spec: ExportSpec) -> 
 
 
 def compute_operations(connection: duckdb.DuckDBPyConnection, spec: ExportSpec, *, retry_held: bool) -> Difference:
-    """Fills the temporary table `operations` (action, record_key, ...) from `current_rows` and the ledger, and counts it.
+    """Fills the temporary table `operations` (action, record_key, ...) from `current_rows` and the ledger, and counts
+    it.
 
     `retry_held`: also send records that the destination refused before and that have not changed since.
 
-    A destination that removes by identifiers drops whoever shares them: a record that stays and shares an identifier with one that
-    is removed or retracted is sent again after the removal (counted as an update, and as reasserted).
+    A destination that removes by identifiers drops whoever shares them: a record that stays and shares an identifier
+    with one that is removed or retracted is sent again after the removal (counted as an update, and as reasserted).
     """
-    parameters = {"export": spec.name, "destination": spec.destination, "mirror": spec.mode == "mirror", "held": retry_held}
+    parameters = {
+        "export": spec.name,
+        "destination": spec.destination,
+        "mirror": spec.mode == "mirror",
+        "held": retry_held,
+    }
     connection.execute(
         """
         create or replace temporary table comparison as
@@ -107,7 +118,9 @@ def compute_operations(connection: duckdb.DuckDBPyConnection, spec: ExportSpec, 
     connection.execute(
         """
         create or replace temporary table operations as
-        select 'remove' as action, record_key, customer_id, delivered_hash as row_hash, delivered_fields as removal_fields
+        select
+            'remove' as action, record_key, customer_id, delivered_hash as row_hash,
+            delivered_fields as removal_fields
         from comparison
         where verdict = 'remove'
         union all

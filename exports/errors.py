@@ -1,7 +1,7 @@
 """The errors of the export room: transient ones may be tried again as they are, permanent ones need a person.
 
-Add here when: a caller has to tell one failure from another. Keep out: personal values. A message names a model, a field, a
-variable or a status, and never the value that was being sent.
+Add here when: a caller has to tell one failure from another. Keep out: personal values. A message names a model, a
+field, a variable or a status, and never the value that was being sent.
 """
 
 from __future__ import annotations
@@ -65,7 +65,9 @@ class GuardError(PermanentError):
 
 
 class BatchRejectedError(PermanentError):
-    """The destination refused this batch as a whole (its content, not our access): recorded, and not sent again unchanged."""
+    """The destination refused this batch as a whole (its content, not our access): recorded, and not sent again
+    unchanged.
+    """
 
 
 class DestinationError(PermanentError):

@@ -1,10 +1,11 @@
 """What was planned, sent and acknowledged: ledger/ledger.duckdb, the outbox of every delivery.
 
-A delivery is stored as planned before anything is sent; each batch carries an idempotency key; an answer moves its state in one
-transaction; an unfinished delivery is continued before a new one is planned. So a process may be killed at any moment.
+A delivery is stored as planned before anything is sent; each batch carries an idempotency key; an answer moves its
+state in one transaction; an unfinished delivery is continued before a new one is planned. So a process may be killed
+at any moment.
 
-Add here when: a state of a delivery must survive the process. Keep out: personal values. The ledger keeps keys, row hashes and the
-declared removal fields as they were sent, and drops those of a finished delivery's plan.
+Add here when: a state of a delivery must survive the process. Keep out: personal values. The ledger keeps keys, row
+hashes and the declared removal fields as they were sent, and drops those of a finished delivery's plan.
 """
 
 from __future__ import annotations
@@ -118,7 +119,8 @@ class Outcomes:
 
 @contextmanager
 def open_ledger(ledger_path: Path, *, spill_path: Path, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with the ledger attached as `ledger`; made where it is absent and `write`, else an empty one stands in.
+    """A connection with the ledger attached as `ledger`; made where it is absent and `write`, else an empty one
+    stands in.
 
     Raises LedgerBusyError while another process holds it, DestinationError where its directory cannot be written.
     """
@@ -150,8 +152,12 @@ def _attach(connection: duckdb.DuckDBPyConnection, ledger_path: Path, options: s
         connection.execute(f"attach {quote_text(str(ledger_path))} as ledger {options}")
     except duckdb.IOException as error:
         if "lock" in str(error).lower():
-            raise LedgerBusyError(f"another process is delivering and holds {ledger_path}: wait for it, then run again") from None
-        raise DestinationError(f"{ledger_path} cannot be opened: check its directory's permissions and free space") from None
+            raise LedgerBusyError(
+                f"another process is delivering and holds {ledger_path}: wait for it, then run again"
+            ) from None
+        raise DestinationError(
+            f"{ledger_path} cannot be opened: check its directory's permissions and free space"
+        ) from None
 
 
 @contextmanager
@@ -171,22 +177,22 @@ def store_plan(
     spec: ExportSpec,
     difference: Difference,
     *,
-    delivery_id: str,
-    planned_at: datetime,
+    delivery: StoredDelivery,
     batch_size: int | None,
     withheld: Mapping[str, int],
     forced: bool,
 ) -> None:
     """Stores the delivery, its batches and its records from the temporary table `operations`, in one transaction.
 
-    Removals come first, then what replaces them, so that a removal by a shared identifier never undoes a later addition.
+    Removals come first, then what replaces them, so that a removal by a shared identifier never undoes a later
+    addition.
     """
     with transaction(connection):
         connection.execute(
             "insert into ledger.deliveries values (?, ?, ?, ?, ?, ?, 'planned', ?, ?, ?, ?, ?, ?, ?, ?, null)",
-            [delivery_id, spec.name, spec.destination, spec.mode, spec.purpose, spec.channel, forced, difference.adds,
-             difference.updates, difference.removes, difference.unchanged, difference.held, json.dumps(dict(withheld)),
-             planned_at],
+            [delivery.delivery_id, spec.name, spec.destination, spec.mode, spec.purpose, spec.channel, forced,
+             difference.adds, difference.updates, difference.removes, difference.unchanged, difference.held,
+             json.dumps(dict(withheld)), delivery.planned_at],
         )  # fmt: skip
         connection.execute(
             """
@@ -211,7 +217,7 @@ def store_plan(
                 null
             from chunked
             """,
-            {"delivery_id": delivery_id, "batch_size": batch_size or 2**62},
+            {"delivery_id": delivery.delivery_id, "batch_size": batch_size or 2**62},
         )
         connection.execute(
             """
@@ -223,13 +229,14 @@ def store_plan(
         connection.execute(
             """
             insert into ledger.delivery_batches
-            select $delivery_id, batch_number, action, $delivery_id || '-' || lpad(cast(batch_number as varchar), 6, '0'),
-                count(*), 'planned', 0, null, null, null
+            select $delivery_id, batch_number, action,
+                $delivery_id || '-' || lpad(cast(batch_number as varchar), 6, '0'), count(*), 'planned', 0,
+                null, null, null
             from ledger.delivery_records
             where delivery_id = $delivery_id
             group by batch_number, action
             """,
-            {"delivery_id": delivery_id},
+            {"delivery_id": delivery.delivery_id},
         )
 
 
@@ -385,7 +392,7 @@ def store_answer(
             [now, delivery_id, number],
         )
         if apply:
-            _apply(connection, spec, delivery_id, number, number, now)
+            _apply(connection, spec, delivery_id, (number, number), now)
 
 
 def store_rejection(
@@ -417,13 +424,15 @@ def store_rejection(
 def store_uncertain(
     connection: duckdb.DuckDBPyConnection, spec: ExportSpec, delivery_id: str, number: int, *, now: datetime
 ) -> None:
-    """Gives up a batch that may have arrived and cannot be sent again as it was, because the export has changed since.
+    """Gives up a batch that may have arrived and cannot be sent again as it was, because the export has changed
+    since.
 
-    Its records count as delivered in an unknown version: the next plan updates those still in the export and removes the others.
+    Its records count as delivered in an unknown version: the next plan updates those still in the export and removes
+    the others.
     """
     with transaction(connection):
         _set_outcome(connection, delivery_id, number, UNCERTAIN)
-        _apply(connection, spec, delivery_id, number, number, now)
+        _apply(connection, spec, delivery_id, (number, number), now)
 
 
 def supersede_batch(connection: duckdb.DuckDBPyConnection, delivery_id: str, number: int) -> None:
@@ -455,9 +464,12 @@ def supersede_delivery(connection: duckdb.DuckDBPyConnection, delivery_id: str, 
             """,
             [delivery_id],
         )
-        connection.execute("update ledger.delivery_batches set state = 'superseded' where delivery_id = ?", [delivery_id])
         connection.execute(
-            "update ledger.deliveries set status = 'superseded', finished_at = ? where delivery_id = ?", [now, delivery_id]
+            "update ledger.delivery_batches set state = 'superseded' where delivery_id = ?", [delivery_id]
+        )
+        connection.execute(
+            "update ledger.deliveries set status = 'superseded', finished_at = ? where delivery_id = ?",
+            [now, delivery_id],
         )
 
 
@@ -474,21 +486,26 @@ def finish_delivery(
     """Closes a delivery, (`apply`) notes all its records as delivered, and drops the removal fields of its plan."""
     with transaction(connection):
         if apply:
-            _apply(connection, spec, delivery_id, 0, 2**31 - 1, now)
+            _apply(connection, spec, delivery_id, (0, 2**31 - 1), now)
         connection.execute(
             "update ledger.delivery_records set removal_fields = null where delivery_id = ?", [delivery_id]
         )
         connection.execute(
-            "update ledger.deliveries set status = 'finished', finished_at = ? where delivery_id = ?", [now, delivery_id]
+            "update ledger.deliveries set status = 'finished', finished_at = ? where delivery_id = ?",
+            [now, delivery_id],
         )
 
 
 def _apply(
-    connection: duckdb.DuckDBPyConnection, spec: ExportSpec, delivery_id: str, first: int, last: int, now: datetime
+    connection: duckdb.DuckDBPyConnection,
+    spec: ExportSpec,
+    delivery_id: str,
+    first_last: tuple[int, int],
+    now: datetime,
 ) -> None:
     """Moves the answers of some batches into what the destination is known to hold, and to refuse."""
     scope = "delivery_id = $delivery_id and batch_number between $first and $last"
-    bounds = {"delivery_id": delivery_id, "first": first, "last": last}
+    bounds = {"delivery_id": delivery_id, "first": first_last[0], "last": first_last[1]}
     names = {"export": spec.name, "destination": spec.destination}
     connection.execute(
         f"""
@@ -502,8 +519,8 @@ def _apply(
     connection.execute(
         f"""
         insert into ledger.delivered_records
-        select $export, $destination, record_key, customer_id, case outcome when 'accepted' then row_hash else outcome end,
-            removal_fields, delivery_id, $now
+        select $export, $destination, record_key, customer_id,
+            case outcome when 'accepted' then row_hash else outcome end, removal_fields, delivery_id, $now
         from ledger.delivery_records
         where {scope} and action in ('add', 'update') and outcome in ('accepted', 'uncertain')
         """,
@@ -556,7 +573,8 @@ def read_outcomes(connection: duckdb.DuckDBPyConnection, delivery_id: str) -> Ou
 def delivered_count(connection: duckdb.DuckDBPyConnection, spec: ExportSpec) -> int:
     """Records that the destination is known, or may be, to hold."""
     row = connection.execute(
-        "select count(*) from ledger.delivered_records where export = ? and destination = ?", [spec.name, spec.destination]
+        "select count(*) from ledger.delivered_records where export = ? and destination = ?",
+        [spec.name, spec.destination],
     ).fetchone()
     return int(row[0]) if row else 0
 

@@ -1,7 +1,8 @@
-"""Reads what is to be delivered: the exports of serving.duckdb, read-only, and the reasons why customers were withheld.
+"""Reads what is to be delivered: the exports of serving.duckdb, read-only, and the reasons why customers were
+withheld.
 
-Add here when: a delivery needs another look at the serving file. Keep out: writing (ledger.py), comparing (diff.py), the warehouse
-itself, which only the build opens.
+Add here when: a delivery needs another look at the serving file. Keep out: writing (ledger.py), comparing (diff.py),
+the warehouse itself, which only the build opens.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ def quote_text(text: str) -> str:
 def attach_serving(connection: duckdb.DuckDBPyConnection, serving_path: Path) -> None:
     """Attaches the serving file as `serving`, read-only. Raises ServingError where it is absent or unreadable."""
     if not serving_path.exists():
-        raise ServingError(f"{serving_path} is absent: run `merganser build`, `merganser check` and `merganser publish` first")
+        raise ServingError(
+            f"{serving_path} is absent: run `merganser build`, `merganser check` and `merganser publish` first"
+        )
     try:
         connection.execute(f"attach {quote_text(str(serving_path))} as serving (read_only)")
     except duckdb.Error as error:
@@ -58,7 +61,9 @@ def check_relation(connection: duckdb.DuckDBPyConnection, spec: ExportSpec) -> N
         raise ServingError(f"{spec.name} is not in the serving file: build and publish it first")
     absent = [name for name in spec.column_names if name not in published]
     if absent:
-        raise ServingError(f"{spec.name}: the serving file has no column {', '.join(absent)}: build and publish it again")
+        raise ServingError(
+            f"{spec.name}: the serving file has no column {', '.join(absent)}: build and publish it again"
+        )
     key = quote(spec.key)
     counts = connection.execute(
         f"select count(*), count({key}), count(distinct {key}) from {relation(spec)}"
@@ -77,7 +82,9 @@ def withheld_counts(connection: duckdb.DuckDBPyConnection, spec: ExportSpec) -> 
             f"select reason, count(*) from {WITHHELD} where export = ? group by 1 order by 1", [spec.name]
         ).fetchall()
     except duckdb.CatalogException:
-        raise ServingError("exports.exp_withheld__customers is not in the serving file: build and publish it first") from None
+        raise ServingError(
+            "exports.exp_withheld__customers is not in the serving file: build and publish it first"
+        ) from None
     return {row[0]: row[1] for row in rows}
 
 
@@ -87,7 +94,7 @@ def read_records(
     """The rows of one planned batch (add, update), in order of record_key, as Arrow batches are read."""
     columns = ", ".join(f"export.{quote(name)}" for name in spec.column_names)
     cursor = connection.cursor()
-    reader = cursor.execute(
+    reader = cursor.sql(
         f"""
         select planned.record_key as "planned key", {columns}
         from ledger.delivery_records as planned
@@ -95,7 +102,7 @@ def read_records(
         where planned.delivery_id = ? and planned.batch_number = ? and planned.outcome is distinct from 'skipped'
         order by planned.record_key
         """,
-        [delivery_id, batch_number],
+        params=[delivery_id, batch_number],
     ).to_arrow_reader(ROWS_PER_READ)
     try:
         for batch in reader:

@@ -45,7 +45,9 @@ def load_exports(manifest_path: Path) -> dict[str, ExportSpec]:
     except FileNotFoundError:
         raise SpecError(f"{manifest_path} is absent: run `merganser build` (or `dbt parse`) first") from None
     except (OSError, ValueError) as error:
-        raise SpecError(f"{manifest_path} cannot be read ({type(error).__name__}): run `merganser build` again") from None
+        raise SpecError(
+            f"{manifest_path} cannot be read ({type(error).__name__}): run `merganser build` again"
+        ) from None
     known = destination_names()
     nodes = [
         node

@@ -1,6 +1,7 @@
 """Where the export room finds its files, and the environment its destinations are configured from.
 
-Add here when: a path or a variable is read by more than one module. Keep out: values of secrets in any message or repr.
+Add here when: a path or a variable is read by more than one module. Keep out: values of secrets in any message or
+repr.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ class Settings:
     def from_home(cls, home: Path | str | None = None, environment: Mapping[str, str] | None = None) -> Settings:
         """Settings for a home.
 
-        `home`: the directory, or None for MERGANSER_HOME (default ./.merganser). `environment`: variables to read instead of
-        the process's own. The manifest is looked for under DBT_TARGET_PATH, else under the home.
+        `home`: the directory, or None for MERGANSER_HOME (default ./.merganser). `environment`: variables to read
+        instead of the process's own. The manifest is looked for under DBT_TARGET_PATH, else under the home.
         """
         variables = dict(os.environ if environment is None else environment)
         root = Path(home if home is not None else variables.get("MERGANSER_HOME") or ".merganser").absolute()

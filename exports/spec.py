@@ -1,7 +1,8 @@
-"""What an export is: the declaration under `config.meta.export` of an `exp_` model, read from dbt's manifest and checked.
+"""What an export is: the declaration under `config.meta.export` of an `exp_` model, read from dbt's manifest and
+checked.
 
-Add here when: a property is declared per export. Keep out: what a destination does with it (destinations/), and any second
-list of exports: the manifest is the only one.
+Add here when: a property is declared per export. Keep out: what a destination does with it (destinations/), and any
+second list of exports: the manifest is the only one.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ class Guard(BaseModel):
     min_records: int = Field(default=1, ge=0)
     """Fewest rows the export must hold while there is anything to send."""
     max_removed_share: float = Field(default=0.5, ge=0, le=1)
-    """Largest share (0 to 1) of the delivered records that one delivery may remove without an explicit decision of theirs."""
+    """Largest share (0 to 1) of the delivered records that one delivery may remove without an explicit decision of
+    theirs.
+    """
 
 
 class Column(BaseModel):
@@ -72,14 +75,16 @@ class ExportSpec(BaseModel):
 def parse_node(node: Mapping[str, Any], destinations: Collection[str]) -> ExportSpec:
     """One manifest node that declares an export, as an ExportSpec.
 
-    Raises SpecError naming the model and the field: for an absent purpose, channel, key, mode, owner or destination, for a field
-    that is not known, for a destination that no folder of exports/destinations/ provides, for a key or removal field that is no
-    column or would put a direct personal value into the ledger.
+    Raises SpecError naming the model and the field: for an absent purpose, channel, key, mode, owner or destination,
+    for a field that is not known, for a destination that no folder of exports/destinations/ provides, for a key or
+    removal field that is no column or would put a direct personal value into the ledger.
     """
     name = str(node["name"])
     declared = node.get("config", {}).get("meta", {}).get("export")
     if not isinstance(declared, Mapping):
-        raise SpecError(f"{name}: config.meta.export must be a mapping with destination, mode, key, purpose, channel and owner")
+        raise SpecError(
+            f"{name}: config.meta.export must be a mapping with destination, mode, key, purpose, channel and owner"
+        )
     own = {"name", "relation_schema", "relation_name", "description", "columns"}
     for forbidden in sorted(own & set(declared)):
         raise SpecError(f"{name}: config.meta.export.{forbidden} is not a setting of an export; remove it")
@@ -108,14 +113,18 @@ def _column(column: Mapping[str, Any]) -> Column:
 def _check(spec: ExportSpec, destinations: Collection[str]) -> None:
     if spec.destination not in destinations:
         known = ", ".join(sorted(destinations))
-        raise SpecError(f"{spec.name}: config.meta.export.destination: no destination {spec.destination!r}; known: {known}")
+        raise SpecError(
+            f"{spec.name}: config.meta.export.destination: no destination {spec.destination!r}; known: {known}"
+        )
     by_name = {column.name: column for column in spec.columns}
     for label, fields in (("key", (spec.key,)), ("removal_fields", spec.removal_fields)):
         for field in fields:
             if field not in by_name:
-                raise SpecError(f"{spec.name}: config.meta.export.{label}: {field!r} is not a column declared in the model's YAML")
+                raise SpecError(
+                    f"{spec.name}: config.meta.export.{label}: {field!r} is not a column declared in the model's YAML"
+                )
             if by_name[field].pii == "direct":
                 raise SpecError(
-                    f"{spec.name}: config.meta.export.{label}: {field!r} is declared pii: direct, and the ledger keeps this "
-                    "field; use a hashed column or an id"
+                    f"{spec.name}: config.meta.export.{label}: {field!r} is declared pii: direct, and the ledger "
+                    "keeps this field; use a hashed column or an id"
                 )

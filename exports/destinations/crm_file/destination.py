@@ -1,0 +1,36 @@
+"""CRM update as files under MERGANSER_HOME/exports/<export>/, for the CRM's own importer."""
+
+from __future__ import annotations
+
+from exports.destination import DeliveryContext
+from exports.destinations.crm_file.rendering import CrmRendering
+from exports.files import FileSession
+from exports.settings import Settings
+from exports.spec import ExportSpec
+
+
+class CrmFileDestination:
+    """Files whose rows are values to write to CRM records, or to clear."""
+
+    name = "crm_file"
+    is_transactional = True
+    batch_size: int | None = None
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def missing_settings(self) -> tuple[str, ...]:
+        """None: a directory is all that it needs."""
+        return ()
+
+    def check(self, spec: ExportSpec) -> None:
+        """Every declared export fits: its columns are the file's."""
+
+    def open(self, context: DeliveryContext) -> FileSession:
+        """A session that writes the delivery's files."""
+        return FileSession(context, self._settings.exports_dir / context.spec.name, CrmRendering(context.spec))
+
+
+def create(settings: Settings) -> CrmFileDestination:
+    """The destination, bound to a home's directory of exports."""
+    return CrmFileDestination(settings)

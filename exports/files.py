@@ -1,0 +1,233 @@
+"""Deliveries as files: one per action, written aside and renamed, closed by a `.done` manifest with counts and
+checksums.
+
+A reader takes a delivery once its `<delivery_id>.done` is there, applies its files in the order listed, and checks
+each against its row count and SHA-256. Before that nothing is promised. UTF-8 without byte-order mark, lines end with
+LF.
+
+Add here when: every file destination needs it. Keep out: a receiver's own columns (destinations/<name>/rendering.py).
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from exports.destination import Batch, BatchResult, Cell, DeliveryContext, Record
+from exports.errors import DestinationError
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FLUSH_AT = 1 << 20
+
+
+class RecordUnfitError(Exception):
+    """A record that the receiver could not use; carries a code, never a value."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Rendering(Protocol):
+    """What a record looks like at one receiver."""
+
+    def header(self, batch: Batch) -> Sequence[str]:
+        """Names of the columns of the batch's file."""
+        ...
+
+    def line(self, batch: Batch, record: Record) -> Sequence[Cell]:
+        """Values in the order of the header. Raises RecordUnfitError."""
+        ...
+
+
+@dataclass(frozen=True)
+class WrittenFile:
+    """A finished file of a delivery, as the manifest lists it."""
+
+    name: str
+    action: str
+    row_count: int
+    sha256: str
+
+
+class FileSession:
+    """One delivery as files in one directory."""
+
+    def __init__(self, context: DeliveryContext, directory: Path, rendering: Rendering) -> None:
+        self._context = context
+        self._directory = directory
+        self._rendering = rendering
+        self._written: list[WrittenFile] = []
+
+    @property
+    def _done_path(self) -> Path:
+        return self._directory / f"{self._context.delivery_id}.done"
+
+    def send(self, batch: Batch) -> BatchResult:
+        """Writes the batch's file under a temporary name and renames it. Raises DestinationError where it cannot be
+        written.
+        """
+        suffix = self._context.spec.format
+        path = self._directory / f"{self._context.delivery_id}.{batch.action}.{suffix}"
+        rejected: dict[str, str] = {}
+        digest = hashlib.sha256()
+        rows = 0
+
+        def write(file: BinaryIO) -> None:
+            nonlocal rows
+            lines = _csv_lines if suffix == "csv" else _ndjson_lines
+            for chunk, count in lines(self._rendering, batch, rejected):
+                digest.update(chunk)
+                file.write(chunk)
+                rows += count
+
+        self._replace(path, write)
+        self._written.append(WrittenFile(path.name, batch.action, rows, digest.hexdigest()))
+        return BatchResult(rejected=rejected)
+
+    def finish(self) -> None:
+        """Writes the `.done` manifest: from here on the delivery counts."""
+        if self.is_published():
+            return
+        spec = self._context.spec
+        manifest = {
+            "export": spec.name,
+            "delivery_id": self._context.delivery_id,
+            "planned_at": self._context.planned_at.isoformat() + "Z",
+            "purpose": spec.purpose,
+            "channel": spec.channel,
+            "files": [
+                {
+                    "file": file.name,
+                    "action": file.action,
+                    "operation": "remove" if file.action in ("remove", "retract") else "upsert",
+                    "rows": file.row_count,
+                    "sha256": file.sha256,
+                }
+                for file in self._written
+            ],
+        }
+        text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+        self._replace(self._done_path, lambda file: file.write(text.encode()))
+
+    def abandon(self) -> None:
+        """Deletes what was written; only before `finish`."""
+        for path in self._own_files():
+            path.unlink(missing_ok=True)
+
+    def is_published(self) -> bool:
+        """True once the `.done` manifest is there."""
+        return self._done_path.exists()
+
+    def artefacts(self) -> tuple[Path, ...]:
+        """The delivery's files, the manifest last."""
+        return (*(self._directory / file.name for file in self._written), self._done_path)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _own_files(self) -> list[Path]:
+        if not self._directory.is_dir():
+            return []
+        marks = (f"{self._context.delivery_id}.", f".{self._context.delivery_id}.")
+        return [path for path in self._directory.iterdir() if path.name.startswith(marks)]
+
+    def _replace(self, path: Path, write: Callable[[BinaryIO], object]) -> None:
+        """Writes a file aside, flushes it to disk and renames it, so that no reader ever sees half of it."""
+        aside = path.with_name(f".{path.name}.tmp")
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            aside.replace(path)
+        except OSError as error:
+            _discard(aside)
+            raise DestinationError(
+                f"{self._directory} cannot be written to ({error.strerror}): free space or correct its "
+                f"permissions, then run `merganser export deliver {self._context.spec.name}` again; what was planned is kept",
+                code="not_writable",
+            ) from None
+
+
+def _discard(path: Path) -> None:
+    """Removes a half-written file where the file system lets us; an unreadable leftover is overwritten by the next
+    attempt.
+    """
+    if os.access(path.parent, os.W_OK):
+        path.unlink(missing_ok=True)
+
+
+def _csv_lines(rendering: Rendering, batch: Batch, rejected: dict[str, str]) -> Iterator[tuple[bytes, int]]:
+    """Chunks of a CSV file with a header, and the rows in each."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(rendering.header(batch))
+    rows = 0
+    for line in _lines(rendering, batch, rejected):
+        writer.writerow([_csv_cell(cell) for cell in line])
+        rows += 1
+        if text.tell() >= FLUSH_AT:
+            yield text.getvalue().encode(), rows
+            rows = 0
+            text.seek(0)
+            text.truncate()
+    yield text.getvalue().encode(), rows
+
+
+def _ndjson_lines(rendering: Rendering, batch: Batch, rejected: dict[str, str]) -> Iterator[tuple[bytes, int]]:
+    """Chunks of a file with one JSON object per line, and the rows in each."""
+    header = rendering.header(batch)
+    parts: list[str] = []
+    size = 0
+    for line in _lines(rendering, batch, rejected):
+        part = json.dumps(dict(zip(header, map(json_cell, line), strict=True)), ensure_ascii=False)
+        parts.append(part)
+        size += len(part)
+        if size >= FLUSH_AT:
+            yield ("\n".join(parts) + "\n").encode(), len(parts)
+            parts, size = [], 0
+    if parts:
+        yield ("\n".join(parts) + "\n").encode(), len(parts)
+
+
+def _lines(rendering: Rendering, batch: Batch, rejected: dict[str, str]) -> Iterator[Sequence[Cell]]:
+    for record in batch.records:
+        try:
+            yield rendering.line(batch, record)
+        except RecordUnfitError as error:
+            rejected[record.record_key] = error.code
+
+
+def json_cell(cell: Cell) -> str | int | float | bool | None:
+    """A value as JSON carries it: money as exact text, moments as ISO 8601 in UTC."""
+    if isinstance(cell, datetime):
+        return cell.isoformat(timespec="seconds") + "Z"
+    if isinstance(cell, date):
+        return cell.isoformat()
+    if isinstance(cell, Decimal):
+        return str(cell)
+    return cell
+
+
+def _csv_cell(cell: Cell) -> str | int | float:
+    """A value as a CSV cell; a text that a spreadsheet would run as a formula is quoted with an apostrophe."""
+    value = json_cell(cell)
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(cell, str) and cell.startswith(FORMULA_STARTS):
+        return "'" + cell
+    return value
