@@ -21,7 +21,7 @@ import psutil
 
 @dataclass(frozen=True)
 class Measured:
-    """One finished process: wall clock in seconds, its peak resident memory in MB, what it printed on standard output."""
+    """One finished process: wall clock in seconds, peak resident memory in MB, what it printed on standard output."""
 
     seconds: float
     peak_mb: float

@@ -59,7 +59,7 @@ def batches(cuts: list[int], history_days: int) -> list[tuple[date | None, date 
 )
 @small
 def test_rebuild_equals_increment_and_ids_are_stable(workbench: Workbench, seed: int, cuts: list[int]) -> None:
-    """Invariants 1, 2 and 3: batches end where one rebuild over the same raw ends; no customer is renamed on the way."""
+    """Invariants 1 to 3: batches end where one rebuild over the same raw ends; nobody is renamed on the way."""
     workbench.empty()
     world = WorldConfig(customers=100, seed=seed, history_days=120)
     known: dict[tuple[str, str], str] = {}
@@ -126,7 +126,7 @@ def test_another_order_of_arrival_gives_the_same_partition(workbench: Workbench)
 
 
 def test_renaming_by_row_number_is_caught(workbench: Workbench) -> None:
-    """The failing twin of the rebuild test: were customers numbered by row_number(), a later batch would rename them."""
+    """The failing twin of the rebuild test: numbered by row_number(), customers would be renamed by a later batch."""
     world = WorldConfig(customers=100, seed=5, history_days=120)
     names = []
     for since, through in batches([60], 120):
