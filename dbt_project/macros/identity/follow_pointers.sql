@@ -1,0 +1,25 @@
+{#
+    Follows the pointers of a table (node, root), which hold no cycle, until every root is an end; returns the last table's name.
+    A pass doubles the length of path that is followed, so the passes are the logarithm of the longest path, and they go on until
+    nothing is left to follow: a fixed number of them would be as wrong as it is easy.
+#}
+{% macro follow_pointers(pointers, name) -%}
+    {%- set state = namespace(pointers=pointers) -%}
+    {%- for pass in range(64) -%}
+        {%- set open_pointers -%}
+            {{ state.pointers }} as pointers inner join {{ state.pointers }} as ends on pointers.root = ends.node
+        {%- endset -%}
+        {%- if count_rows(open_pointers) == 0 -%}{%- break -%}{%- endif -%}
+        {%- set followed -%}
+            select
+                pointers.node,
+                coalesce(ends.root, pointers.root) as root
+            from {{ state.pointers }} as pointers
+            left join {{ state.pointers }} as ends on pointers.root = ends.node
+        {%- endset -%}
+        {%- set state.pointers = create_scratch(name ~ '_' ~ loop.index, followed) -%}
+    {%- else -%}
+        {{ exceptions.raise_compiler_error('pointers of ' ~ pointers ~ ' run in a cycle') }}
+    {%- endfor -%}
+    {{ return(state.pointers) }}
+{%- endmacro %}

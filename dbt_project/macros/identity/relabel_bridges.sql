@@ -1,0 +1,20 @@
+{#
+    Bridges (a, b, tier, near_rank, fair_rank) between clusters, after clusters were merged into roots (node, root): what is now
+    inside one cluster is gone, and of several bridges between the same two the best counts. Returns the new table's name.
+#}
+{% macro relabel_bridges(bridges, roots, name) -%}
+    {%- set relabelled -%}
+        select
+            least(coalesce(first_ends.root, bridges.a), coalesce(second_ends.root, bridges.b)) as a,
+            greatest(coalesce(first_ends.root, bridges.a), coalesce(second_ends.root, bridges.b)) as b,
+            min(bridges.tier) as tier,
+            min(bridges.near_rank) as near_rank,
+            min(bridges.fair_rank) as fair_rank
+        from {{ bridges }} as bridges
+        left join {{ roots }} as first_ends on bridges.a = first_ends.node
+        left join {{ roots }} as second_ends on bridges.b = second_ends.node
+        where coalesce(first_ends.root, bridges.a) <> coalesce(second_ends.root, bridges.b)
+        group by 1, 2
+    {%- endset -%}
+    {{ return(create_scratch(name, relabelled)) }}
+{%- endmacro %}

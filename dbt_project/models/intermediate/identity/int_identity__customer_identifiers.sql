@@ -1,0 +1,62 @@
+{#
+    grain: one row per identifier that a living record names; key: identifier_no
+    rebuild: full table
+    why here: what every fact joins: identifier in, customer out
+#}
+with
+
+observations as (
+
+    select * from {{ ref('int_identity__observations') }}
+
+),
+
+identifier_status as (
+
+    select * from {{ ref('int_identity__identifier_status') }}
+
+),
+
+partition_members as (
+
+    select * from {{ ref('int_identity__partition') }}
+
+),
+
+seen as (
+
+    select
+        identifier_type,
+        identifier_value,
+        count(distinct source) as source_count,
+        min(first_seen_at) as first_seen_at,
+        max(last_seen_at) as last_seen_at
+    from observations
+    group by 1, 2
+
+),
+
+final as (
+
+    select
+        identifier_status.identifier_no,
+        {{ customer_id_of('partition_members.customer_no') }} as customer_id,
+        identifier_status.identifier_type,
+        identifier_status.identifier_value,
+        identifier_status.identifier_status,
+        identifier_status.scope,
+        partition_members.customer_no,
+        seen.source_count,
+        identifier_status.is_attribute,
+        seen.first_seen_at,
+        seen.last_seen_at
+    from identifier_status
+    inner join seen
+        on identifier_status.identifier_type = seen.identifier_type
+        and identifier_status.identifier_value = seen.identifier_value
+    left join partition_members
+        on identifier_status.identifier_no = partition_members.identifier_no
+
+)
+
+select * from final

@@ -1,0 +1,160 @@
+{#
+    grain: one row per identifier that a living record names; key: identifier_no
+    rebuild: full table
+    why here: an identifier that is invalid, blocked or shared is shown and never joins
+#}
+with
+
+observed as (
+
+    select distinct
+        identifier_type,
+        identifier_value
+    from {{ ref('int_identity__observations') }}
+
+),
+
+identifiers as (
+
+    select * from {{ ref('int_identity__identifiers') }}
+
+),
+
+identifier_types as (
+
+    select * from {{ ref('identifier_types') }}
+
+),
+
+blocklist as (
+
+    select * from {{ ref('identifier_blocklist') }}
+
+),
+
+links as (
+
+    select * from {{ ref('int_identity__links') }}
+
+),
+
+typed as (
+
+    select
+        identifiers.identifier_no,
+        identifiers.identifier_type,
+        identifiers.identifier_value,
+        identifier_types.scope,
+        identifier_types.max_per_customer,
+        identifier_types.max_persons_before_shared,
+        identifier_types.valid_pattern is null
+        or {{ matches_pattern('identifiers.identifier_value', 'identifier_types.valid_pattern') }} as is_valid
+    from observed
+    inner join identifiers
+        on observed.identifier_type = identifiers.identifier_type
+        and observed.identifier_value = identifiers.identifier_value
+    inner join identifier_types on identifiers.identifier_type = identifier_types.identifier_type
+
+),
+
+blocked as (
+
+    select
+        typed.identifier_no,
+        min(blocklist.reason) as reason,
+        min(case when blocklist.keep_as_attribute then 1 else 0 end) = 1 as is_attribute
+    from typed
+    inner join blocklist on typed.identifier_type = blocklist.identifier_type
+    where
+        (blocklist.match = 'exact' and typed.identifier_value = blocklist.value)
+        or (
+            blocklist.match = 'pattern'
+            and {{ matches_pattern('typed.identifier_value', 'blocklist.value') }}
+        )
+    group by 1
+
+),
+
+judged as (
+
+    select
+        typed.*,
+        blocked.reason as blocked_reason,
+        coalesce(blocked.is_attribute, true) as is_attribute,
+        typed.is_valid and blocked.identifier_no is null as is_sound
+    from typed
+    left join blocked on typed.identifier_no = blocked.identifier_no
+
+),
+
+both_ways as (
+
+    select identifier_no_a as identifier_no, identifier_no_b as neighbour_no, source
+    from links
+    where is_enabled and is_joining and not is_expired and source <> 'override'
+
+    union all
+
+    select identifier_no_b as identifier_no, identifier_no_a as neighbour_no, source
+    from links
+    where is_enabled and is_joining and not is_expired and source <> 'override'
+
+),
+
+{# Counted per type: one person has an id in each of seven systems, but not seven ids in one. #}
+persons_per_type as (
+
+    select
+        both_ways.identifier_no,
+        neighbours.identifier_type,
+        count(distinct both_ways.neighbour_no) as person_count
+    from both_ways
+    inner join judged as subjects on both_ways.identifier_no = subjects.identifier_no
+    inner join judged as neighbours on both_ways.neighbour_no = neighbours.identifier_no
+    where
+        subjects.max_persons_before_shared is not null
+        and neighbours.scope = 'person'
+        and neighbours.is_sound
+    group by 1, 2
+
+),
+
+persons as (
+
+    select
+        identifier_no,
+        max(person_count) as person_count
+    from persons_per_type
+    group by 1
+
+),
+
+final as (
+
+    select
+        judged.identifier_no,
+        judged.identifier_type,
+        judged.identifier_value,
+        case
+            when not judged.is_valid then 'invalid'
+            when judged.blocked_reason is not null then 'blocked'
+            when persons.person_count > judged.max_persons_before_shared then 'shared'
+            else 'usable'
+        end as identifier_status,
+        case
+            when not judged.is_valid then 'does not match the pattern of its type'
+            when judged.blocked_reason is not null then judged.blocked_reason
+            when persons.person_count > judged.max_persons_before_shared
+                then 'touches more persons than its type allows'
+        end as reason,
+        judged.scope,
+        coalesce(persons.person_count, 0) as person_count,
+        judged.max_per_customer,
+        judged.is_sound as has_customer,
+        judged.is_valid and judged.is_attribute as is_attribute
+    from judged
+    left join persons on judged.identifier_no = persons.identifier_no
+
+)
+
+select * from final

@@ -1,0 +1,142 @@
+{#
+    grain: one row per (identifier_no_a, identifier_no_b, rule, source, record_id) that did not join, with its reason
+    rebuild: full table
+    why here: no silent cut: what was refused, why, and which two customers would be one without it
+#}
+with
+
+judged_links as (
+
+    select * from {{ ref('int_identity__judged_links') }}
+
+),
+
+identifier_status as (
+
+    select * from {{ ref('int_identity__identifier_status') }}
+
+),
+
+partition_members as (
+
+    select * from {{ ref('int_identity__partition') }}
+
+),
+
+exclusions as (
+
+    select * from {{ ref('int_identity__exclusions') }}
+
+),
+
+placed as (
+
+    select
+        judged_links.*,
+        first_members.customer_no as customer_no_a,
+        second_members.customer_no as customer_no_b
+    from judged_links
+    left join partition_members as first_members
+        on judged_links.identifier_no_a = first_members.identifier_no
+    left join partition_members as second_members
+        on judged_links.identifier_no_b = second_members.identifier_no
+
+),
+
+cut as (
+
+    select distinct customer_no_a, customer_no_b
+    from placed
+    where refusal_reason is null and customer_no_a <> customer_no_b
+
+),
+
+counts as (
+
+    select
+        partition_members.customer_no,
+        identifier_status.identifier_type,
+        identifier_status.max_per_customer,
+        count(*) as identifier_count
+    from partition_members
+    inner join identifier_status
+        on partition_members.identifier_no = identifier_status.identifier_no
+    where identifier_status.max_per_customer is not null
+    group by 1, 2, 3
+
+),
+
+broken_limits as (
+
+    select
+        cut.customer_no_a,
+        cut.customer_no_b,
+        min('limit:' || first_counts.identifier_type) as reason
+    from cut
+    inner join counts as first_counts on cut.customer_no_a = first_counts.customer_no
+    inner join counts as second_counts
+        on cut.customer_no_b = second_counts.customer_no
+        and first_counts.identifier_type = second_counts.identifier_type
+    where
+        first_counts.identifier_count + second_counts.identifier_count > first_counts.max_per_customer
+    group by 1, 2
+
+),
+
+kept_apart as (
+
+    select distinct
+        first_members.customer_no as customer_no_a,
+        second_members.customer_no as customer_no_b
+    from exclusions
+    inner join partition_members as first_members
+        on exclusions.identifier_no_a = first_members.identifier_no
+    inner join partition_members as second_members
+        on exclusions.identifier_no_b = second_members.identifier_no
+
+    union
+
+    select distinct
+        second_members.customer_no as customer_no_a,
+        first_members.customer_no as customer_no_b
+    from exclusions
+    inner join partition_members as first_members
+        on exclusions.identifier_no_a = first_members.identifier_no
+    inner join partition_members as second_members
+        on exclusions.identifier_no_b = second_members.identifier_no
+
+),
+
+final as (
+
+    select
+        placed.identifier_no_a,
+        placed.identifier_no_b,
+        placed.rule,
+        placed.source,
+        placed.record_id,
+        case
+            when placed.refusal_reason is not null then placed.refusal_reason
+            when kept_apart.customer_no_a is not null then 'override_exclude'
+            else broken_limits.reason
+        end as reason,
+        placed.customer_no_a,
+        placed.customer_no_b,
+        placed.tier,
+        placed.times_seen,
+        placed.first_seen_at,
+        placed.last_seen_at
+    from placed
+    left join broken_limits
+        on placed.customer_no_a = broken_limits.customer_no_a
+        and placed.customer_no_b = broken_limits.customer_no_b
+    left join kept_apart
+        on placed.customer_no_a = kept_apart.customer_no_a
+        and placed.customer_no_b = kept_apart.customer_no_b
+    where
+        placed.refusal_reason is not null
+        or placed.customer_no_a <> placed.customer_no_b
+
+)
+
+select * from final
