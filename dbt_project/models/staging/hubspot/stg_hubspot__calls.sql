@@ -1,0 +1,22 @@
+with source as (
+
+    select * from {{ source('hubspot', 'calls') }}
+
+),
+
+final as (
+
+    select
+        source.id as call_id,
+        {{ clean_text('source.hubspot_owner_id') }} as owner_id,
+        lower({{ clean_text('source.hs_call_direction') }}) as direction,
+        {{ clean_text('source.hs_call_disposition') }} as disposition,
+        {{ clean_text('source.hs_call_body') }} as body,
+        cast(floor(source.hs_call_duration / 1000.0) as bigint) as duration_seconds,
+        source.hs_timestamp as occurred_at,
+        {{ record_state("source.is_deleted") }},
+    from source
+
+)
+
+select * from final

@@ -1,0 +1,27 @@
+with source as (
+
+    select * from {{ source('klaviyo', 'event') }}
+
+),
+
+final as (
+
+    select
+        source.id as message_event_id,
+        {{ clean_text('source.person_id') }} as person_id,
+        {{ clean_text('source.metric_id') }} as metric_id,
+        {{ clean_text('source.campaign_id') }} as campaign_id,
+        {{ clean_text('source.flow_id') }} as flow_id,
+        {{ clean_text('source.property_subject') }} as subject,
+        {{ clean_text('source.property_url') }} as url,
+        coalesce(
+            source.{{ adapter.quote('datetime') }},
+            source.{{ adapter.quote('timestamp') }},
+            source._loaded_at
+        ) as occurred_at,
+        source._loaded_at as loaded_at,
+    from source
+
+)
+
+select * from final

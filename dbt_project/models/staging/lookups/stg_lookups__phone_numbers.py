@@ -1,0 +1,65 @@
+"""Phones as E.164, read once per distinct new value; keep out: which phone is whose (the models that join this)."""
+
+from __future__ import annotations
+
+import phonenumbers
+import pyarrow as pa
+
+SCHEMA = pa.schema(
+    [
+        ("raw_phone", pa.string()),
+        ("country_code", pa.string()),
+        ("phone_e164", pa.string()),
+        ("phone_type", pa.string()),
+        ("is_valid", pa.bool_()),
+    ]
+)
+TYPES = {
+    phonenumbers.PhoneNumberType.MOBILE: "mobile",
+    phonenumbers.PhoneNumberType.FIXED_LINE: "fixed_line",
+    phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE: "fixed_line_or_mobile",
+}
+COUNTING = ("0123456789", "9876543210")
+
+
+def is_placeholder(national_number: str) -> bool:
+    """Whether a number is what people type to get past a form: one digit over and over, or counting up or down."""
+    return len(set(national_number)) == 1 or any(national_number in digits * 2 for digits in COUNTING)
+
+
+def read_phone(raw_phone: str, country_code: str) -> tuple[str | None, str | None, bool]:
+    """E.164, kind and validity of a phone as typed; (None, None, False) where it is none.
+
+    A national number is read only in the country that the record states: without one it could be anybody's.
+    """
+    try:
+        number = phonenumbers.parse(raw_phone, country_code or None)
+    except phonenumbers.NumberParseException:
+        return None, None, False
+    if not phonenumbers.is_valid_number(number) or is_placeholder(phonenumbers.national_significant_number(number)):
+        return None, None, False
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return e164, TYPES.get(phonenumbers.number_type(number), "other"), True
+
+
+def model(dbt, session):  # type: ignore[no-untyped-def]  # dbt's own signature
+    dbt.config(materialized="incremental", incremental_strategy="append", on_schema_change="fail")
+    values = dbt.ref("stg_lookups__phone_values").select("raw_phone", "country_code")
+    if dbt.is_incremental:
+        known = session.table(str(dbt.this)).select("raw_phone", "country_code")
+        values = values.except_(known)
+    new = values.order("country_code, raw_phone").to_arrow_table()
+    read = [
+        read_phone(raw_phone.as_py(), country_code.as_py())
+        for raw_phone, country_code in zip(new["raw_phone"], new["country_code"], strict=True)
+    ]
+    return pa.table(
+        {
+            "raw_phone": new["raw_phone"],
+            "country_code": new["country_code"],
+            "phone_e164": [e164 for e164, _, _ in read],
+            "phone_type": [phone_type for _, phone_type, _ in read],
+            "is_valid": [is_valid for _, _, is_valid in read],
+        },
+        schema=SCHEMA,
+    )

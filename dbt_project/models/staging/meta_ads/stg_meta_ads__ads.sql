@@ -1,0 +1,28 @@
+with source as (
+
+    select * from {{ source('meta_ads', 'ad_history') }}
+
+),
+
+final as (
+
+    select
+        source.id as ad_id,
+        {{ clean_text('source.ad_set_id') }} as ad_set_id,
+        {{ clean_text('source.campaign_id') }} as campaign_id,
+        {{ clean_text('source.account_id') }} as account_id,
+        {{ clean_text('source.name') }} as ad_name,
+        lower({{ clean_text('source.status') }}) as status,
+        source.updated_time as updated_at,
+        false as is_deleted,
+        -- A row per change: the current one is the newest of those that stand.
+        source._superseded_at is null and row_number() over (
+            partition by source.id, source._superseded_at is null
+            order by source.updated_time desc, source._loaded_at desc
+        ) = 1 as is_current,
+        source._loaded_at as loaded_at,
+    from source
+
+)
+
+select * from final

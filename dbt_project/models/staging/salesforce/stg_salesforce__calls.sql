@@ -1,0 +1,30 @@
+with source as (
+
+    select * from {{ source('salesforce', 'task') }}
+
+),
+
+final as (
+
+    select
+        source.id as call_id,
+        -- who_id is a contact or a lead; the prefix of an id names its object.
+        case when source.who_id not like '00Q%' then source.who_id end as contact_id,
+        case when source.who_id like '00Q%' then source.who_id end as lead_id,
+        {{ clean_text('source.what_id') }} as deal_id,
+        {{ clean_text('source.owner_id') }} as owner_id,
+        lower({{ clean_text('source.call_type') }}) as direction,
+        {{ clean_text('source.call_disposition') }} as disposition,
+        {{ clean_text('source.description') }} as body,
+        source.call_duration_in_seconds as duration_seconds,
+        coalesce(source.completed_date_time, source.activity_date, source.created_date) as occurred_at,
+        {{ record_state("source.is_deleted or source._fivetran_deleted or not source._fivetran_active") }},
+    from source
+    where
+        lower(source.task_subtype) = 'call'
+        or lower(source.{{ adapter.quote('type') }}) = 'call'
+        or source.call_type is not null
+
+)
+
+select * from final

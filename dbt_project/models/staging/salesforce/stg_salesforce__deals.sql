@@ -1,0 +1,35 @@
+with source as (
+
+    select * from {{ source('salesforce', 'opportunity') }}
+
+),
+
+final as (
+
+    select
+        source.id as deal_id,
+        cast(null as varchar) as pipeline_id,
+        {{ clean_text('source.stage_name') }} as stage_id,
+        {{ clean_text('source.owner_id') }} as owner_id,
+        {{ clean_text('source.contact_id') }} as contact_id,
+        {{ clean_text('source.account_id') }} as company_id,
+        {{ clean_text('source.name') }} as deal_name,
+        {{ normalize_currency('source.currency_iso_code') }} as currency_code,
+        {{ clean_text('source.won_reason_c') }} as won_reason,
+        {{ clean_text('source.loss_reason_c') }} as lost_reason,
+        lower({{ clean_text('source.contract_status_c') }}) as contract_status,
+        {{ money('source.amount') }} as amount,
+        source.probability / 100.0 as probability,
+        source.is_won,
+        source.is_closed,
+        source.contract_end_date_c as contract_end_date,
+        source.created_date as created_at,
+        -- Salesforce keeps one close date: the expected one until the opportunity is closed.
+        case when source.is_closed then cast(source.close_date as timestamp) end as closed_at,
+        coalesce(source.system_modstamp, source.last_modified_date) as updated_at,
+        {{ record_state("source.is_deleted or source._fivetran_deleted or not source._fivetran_active") }},
+    from source
+
+)
+
+select * from final

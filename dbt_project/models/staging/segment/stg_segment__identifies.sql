@@ -1,0 +1,31 @@
+with source as (
+
+    select * from {{ source('segment', 'identifies') }}
+
+),
+
+final as (
+
+    select
+        source.id as event_id,
+        {{ clean_text('source.anonymous_id') }} as anonymous_id,
+        {{ clean_text('source.user_id') }} as user_id,
+        {{ normalize_email('source.email') }} as email,
+        phone.phone_e164 as phone,
+        {{ clean_text('source.first_name') }} as first_name,
+        {{ clean_text('source.last_name') }} as last_name,
+        {{ parse_birth_date('source.birthday', 'source._loaded_at') }} as birth_date,
+        source.received_at,
+        coalesce(
+            source.{{ adapter.quote('timestamp') }},
+            source.original_timestamp,
+            source.received_at,
+            source._loaded_at
+        ) as occurred_at,
+        source._loaded_at as loaded_at,
+    from source
+    {{ join_phone('phone', 'source.phone') }}
+
+)
+
+select * from final

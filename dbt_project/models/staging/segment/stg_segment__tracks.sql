@@ -1,0 +1,70 @@
+with source as (
+
+    select * from {{ source('segment', 'tracks') }}
+
+),
+
+final as (
+
+    select
+        source.id as event_id,
+        {{ clean_text('source.anonymous_id') }} as anonymous_id,
+        {{ clean_text('source.user_id') }} as user_id,
+        {{ clean_text('source.product_id') }} as product_id,
+        {{ clean_text('source.cart_id') }} as cart_id,
+        {{ clean_text('source.checkout_id') }} as checkout_id,
+        {{ clean_text('source.order_id') }} as order_id,
+        -- The slug; a call that came without one is known by its name.
+        coalesce(
+            {{ clean_text('source.event') }},
+            {{ replace_pattern(
+                "lower(" ~ clean_text("source.event_text") ~ ")", "'[^a-z0-9]+'", "'_'"
+            ) }}
+        ) as event_name,
+        {{ clean_text('source.product_name') }} as product_name,
+        {{ clean_text('source.category') }} as product_category,
+        {{ normalize_currency('source.currency') }} as currency_code,
+        {{ clean_text('source.context_page_url') }} as page_url,
+        lower(coalesce(
+            {{ clean_text('source.context_campaign_source') }},
+            {{ url_parameter('source.context_page_url', 'utm_source') }}
+        )) as utm_source,
+        lower(coalesce(
+            {{ clean_text('source.context_campaign_medium') }},
+            {{ url_parameter('source.context_page_url', 'utm_medium') }}
+        )) as utm_medium,
+        coalesce(
+            {{ clean_text('source.context_campaign_name') }},
+            {{ url_parameter('source.context_page_url', 'utm_campaign') }}
+        ) as utm_campaign,
+        coalesce(
+            {{ clean_text('source.context_campaign_term') }},
+            {{ url_parameter('source.context_page_url', 'utm_term') }}
+        ) as utm_term,
+        coalesce(
+            {{ clean_text('source.context_campaign_content') }},
+            {{ url_parameter('source.context_page_url', 'utm_content') }}
+        ) as utm_content,
+        {{ url_parameter('source.context_page_url', 'gclid') }} as gclid,
+        {{ url_parameter('source.context_page_url', 'fbclid') }} as fbclid,
+        {{ clean_text('source.context_ip') }} as ip,
+        {{ clean_text('source.context_user_agent') }} as user_agent,
+        source.quantity,
+        -- What an order brought, or what the products of another event cost.
+        {{ money('coalesce(source.revenue, source.price * coalesce(source.quantity, 1))') }} as value_amount,
+        coalesce(agents.is_bot, false) as is_bot,
+        source.received_at,
+        coalesce(
+            source.{{ adapter.quote('timestamp') }},
+            source.original_timestamp,
+            source.received_at,
+            source._loaded_at
+        ) as occurred_at,
+        source._loaded_at as loaded_at,
+    from source
+    left join {{ ref('stg_lookups__user_agents') }} as agents
+        on source.context_user_agent = agents.user_agent
+
+)
+
+select * from final

@@ -1,0 +1,29 @@
+with source as (
+
+    select * from {{ source('shopify_graphql', 'customer') }}
+
+),
+
+final as (
+
+    select
+        source.id as shopify_customer_id,
+        {{ normalize_email('source.email') }} as email,
+        phone.phone_e164 as phone,
+        {{ clean_text('source.first_name') }} as first_name,
+        {{ clean_text('source.last_name') }} as last_name,
+        lower({{ clean_text('source.state') }}) as account_state,
+        case
+            when upper(source.email_marketing_consent_state) = 'SUBSCRIBED' then 'subscribed'
+            when source.email_marketing_consent_state is not null then 'not_subscribed'
+        end as email_marketing_status,
+        source.email_marketing_consent_updated_at as email_marketing_updated_at,
+        source.created_at,
+        source.updated_at,
+        {{ record_state("source._fivetran_deleted") }},
+    from source
+    {{ join_phone('phone', 'source.phone') }}
+
+)
+
+select * from final

@@ -1,0 +1,25 @@
+with source as (
+
+    select * from {{ source('zendesk', 'user') }}
+
+),
+
+final as (
+
+    select
+        source.id as zendesk_user_id,
+        {{ clean_text('source.external_id') }} as external_id,
+        {{ normalize_email('source.email') }} as email,
+        phone.phone_e164 as phone,
+        {{ clean_text('source.name') }} as full_name,
+        lower({{ clean_text('source.role') }}) as role,
+        source.created_at,
+        source.updated_at,
+        -- Zendesk keeps a deleted user as one that is not active.
+        {{ record_state("source._fivetran_deleted or not source.active") }},
+    from source
+    {{ join_phone('phone', 'source.phone') }}
+
+)
+
+select * from final
