@@ -1,0 +1,204 @@
+"""Files of the landing zone: which there are, of which format, whether they changed, and their bytes.
+
+Add here when landing must know something of a file without reading its records. Keep out: parsing records (readers.py).
+"""
+
+from __future__ import annotations
+
+import csv
+import glob
+import gzip
+import hashlib
+import io
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Literal, cast
+
+from ingestion.errors import MissingFileError, SettingError, UnreadableFileError
+from ingestion.settings import Settings
+from ingestion.spec import EntitySpec
+
+Format = Literal["csv", "ndjson", "parquet"]
+
+HASH_LIMIT_BYTES = 64 * 1024 * 1024  # a larger file is told from its older self by size and time of change alone
+
+_SUFFIXES: dict[str, Format] = {
+    ".csv": "csv",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".json": "ndjson",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class LandingFile:
+    """One file as it was when it was found. `name` is relative to the landing directory, or absolute outside of it."""
+
+    name: str
+    path: Path
+    format: Format
+    size_bytes: int
+    modified_ns: int
+    sha256: str | None
+
+
+@dataclass(frozen=True)
+class KnownFile:
+    """What raw_ops.files says of a file's last landing."""
+
+    size_bytes: int
+    modified_ns: int
+    sha256: str | None
+
+
+def find_files(settings: Settings, entity: EntitySpec, environment: Mapping[str, str] | None = None) -> list[Path]:
+    """Files that match the entity's pattern, by name. Left out: directories, and names that start with . or _ (in the
+    world of Parquet a mark for files that are not data, such as _SUCCESS).
+
+    Raises SettingError when the pattern names a variable that is not set, MissingFileError when nothing is there and
+    the entity is not optional.
+    """
+    pattern = _fill_variables(entity.files, os.environ if environment is None else environment)
+    rooted = os.path.join(glob.escape(str(settings.landing_dir)), pattern)  # noqa: PTH118  an absolute pattern wins
+    paths = [Path(found) for found in glob.glob(rooted, recursive=True)]  # noqa: PTH207  absolute patterns
+    files = sorted(path for path in paths if not path.is_dir() and path.name[0] not in "._")
+    if not files and not entity.optional:
+        raise MissingFileError(
+            f"no file matches {entity.files!r}, and the entity is not optional; bring it, or say `optional: true`."
+        )
+    return files
+
+
+def changed_files(
+    settings: Settings, entity: EntitySpec, paths: Sequence[Path], known: Mapping[str, KnownFile]
+) -> list[LandingFile]:
+    """Those files that did not land before as they are now.
+
+    Size and time of change equal: the same file. Else the content decides, for files up to HASH_LIMIT_BYTES. Raises
+    UnreadableFileError when a file cannot be opened or its format is not clear.
+    """
+    changed = []
+    for path in paths:
+        name = file_name(settings, path)
+        try:
+            stat = path.stat()
+            before = known.get(name)
+            if before and (before.size_bytes, before.modified_ns) == (stat.st_size, stat.st_mtime_ns):
+                continue
+            sha256 = _sha256(path) if stat.st_size <= HASH_LIMIT_BYTES else None
+        except OSError as error:
+            raise UnreadableFileError(f"{name}: cannot be opened: {error.strerror}.") from error
+        if before and sha256 is not None and sha256 == before.sha256:
+            continue
+        changed.append(LandingFile(name, path, _format(entity, path, name), stat.st_size, stat.st_mtime_ns, sha256))
+    return changed
+
+
+def file_name(settings: Settings, path: Path) -> str:
+    """The name that raw tables, reports and errors carry."""
+    if path.is_relative_to(settings.landing_dir):
+        return path.relative_to(settings.landing_dir).as_posix()
+    return path.as_posix()
+
+
+def has_content(file: LandingFile) -> bool:
+    """Whether there is anything in the file but a byte order mark. Raises UnreadableFileError."""
+    if file.format == "parquet":
+        return file.size_bytes > 0
+    try:
+        with open_bytes(file.path) as stream:
+            return len(stream.read(len(_BOM) + 1).removeprefix(_BOM)) > 0
+    except (OSError, EOFError) as error:
+        raise UnreadableFileError(f"{file.name}: cannot be read; is it complete?") from error
+
+
+def open_bytes(path: Path) -> IO[bytes]:
+    """The bytes of a file, unpacked when its name ends in .gz."""
+    if path.suffix == ".gz":
+        return cast("IO[bytes]", gzip.open(path, "rb"))
+    return path.open("rb")
+
+
+def csv_header(file: LandingFile, path: Path, delimiter: str) -> tuple[list[str], int]:
+    """The header's names as they stand, and how many lines it takes. Raises UnreadableFileError."""
+    try:
+        with open_bytes(path) as stream:
+            text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="backslashreplace", newline="")
+            reader = csv.reader(text, delimiter=delimiter)
+            names = next((row for row in reader if row), [])
+            return names, reader.line_num
+    except (OSError, EOFError, csv.Error) as error:
+        raise UnreadableFileError(f"{file.name}: its header cannot be read; is it a whole CSV file?") from error
+
+
+def with_one_line_end(path: Path, copy: Path) -> None:
+    """Writes a copy of a text file in which every line ends in a line feed."""
+    with open_bytes(path) as source, copy.open("wb") as target:
+        pending = b""
+        while chunk := source.read(1 << 20):
+            data = pending + chunk
+            pending = b"\r" if data.endswith(b"\r") else b""
+            target.write(data[: len(data) - len(pending)].replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+        target.write(pending.replace(b"\r", b"\n"))
+
+
+@dataclass(frozen=True)
+class TextSpan:
+    """Where a broken record stands: its first byte (from 0) and how many lines it takes."""
+
+    first_byte: int
+    line_count: int
+
+
+def read_spans(path: Path, spans: Sequence[TextSpan]) -> Iterator[tuple[int, str]]:
+    """For each span, in rising order of bytes: the number of its first line (from 1), and its text.
+
+    Bytes that are not UTF-8 stand as backslash escapes, so that nothing is lost and nothing is guessed.
+    """
+    with open_bytes(path) as stream:
+        position, line = 0, 1
+        for span in spans:
+            while position < span.first_byte:
+                chunk = stream.read(min(1 << 20, span.first_byte - position))
+                if not chunk:
+                    break
+                position += len(chunk)
+                line += chunk.count(b"\n")
+            lines = [stream.readline() for _ in range(span.line_count)]
+            data = b"".join(lines)
+            yield line, data.rstrip(b"\r\n").decode("utf-8", errors="backslashreplace")
+            position += len(data)
+            line += data.count(b"\n")
+
+
+def _fill_variables(pattern: str, environment: Mapping[str, str]) -> str:
+    def value(found: re.Match[str]) -> str:
+        if found[1] not in environment:
+            raise SettingError(f"`files` names the environment variable {found[1]}, which is not set; set it.")
+        return glob.escape(environment[found[1]])
+
+    return _VARIABLE.sub(value, pattern)
+
+
+def _format(entity: EntitySpec, path: Path, name: str) -> Format:
+    if entity.format != "auto":
+        return entity.format
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] == ".gz":
+        suffixes.pop()
+    found = _SUFFIXES.get(suffixes[-1]) if suffixes else None
+    if found is None or (found == "parquet" and path.suffix == ".gz"):
+        raise UnreadableFileError(f"{name}: its suffix tells no format; rename it, or declare `format:`.")
+    return found
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

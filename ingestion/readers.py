@@ -1,0 +1,433 @@
+"""From files to records: CSV, NDJSON and Parquet become one relation, `incoming`, and what cannot be read, `rejected`.
+
+`incoming` has the declared columns in their types, _extra, _file, _row, and for a record that breaks a rule $problems
+(a list of field and rule) and $record (its text). Text is parsed once into a temporary table; Parquet stays a view, so
+that a load of good records costs what DuckDB's own insert costs. Everything here lives in temporary tables: a failure
+leaves nothing behind.
+
+Add here when a format or a rule of fields is added. Keep out: raw tables and their keys (landing.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from ingestion.errors import UnreadableFileError
+from ingestion.files import LandingFile, TextSpan, csv_header, has_content, read_spans, with_one_line_end
+from ingestion.settings import Settings
+from ingestion.spec import EntitySpec, normalise_name
+from ingestion.statements import cast_to, json_record, literal, quote
+
+MAX_RECORD_BYTES = 16_000_000  # a longer line of text is refused as malformed
+_NEVER = "\x01"  # delimiter for reading whole lines: a control character, which JSON text must escape (RFC 8259, 7)
+
+_PROBLEMS = "struct(field varchar, rule varchar)[]"
+_REJECTED_COLUMNS = "_file varchar, _row bigint, _field varchar, _rule varchar, _message varchar, _record varchar"
+
+
+_REASONS = {
+    "MISSING COLUMNS": "fewer fields than the header",
+    "TOO MANY COLUMNS": "more fields than the header",
+    "UNQUOTED VALUE": "a quote that is never closed, or text behind a closing one",
+    "LINE SIZE OVER MAXIMUM": f"longer than {MAX_RECORD_BYTES} bytes",
+    "INVALID ENCODING": "bytes that are not UTF-8",
+}
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """What was staged: warnings for the report, and whether a record can break a rule at all."""
+
+    warnings: tuple[str, ...]
+    may_have_problems: bool
+
+
+@dataclass(frozen=True)
+class _Input:
+    """A field of a file: the expression that reads it, its DuckDB type, and its name in the file."""
+
+    expression: str
+    type: str
+    label: str
+
+
+@dataclass(frozen=True)
+class _Relation:
+    """Where records are read from, with expressions for their file and number, and their fields."""
+
+    source: str
+    file: str
+    row: str
+    inputs: tuple[_Input, ...]
+    is_text: bool
+
+
+@dataclass
+class _Plan:
+    """The selects that `incoming` is the union of, and what was noticed on the way."""
+
+    selects: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    may_have_problems: bool = False
+
+
+def stage(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, entity: EntitySpec, files: Sequence[LandingFile]
+) -> Incoming:
+    """Makes `incoming` and `rejected` of the records in these files. Raises UnreadableFileError."""
+    clear_stage(connection)
+    connection.execute(f"create temp table rejected ({_REJECTED_COLUMNS})")
+    plan = _Plan()
+    text, parquet = [], []
+    for file in files:
+        if not has_content(file):
+            plan.warnings.append(f"{file.name}: the file is empty.")
+        elif file.format == "parquet":
+            parquet.append(file)
+        else:
+            text.append(file)
+    if text:
+        connection.execute(f"create temp table typed as {_no_record(entity)}")
+        plan.selects.append("select * from typed")
+    with _in_order(connection):
+        for file in text:
+            try:
+                if file.format == "csv":
+                    _stage_csv(connection, settings, entity, file, plan)
+                else:
+                    _stage_ndjson(connection, settings, entity, file, plan)
+            except (duckdb.IOException, duckdb.InvalidInputException) as error:
+                raise UnreadableFileError(_unreadable(file)) from error
+    for relation in _parquet_relations(connection, settings, parquet):
+        _add(connection, entity, relation, plan)
+    connection.execute(f"create temp view incoming as {' union all '.join(plan.selects) or _no_record(entity)}")
+    return Incoming(tuple(plan.warnings), plan.may_have_problems)
+
+
+def clear_stage(connection: duckdb.DuckDBPyConnection) -> None:
+    """Drops every temporary view and table of the connection."""
+    found = connection.execute(
+        "select view_name, 'view' from duckdb_views() where temporary and not internal"
+        " union all select table_name, 'table' from duckdb_tables() where temporary order by 2 desc"
+    ).fetchall()
+    for name, kind in found:
+        connection.execute(f"drop {kind} {quote('temp', 'main', name)}")
+
+
+@contextmanager
+def _in_order(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    # Records of text files are numbered as they come out of the parser, so it must keep their order.
+    connection.execute("set preserve_insertion_order = true")
+    try:
+        yield
+    finally:
+        connection.execute("set preserve_insertion_order = false")
+
+
+def _no_record(entity: EntitySpec) -> str:
+    columns = [f"cast(null as {column.type}) as {quote(name)}" for name, column in entity.columns.items()]
+    meta = [
+        "cast(null as json) as _extra",
+        "cast(null as varchar) as _file",
+        "cast(null as bigint) as _row",
+        f'cast(null as {_PROBLEMS}) as "$problems"',
+        'cast(null as varchar) as "$record"',
+    ]
+    return f"select {', '.join([*columns, *meta])} where false"
+
+
+def _unreadable(file: LandingFile) -> str:
+    # DuckDB's own message is left out: it may quote a record.
+    return f"{file.name}: cannot be read as {file.format}; is the file complete, and is that its format?"
+
+
+# --- text: parsed once, into temporary tables
+
+
+def _stage_csv(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, entity: EntitySpec, file: LandingFile, plan: _Plan
+) -> None:
+    names, header_lines = csv_header(file, file.path, entity.delimiter)
+    fields = [f"${index}" for index in range(len(names))]
+    options = f"header=true, skip={header_lines - 1}, delim={literal(entity.delimiter)}, quote='\"', escape='\"'"
+    if _read_text(connection, settings, file, fields=fields, options=options, header_lines=header_lines) == 0:
+        plan.warnings.append(f"{file.name}: the file has a header and no record.")
+    source = "lines" if len(fields) > 1 else '(select * from lines where "$0" is not null)'  # a blank line is no record
+    inputs = tuple(_Input(quote(name), "VARCHAR", label) for name, label in zip(fields, names, strict=True))
+    _add(connection, entity, _Relation(source, literal(file.name), "_row", inputs, is_text=True), plan)
+    connection.execute("drop table lines")
+
+
+def _stage_ndjson(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, entity: EntitySpec, file: LandingFile, plan: _Plan
+) -> None:
+    options = f"header=false, delim={literal(_NEVER)}, quote='', escape=''"
+    _read_text(connection, settings, file, fields=["line"], options=options, header_lines=0)
+    connection.execute(
+        "create temp table objects as select line, _row,"
+        " case when json_valid(line) then case when json_type(line) = 'OBJECT' then json_keys(line) end end as keys"
+        " from lines where trim(line, chr(9) || chr(13) || ' ') <> ''"
+    )
+    connection.execute("drop table lines")
+    connection.execute(
+        "insert into rejected select ?, _row, null, 'malformed', 'line ' || _row || ': not a JSON object', line"
+        " from objects where keys is null",
+        [file.name],
+    )
+    keys = [
+        key
+        for (key,) in connection.execute(
+            "select key from (select distinct unnest(keys) as key from objects) order by key"
+        ).fetchall()
+    ]
+    wanted = set(_match(entity, keys).values())
+    shape = ", ".join(f"{_json_text(key)}: {_json_text('VARCHAR' if key in wanted else 'JSON')}" for key in keys)
+    if keys:
+        connection.execute(
+            f"create temp table lines as select _row, from_json(line, {literal('{' + shape + '}')}) as record"
+            " from objects where keys is not null"
+        )
+    else:  # nothing, or only objects without a field
+        connection.execute("create temp table lines as select _row, null as record from objects where keys is not null")
+    connection.execute("drop table objects")
+    inputs = tuple(_Input(f"record[{literal(key)}]", "VARCHAR" if key in wanted else "JSON", key) for key in keys)
+    _add(connection, entity, _Relation("lines", literal(file.name), "_row", inputs, is_text=True), plan)
+    connection.execute("drop table lines")
+
+
+def _json_text(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _read_text(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    file: LandingFile,
+    *,
+    fields: Sequence[str],
+    options: str,
+    header_lines: int,
+) -> int:
+    """Reads a text file into `lines`, with _row, and what the parser refuses into `rejected`; returns how many."""
+    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in fields)
+    statement = (
+        "create temp table lines as select *, row_number() over () as _row"
+        f" from read_csv(?, auto_detect=false, columns={{{columns}}}, {options}, max_line_size={MAX_RECORD_BYTES},"
+        " store_rejects=true, rejects_table='text_rejects', rejects_scan='text_scans')"
+    )
+    try:
+        connection.execute(statement, [str(file.path)])
+        return _take_rejects(connection, file, file.path, header_lines)
+    except duckdb.InvalidInputException:
+        # The parser wants one kind of line end throughout; a file put together from several systems has two.
+        connection.execute("drop table if exists text_rejects")
+        connection.execute("drop table if exists text_scans")
+        spill = settings.home / "spill"
+        spill.mkdir(parents=True, exist_ok=True)
+        copy = spill / "landing.txt"
+        try:
+            with_one_line_end(file.path, copy)
+            connection.execute(statement, [str(copy)])
+            return _take_rejects(connection, file, copy, header_lines)
+        finally:
+            copy.unlink(missing_ok=True)
+
+
+def _take_rejects(connection: duckdb.DuckDBPyConnection, file: LandingFile, path: Path, header_lines: int) -> int:
+    """Moves what the parser refused to `rejected`, numbers the others around it, and returns how many there are."""
+    found = connection.execute(
+        "select line, min(line_byte_position), list(cast(error_type as varchar) order by byte_position),"
+        " first(csv_line) from text_rejects group by line order by 2"
+    ).fetchall()
+    connection.execute("drop table text_rejects")
+    connection.execute("drop table text_scans")
+    rows, messages, records, rules, spans = [], [], [], [], []
+    for line, position, kinds, text in found:
+        body = text.lstrip("\r\n")
+        rows.append(line - header_lines)
+        rules.append("encoding" if "INVALID ENCODING" in kinds else "malformed")
+        kind = "INVALID ENCODING" if "INVALID ENCODING" in kinds else kinds[0]
+        messages.append(_REASONS.get(kind, "not a record of this format"))
+        spans.append(TextSpan(position - 1 + len(text) - len(body), body.rstrip("\r\n").count("\n") + 1))
+    for index, (line, text) in enumerate(read_spans(path, spans)):
+        messages[index] = f"line {line}: {messages[index]}"
+        records.append(text)
+    if rows:
+        refused = pa.table({"row": rows, "rule": rules, "message": messages, "record": records})
+        connection.register("refused", refused)
+        connection.execute("insert into rejected select ?, row, null, rule, message, record from refused", [file.name])
+        connection.execute(_renumbered())
+        connection.unregister("refused")
+        connection.execute("drop table lines")
+        connection.execute("alter table numbered rename to lines")
+    count = connection.execute("select count(*) from lines").fetchall()[0][0]
+    return int(count) + len(rows)
+
+
+def _renumbered() -> str:
+    """The n-th good record comes behind as many refused ones as have fewer than n good ones before them."""
+    return (
+        "create temp table numbered as select lines.* replace (lines._row + coalesce(passed.refused_count, 0) as _row)"
+        " from lines asof left join ("
+        "select row - nth as good_count, max(nth) as refused_count"
+        " from (select row, row_number() over (order by row) as nth from refused) group by 1"
+        ") as passed on lines._row > passed.good_count order by lines._row"
+    )
+
+
+# --- Parquet: read in place
+
+
+def _parquet_relations(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, files: Sequence[LandingFile]
+) -> Iterator[_Relation]:
+    """One relation per set of files with equal columns; where the name of a file cannot be computed, one per file."""
+    groups: dict[tuple[tuple[str, str], ...], list[LandingFile]] = {}
+    for file in files:
+        try:
+            described = connection.execute(
+                "describe select * from read_parquet(?, hive_partitioning=false)", [str(file.path)]
+            ).fetchall()
+        except duckdb.Error as error:
+            raise UnreadableFileError(_unreadable(file)) from error
+        groups.setdefault(tuple((name, kind) for name, kind, *_ in described), []).append(file)
+    prefix = len(str(settings.landing_dir)) + 1
+    for columns, members in groups.items():
+        names = {name.lower() for name, _ in columns}
+        inputs = tuple(_Input(quote(name), kind, name) for name, kind in columns)
+        row = "row_number() over ()" if "file_row_number" in names else "file_row_number + 1"
+        inside = all(file.path.is_relative_to(settings.landing_dir) for file in members)
+        if inside and len(members) > 1 and not names & {"filename", "file_row_number"}:
+            paths = ", ".join(literal(str(file.path)) for file in members)
+            source = f"read_parquet([{paths}], hive_partitioning=false)"
+            yield _Relation(source, f"substr(filename, {prefix + 1})", row, inputs, is_text=False)
+        else:
+            for file in members:
+                source = f"read_parquet({literal(str(file.path))}, hive_partitioning=false)"
+                yield _Relation(source, literal(file.name), row, inputs, is_text=False)
+
+
+# --- fields to declared columns
+
+
+def _add(connection: duckdb.DuckDBPyConnection, entity: EntitySpec, relation: _Relation, plan: _Plan) -> None:
+    """Adds a relation's records to `incoming`, or all of them to `rejected` when it lacks a column it must have."""
+    matched = _match(entity, [column.label for column in relation.inputs])
+    lacking = [name for name in entity.required_columns() if matched[name] is None]
+    if lacking or not any(matched.values()):
+        connection.execute(*_refuse_all(relation, lacking))
+        return
+    conditions = _conditions(entity, relation, matched)
+    plan.may_have_problems = plan.may_have_problems or bool(conditions)
+    select = _typed_select(entity, relation, matched, conditions)
+    if relation.is_text:
+        connection.execute(f"insert into typed {select}")
+    else:
+        plan.selects.append(select)
+
+
+def _match(entity: EntitySpec, labels: Sequence[str]) -> dict[str, str | None]:
+    """For each declared column the field that fills it: of its very name, else of its name in snake case."""
+    free = list(dict.fromkeys(labels))
+    matched: dict[str, str | None] = dict.fromkeys(entity.columns)
+    for how in (str, normalise_name):
+        for name, column in entity.columns.items():
+            wanted = column.from_ or name
+            found = next((label for label in free if how(label) == how(wanted)), None)
+            if matched[name] is None and found is not None:
+                matched[name] = found
+                free.remove(found)
+    return matched
+
+
+def _refuse_all(relation: _Relation, lacking: Sequence[str]) -> tuple[str, list[str | None]]:
+    """Every record of a file that lacks a required column, or every declared one, goes to quarantine."""
+    if lacking:
+        message = f"the file lacks the required column {', '.join(lacking)}"
+    else:
+        message = "the file has none of the declared columns; is it this entity's, and is the delimiter right?"
+    record = json_record([(column.label, column.expression) for column in relation.inputs])
+    fields = f"{relation.file}, {relation.row}, ?, 'missing_column', ?, {record}"
+    return f"insert into rejected select {fields} from {relation.source}", [lacking[0] if lacking else None, message]
+
+
+def _conditions(
+    entity: EntitySpec, relation: _Relation, matched: Mapping[str, str | None]
+) -> list[tuple[str, str, str]]:
+    """(field, rule, condition) for what a record of this relation can break; conditions see $<column> and <column>."""
+    types = {column.label: column.type for column in relation.inputs}
+    required = entity.required_columns()
+    conditions = []
+    for name, column in entity.columns.items():
+        label = matched[name]
+        if label is None:
+            continue
+        given, typed = quote(f"${name}"), quote(name)
+        if name in required:
+            empty = f" or {given} = ''" if column.type == "varchar" and types[label] == "VARCHAR" else ""
+            conditions.append((name, "required", f"({given} is null{empty})"))
+        if cast_to(column.type, types[label], given).may_fail:
+            rule = "encoding" if types[label] == "BLOB" else "type"
+            conditions.append((name, rule, f"({given} is not null and {typed} is null)"))
+    return conditions
+
+
+def _typed_select(
+    entity: EntitySpec,
+    relation: _Relation,
+    matched: Mapping[str, str | None],
+    conditions: Sequence[tuple[str, str, str]],
+) -> str:
+    inputs = {column.label: column for column in relation.inputs}
+    given, typed, record = [], [], []
+    for name, column in entity.columns.items():
+        label = matched[name]
+        if label is None:
+            typed.append(f"cast(null as {column.type}) as {quote(name)}")
+            continue
+        expression = inputs[label].expression
+        if relation.is_text and column.type != "varchar":
+            expression = f"nullif(trim({expression}), '')"
+        inner = quote(f"${name}")
+        given.append(f"{expression} as {inner}")
+        typed.append(f"{cast_to(column.type, inputs[label].type, inner).expression} as {quote(name)}")
+        record.append((label, inner))
+    used = set(matched.values())
+    undeclared = sorted(_extra_names(inputs[label] for label in inputs if label not in used))
+    given.append(f"cast({json_record(undeclared)} as json) as _extra")
+    if undeclared:
+        record.append(("_extra", "_extra"))
+    given.extend([f"{relation.file} as _file", f"{relation.row} as _row"])
+    columns = ", ".join(quote(name) for name in entity.columns)
+    return (
+        f"select {columns}, _extra, _file, _row, {_problem_columns(conditions, record)}"
+        f" from (select *, {', '.join(typed)} from (select {', '.join(given)} from {relation.source}))"
+    )
+
+
+def _extra_names(undeclared: Iterator[_Input]) -> Iterator[tuple[str, str]]:
+    taken: set[str] = set()
+    for column in undeclared:
+        name = normalise_name(column.label)
+        yield (column.label if name in taken else name), column.expression
+        taken.add(name)
+
+
+def _problem_columns(conditions: Sequence[tuple[str, str, str]], record: Sequence[tuple[str, str]]) -> str:
+    if not conditions:
+        return f'cast(null as {_PROBLEMS}) as "$problems", cast(null as varchar) as "$record"'
+    broken = " or ".join(condition for _, _, condition in conditions)
+    each = ", ".join(
+        f"case when {condition} then {{'field': {literal(name)}, 'rule': {literal(rule)}}} end"
+        for name, rule, condition in conditions
+    )
+    return (
+        f'case when {broken} then list_filter([{each}], lambda problem: problem is not null) end as "$problems",'
+        f' case when {broken} then {json_record(record)} end as "$record"'
+    )

@@ -1,0 +1,171 @@
+"""The warehouse as landing sees it: the connection, the raw tables, and landing's own books.
+
+Add here when a raw table or a book gains a column. Keep out: what a load does to them (landing.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+import duckdb
+
+from ingestion.errors import SchemaChangedError, SettingError, WarehouseLockedError
+from ingestion.settings import Settings
+from ingestion.spec import EntitySpec, SourceSpec
+from ingestion.statements import literal, quote, widens
+
+META_TYPES = {
+    "_load_id": "varchar",
+    "_loaded_at": "timestamp",
+    "_file": "varchar",
+    "_row": "bigint",
+    "_extra": "json",
+    "_superseded_at": "timestamp",
+}
+
+_BOOKS = """
+create schema if not exists raw_ops;
+create schema if not exists raw_quarantine;
+create table if not exists raw_ops.loads (
+    load_id varchar, source varchar, entity varchar, status varchar, started_at timestamp, ended_at timestamp,
+    file_count bigint, extracted_count bigint, landed_count bigint, quarantined_count bigint, unchanged_count bigint,
+    error varchar, loaded_at timestamp
+);
+create table if not exists raw_ops.files (
+    source varchar, entity varchar, file_name varchar, size_bytes bigint, modified_ns bigint, sha256 varchar,
+    load_id varchar
+);
+create table if not exists raw_quarantine.records (
+    quarantine_id varchar, source varchar, entity varchar, load_id varchar, file_name varchar, row_number bigint,
+    field varchar, rule varchar, message varchar, record varchar, quarantined_at timestamp
+);
+"""
+_HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
+
+
+@contextmanager
+def open_warehouse(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that may write. Raises WarehouseLockedError when another process holds the file."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    try:
+        connection = duckdb.connect(str(settings.warehouse_path))
+    except (duckdb.IOException, duckdb.ConnectionException) as error:
+        locked = _locked(settings, error)
+        if locked is None:
+            raise
+        raise locked from error
+    try:
+        _configure(connection, settings)
+        yield connection
+    finally:
+        connection.close()
+
+
+def _locked(settings: Settings, error: duckdb.Error) -> WarehouseLockedError | None:
+    text = str(error)
+    path = settings.warehouse_path
+    if "different configuration" in text:
+        return WarehouseLockedError(
+            f"{path} is open in this very process with other settings; close that connection, then land again."
+        )
+    if "lock" not in text.lower():
+        return None
+    holder = _HOLDER.search(text)
+    who = f"process {holder['pid']} ({holder['program']})" if holder else "another process"
+    return WarehouseLockedError(
+        f"{path} is locked by {who}: one process writes at a time. Wait until it ends, or end it, then land again;"
+        " to look at data meanwhile, open serving.duckdb."
+    )
+
+
+def _configure(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set preserve_insertion_order = false")
+    connection.execute("set enable_progress_bar = false")
+    try:
+        connection.execute(f"set memory_limit = {literal(settings.memory)}")
+    except duckdb.Error as error:
+        raise SettingError("MERGANSER_MEMORY is not a size that DuckDB knows; write one such as 8GB.") from error
+    spill = str(settings.home / "spill")
+    if connection.execute("select current_setting('temp_directory')").fetchall() != [(spill,)]:
+        connection.execute(f"set temp_directory = {literal(spill)}")
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All or nothing: commits at the end, rolls back when anything is raised."""
+    connection.execute("begin")
+    try:
+        yield
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    connection.execute("commit")
+
+
+def raw_table(source: SourceSpec, entity: str) -> str:
+    """The quoted name of an entity's raw table."""
+    return quote(source.raw_schema, entity)
+
+
+def ensure_books(connection: duckdb.DuckDBPyConnection) -> None:
+    """Makes raw_ops and raw_quarantine where they are missing."""
+    with transaction(connection):
+        connection.execute(_BOOKS)
+
+
+def ensure_tables(connection: duckdb.DuckDBPyConnection, sources: Sequence[SourceSpec]) -> dict[tuple[str, str], str]:
+    """Makes or alters the raw table of every entity; returns (source, entity) -> error for those it could not alter."""
+    present: dict[tuple[str, str], dict[str, str]] = {}
+    for schema, table, column, kind in connection.execute(
+        "select schema_name, table_name, column_name, data_type from duckdb_columns()"
+        " where database_name = current_database() and schema_name like 'raw\\_%' escape '\\'"
+    ).fetchall():
+        present.setdefault((schema, table), {})[column] = kind
+    failures = {}
+    for source in sources:
+        for name, entity in source.entities.items():
+            landed = present.get((source.raw_schema, name))
+            try:
+                _ensure_table(connection, source, name, entity, landed)
+            except SchemaChangedError as error:
+                failures[source.source, name] = str(error)
+    return failures
+
+
+def _ensure_table(
+    connection: duckdb.DuckDBPyConnection,
+    source: SourceSpec,
+    name: str,
+    entity: EntitySpec,
+    landed: dict[str, str] | None,
+) -> None:
+    if landed is None:
+        columns = {**{column: spec.type for column, spec in entity.columns.items()}, **META_TYPES}
+        listed = ", ".join(f"{quote(column)} {kind}" for column, kind in columns.items())
+        with transaction(connection):
+            connection.execute(f"create schema if not exists {quote(source.raw_schema)}")
+            connection.execute(f"create table if not exists {raw_table(source, name)} ({listed})")
+        return
+    changes = list(_alterations(source, name, entity, landed))
+    if changes:
+        with transaction(connection):
+            for change in changes:
+                connection.execute(f"alter table {raw_table(source, name)} {change}")
+
+
+def _alterations(source: SourceSpec, name: str, entity: EntitySpec, landed: dict[str, str]) -> Iterable[str]:
+    for column, spec in entity.columns.items():
+        kind = landed.get(column)
+        if kind is None:
+            yield f"add column {quote(column)} {spec.type}"
+        elif kind.upper() != spec.type.upper():
+            if not widens(kind, spec.type):
+                raise SchemaChangedError(
+                    f"{source.raw_schema}.{name}: column {column} has landed as {kind.lower()} and is now declared"
+                    f" {spec.type}, which cannot hold every landed value as it is; declare {kind.lower()} again, or"
+                    " give the new type a column of its own with `from:`."
+                )
+            yield f"alter column {quote(column)} set data type {spec.type}"
