@@ -1,8 +1,8 @@
 """The SQLAlchemy dialect under which Great Expectations reads DuckDB: `duckdb+autocommit://`.
 
 Great Expectations fetches rows after it has rolled its connection back, and duckdb-engine 0.17 then finds the result
-gone ("list index out of range"). Audits only read, so this dialect opens no transaction at all. It also keeps account of
-its connections, because Great Expectations keeps some for itself, and while one is open the file cannot be opened
+gone ("list index out of range"). Audits only read, so this dialect opens no transaction at all. It also keeps account
+of its connections, because Great Expectations keeps some for itself, and while one is open the file cannot be opened
 differently by the same process.
 Add here: what SQLAlchemy must be told about DuckDB. Keep out: what is audited.
 """

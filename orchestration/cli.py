@@ -1,0 +1,372 @@
+"""The command `merganser`: one verb per stage, the same for people (Rich) and for machines (`--json`).
+
+Exit codes: 0 done, 1 a stage failed, 2 wrong use, 3 the check failed or publication was refused, 4 locked.
+Add here: a verb, its options, its help. Keep out: what a stage does (lib/), how a report looks (console.py). Nothing
+heavy is imported before a command needs it: `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestration.lib.errors import EXIT_FAILED, EXIT_OK, CorridorError, WrongUseError
+
+if TYPE_CHECKING:
+    from orchestration.lib.home import Home
+
+EXIT_CODES = "Exit codes: 0 done, 1 a stage failed, 2 wrong use, 3 check failed or nothing published, 4 locked."
+DEBUG_VARIABLE = "MERGANSER_DEBUG"
+
+app = typer.Typer(
+    name="merganser",
+    help="A warehouse-native customer data platform: land, build, check, publish, export.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+export_app = typer.Typer(help="What leaves, to whom, and what has left.", epilog=EXIT_CODES, no_args_is_help=True)
+app.add_typer(export_app, name="export")
+
+HomeOption = Annotated[
+    str | None, typer.Option("--home", help="Directory that holds all state; else MERGANSER_HOME, else ./.merganser.")
+]
+AsOfOption = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of", help="Moment (ISO, UTC) to judge segments, expiry and consent at; else settings.yml, or now."
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="The report as JSON alone on standard output.")]
+
+
+@app.callback(invoke_without_command=True)
+def merganser(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """A warehouse-native customer data platform: land, build, check, publish, export."""
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"merganser {installed('merganser')}")
+        raise typer.Exit
+
+
+@app.command(epilog=EXIT_CODES)
+def demo(
+    *,
+    customers: Annotated[int, typer.Option(min=100, help="Customers in the made-up business.")] = 5000,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same bytes.")] = 7,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Throw the demo in this home away and begin anew.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make up a business and run the whole main job on it. Run again, it changes nothing."""
+    from orchestration import console
+    from orchestration.lib import demo as demonstration
+    from orchestration.lib.summary import read_summary
+
+    place = _home(home, None)
+    with console.shown_progress(quiet=as_json) as progress:
+        place, report = demonstration.run(place, customers=customers, seed=seed, fresh=fresh, progress=progress)
+    summary = read_summary(place)
+    if not as_json:
+        console.show_run(place, report, summary)
+    _end(as_json, "demo", {**_run_as_mapping(report), "summary": summary}, report.error)
+
+
+@app.command(epilog=EXIT_CODES)
+def ingest(
+    *,
+    sources: Annotated[list[str] | None, typer.Argument(metavar="SOURCE", help="Sources to land.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Land every declared source.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Land what is new of a source, or of all, in the raw tables."""
+    if bool(sources) == every:
+        raise WrongUseError("Name a source, or say --all.", f"Declared sources: {', '.join(_source_names(home))}.")
+    from orchestration import console
+    from orchestration.lib import stages
+    from orchestration.lib.locking import held
+
+    place = _home(home, None)
+    with console.shown_progress(quiet=as_json) as progress, held(place, "ingest"):
+        report = stages.ingest(place, sources or (), progress("ingest"))
+    if not as_json:
+        console.show_landing(report)
+    _end(as_json, "ingest", {"sources": console.landed_by_source(report), "report": report})
+
+
+@app.command(epilog=EXIT_CODES)
+def build(
+    *,
+    selection: Annotated[
+        list[str] | None, typer.Argument(help="dbt selection, such as dim_customers+ ; none is all.")
+    ] = None,
+    select: Annotated[list[str] | None, typer.Option("--select", "-s", help="The same, as dbt spells it.")] = None,
+    exclude: Annotated[list[str] | None, typer.Option("--exclude", help="dbt selection to leave out.")] = None,
+    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Build incremental models anew.")] = False,
+    home: HomeOption = None,
+    as_of: AsOfOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Build the warehouse with dbt: seeds, models, and their tests."""
+    from orchestration import console
+    from orchestration.lib import stages, transform
+    from orchestration.lib.locking import held
+
+    place = _home(home, as_of)
+    chosen = [*(selection or ()), *(select or ())]
+    with console.shown_progress(quiet=as_json) as progress, held(place, "build"):
+        report = transform.build(
+            place, chosen, exclude=exclude or (), full_refresh=full_refresh, progress=progress("build")
+        )
+    if not as_json:
+        console.show_build(report)
+    _end(as_json, "build", report, _raised_by(lambda: stages.fail_unless_built(report)))
+
+
+@app.command(epilog=EXIT_CODES)
+def check(*, home: HomeOption = None, as_of: AsOfOption = None, as_json: JsonOption = False) -> None:
+    """Audit the warehouse: is what was built fit to be published?"""
+    from orchestration import console
+    from orchestration.lib import quality, stages
+    from orchestration.lib.locking import held
+
+    place = _home(home, as_of)
+    with console.shown_progress(quiet=as_json) as progress, held(place, "check"):
+        report = quality.check(place, progress=progress("check"))
+    if not as_json:
+        console.show_check(place, report)
+    _end(as_json, "check", report, _raised_by(lambda: stages.fail_unless_checked(place, report)))
+
+
+@app.command(epilog=EXIT_CODES)
+def publish(*, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Replace the serving file by what was built and passed its check."""
+    from orchestration import console
+    from orchestration.lib import publishing
+    from orchestration.lib.locking import held
+
+    place = _home(home, None)
+    with console.shown_progress(quiet=as_json) as progress, held(place, "publish"):
+        report = publishing.publish(place, progress=progress("publish"))
+    if not as_json:
+        console.show_publication(report)
+    _end(as_json, "publish", report)
+
+
+@export_app.command("list", epilog=EXIT_CODES)
+def export_list(*, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """The declared exports, what each has delivered, and what it still needs."""
+    from orchestration import console
+    from orchestration.lib import stages
+
+    statuses = stages.list_exports(_home(home, None))
+    if not as_json:
+        console.show_exports(statuses)
+    _end(as_json, "export list", {"exports": statuses})
+
+
+@export_app.command("plan", epilog=EXIT_CODES)
+def export_plan(
+    *,
+    name: Annotated[str, typer.Argument(help="Name of the export, as `merganser export list` shows it.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What a delivery would send now, as counts. Sends nothing."""
+    from orchestration import console
+    from orchestration.lib import stages
+
+    plan = stages.plan_export(_home(home, None), name)
+    if not as_json:
+        console.show_plan(plan)
+    _end(as_json, "export plan", plan)
+
+
+@export_app.command("deliver", epilog=EXIT_CODES)
+def export_deliver(
+    *,
+    name: Annotated[str | None, typer.Argument(help="Name of the export.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Deliver every declared export.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count only: nothing is sent.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Deliver although a guard stops it.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send what has changed since the last delivery."""
+    if (name is not None) == every:
+        raise WrongUseError("Name an export, or say --all.", "`merganser export list` shows them.")
+    from orchestration import console
+    from orchestration.lib import stages
+    from orchestration.lib.locking import held
+
+    place = _home(home, None)
+    with console.shown_progress(quiet=as_json) as progress, held(place, "export"):
+        if name is None:
+            outcomes = stages.deliver_all(place, dry_run=dry_run, force=force, progress=progress("export"))
+        else:
+            receipt = stages.deliver_export(place, name, dry_run=dry_run, force=force, progress=progress("export"))
+            outcomes = [stages.ExportOutcome(name, receipt.status, receipt)]
+    if not as_json:
+        console.show_outcomes(outcomes)
+    _end(as_json, "export deliver", {"exports": outcomes}, _raised_by(lambda: stages.fail_unless_delivered(outcomes)))
+
+
+@app.command(epilog=EXIT_CODES)
+def run(
+    *,
+    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Build incremental models anew.")] = False,
+    home: HomeOption = None,
+    as_of: AsOfOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The main job: ingest, build, check, publish, export. A stage that fails stops the ones after it."""
+    from orchestration import console
+    from orchestration.lib import stages
+    from orchestration.lib.summary import read_summary
+
+    place = _home(home, as_of)
+    with console.shown_progress(quiet=as_json) as progress:
+        report = stages.run(place, full_refresh=full_refresh, progress=progress)
+    summary = read_summary(place)
+    if not as_json:
+        console.show_run(place, report, summary)
+    _end(as_json, "run", {**_run_as_mapping(report), "summary": summary}, report.error)
+
+
+@app.command(epilog=EXIT_CODES)
+def status(*, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """What has landed, what the last build and check did, and what readers see."""
+    from orchestration import console
+    from orchestration.lib.summary import read_status
+
+    place = _home(home, None)
+    standing = read_status(place)
+    if not as_json:
+        console.show_status(place, standing)
+    _end(as_json, "status", standing)
+
+
+@app.command(epilog=EXIT_CODES)
+def dev(
+    *,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 3000,
+    home: HomeOption = None,
+    as_of: AsOfOption = None,
+) -> None:
+    """Dagster's web UI over this home, on 127.0.0.1."""
+    from orchestration.lib import webserver
+
+    raise typer.Exit(webserver.serve(_home(home, as_of), port))
+
+
+def main() -> None:
+    """The entry point of the command."""
+    code = invoke(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if "duckdb" in sys.modules:
+        # DuckDB's binding prints pages about references that dbt and Great Expectations still hold while Python takes
+        # itself down. Every file is closed by now, so the process ends without that.
+        os._exit(code)
+    sys.exit(code)
+
+
+def invoke(arguments: list[str]) -> int:
+    """Run one command line and return its exit code; errors are told on standard error, and as JSON where asked."""
+    try:
+        app(args=arguments, prog_name="merganser")
+    except SystemExit as ended:
+        return int(ended.code or EXIT_OK)
+    except CorridorError as error:
+        _tell(error, arguments)
+        return error.exit_code
+    except Exception as error:
+        if os.environ.get(DEBUG_VARIABLE):
+            raise
+        from orchestration.lib.redaction import without_values
+
+        told = without_values(f"{type(error).__name__}: {error}").splitlines()[0]
+        _tell(CorridorError(told, f"Set {DEBUG_VARIABLE}=1 and run again to see where it happened."), arguments)
+        return EXIT_FAILED
+    return EXIT_OK
+
+
+def _tell(error: CorridorError, arguments: list[str]) -> None:
+    if "--json" in arguments:
+        typer.echo(json.dumps({"ok": False, "error": error.message, "hint": error.hint, "exit_code": error.exit_code}))
+    from orchestration import console
+
+    console.show_error(error)
+
+
+def _home(path: str | None, as_of: str | None) -> Home:
+    from orchestration.lib.home import open_home
+
+    return open_home(path, as_of)
+
+
+def _source_names(home: str | None) -> list[str]:
+    from orchestration.lib import stages
+
+    with _home(home, None).entered():
+        return list(stages.known_sources())
+
+
+def _raised_by(function: Any) -> CorridorError | None:
+    try:
+        function()
+    except CorridorError as error:
+        return error
+    return None
+
+
+def _run_as_mapping(report: Any) -> dict[str, Any]:
+    return {
+        "failed_stage": report.failed_stage,
+        "landing": report.landing,
+        "build": report.build,
+        "check": report.check,
+        "publication": report.publication,
+        "exports": report.exports,
+    }
+
+
+def _end(as_json: bool, command: str, report: Any, error: CorridorError | None = None) -> None:
+    """Print the report as JSON where asked, tell the error of the command if there is one, and end with its code."""
+    if as_json:
+        plain = _plain(report)
+        told = {"error": error.message, "hint": error.hint} if error else {}
+        code = error.exit_code if error else EXIT_OK
+        typer.echo(json.dumps({"command": command, "ok": error is None, "exit_code": code, **told, **plain}))
+    if error is not None:
+        from orchestration import console
+
+        console.show_error(error)
+        raise typer.Exit(error.exit_code)
+
+
+def _plain(value: Any) -> Any:
+    """A report as JSON can hold it: dataclasses as mappings, moments and paths as text."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(inner) for inner in value]
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+if __name__ == "__main__":
+    main()

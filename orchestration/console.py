@@ -1,0 +1,300 @@
+"""How reports look on a terminal: Rich tables for people on standard output, progress on standard error.
+
+Add here: how another report is shown. Keep out: what stands in a report (lib/), what a command does (cli.py).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from orchestration.lib import progress as told
+
+if TYPE_CHECKING:
+    from exports.delivery import DeliveryPlan, DeliveryReceipt, ExportStatus
+    from orchestration.lib.errors import CorridorError
+    from orchestration.lib.home import Home
+    from orchestration.lib.publishing import PublishReport
+    from orchestration.lib.quality import CheckReport
+    from orchestration.lib.stages import ExportOutcome, RunReport
+    from orchestration.lib.summary import SegmentSize, SourceTotals, Status, Summary
+    from orchestration.lib.transform import BuildReport
+
+_SLOWEST_SHOWN = 5
+
+
+def out() -> Console:
+    """The console for results; made anew so that tests and pipes see the standard output of the moment."""
+    return Console(file=sys.stdout, highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def err() -> Console:
+    """The console for progress and errors."""
+    return Console(file=sys.stderr, highlight=False, stderr=True)
+
+
+@contextmanager
+def shown_progress(*, quiet: bool) -> Iterator[Callable[[str], told.Progress]]:
+    """Bars on standard error: a function that gives each stage its own. Nothing when quiet or not a terminal."""
+    console = err()
+    if quiet or not console.is_terminal:
+        yield lambda stage: told.silent
+        return
+    columns = [
+        SpinnerColumn(finished_text="[green]✓"),
+        TextColumn("{task.fields[stage]:<8}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("[dim]{task.description}"),
+    ]
+    with Progress(*columns, console=console) as bars:
+
+        def bar(stage: str) -> told.Progress:
+            task = bars.add_task("", total=None, stage=stage)
+
+            def tell(done: int, total: int | None, label: str) -> None:
+                bars.update(task, completed=done, total=total, description=label[:60])
+
+            return tell
+
+        yield bar
+
+
+def show_error(error: CorridorError) -> None:
+    """What happened and what to do next, on standard error."""
+    console = err()
+    console.print("Error:", style="bold red", end=" ")
+    console.print(error.message, markup=False)
+    if error.hint:
+        console.print(error.hint, markup=False, style="dim")
+
+
+def show_landing(report: Any) -> None:
+    """Records by source and entity of one ingest."""
+    table = _table("Landed", "source", "records", "landed", "quarantined", "unchanged")
+    for source, row in landed_by_source(report).items():
+        table.add_row(source, *(f"{row[name]:,}" for name in ("extracted", "landed", "quarantined", "unchanged")))
+    out().print(table)
+
+
+def landed_by_source(report: Any) -> dict[str, dict[str, int]]:
+    """Counts of a landing report, summed by source."""
+    totals: dict[str, dict[str, int]] = {}
+    for load in report.loads:
+        row = totals.setdefault(load.source, {"extracted": 0, "landed": 0, "quarantined": 0, "unchanged": 0})
+        for name in row:
+            row[name] += getattr(load, f"{name}_count")
+    return dict(sorted(totals.items()))
+
+
+def show_build(report: BuildReport) -> None:
+    """Counts of a build, what failed and what took longest."""
+    console = out()
+    for kind, outcomes in report.counts.items():
+        told_outcomes = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
+        console.print(f"{kind:<10} {told_outcomes}", markup=False)
+    for failure in report.failures:
+        console.print(f"failed     {failure.name} ({failure.path}): {failure.message}", markup=False, style="red")
+    slowest = [f"{name} {seconds:.1f} s" for name, seconds in list(report.seconds_per_node.items())[:_SLOWEST_SHOWN]]
+    console.print(f"slowest    {', '.join(slowest)}", markup=False)
+    verdict = "succeeded" if report.succeeded else "failed"
+    console.print(f"Build {report.build_id} {verdict} in {report.seconds:.1f} s.", markup=False, style="bold")
+
+
+def show_check(home: Home, report: CheckReport) -> None:
+    """What an audit found: every broken rule, with counts and keys."""
+    console = out()
+    for result in report.failures:
+        told_result = result.error or f"{result.broken_count:,} broken"
+        keys = f" (for example {', '.join(result.keys)})" if result.keys else ""
+        console.print(f"broken  {result.table}: {result.says}: {told_result}{keys}", markup=False, style="red")
+    if report.build_fault:
+        console.print(f"broken  {report.build_fault}", markup=False, style="red")
+    held = len(report.results) - len(report.failures)
+    verdict = "passed" if report.passed else "failed"
+    console.print(
+        f"Check of build {report.build_id or 'none'} {verdict}: {held} of {len(report.results)} rules hold on "
+        f"{report.table_count} tables. Report: {home.quality_report}",
+        markup=False,
+        style="bold",
+    )
+
+
+def show_publication(report: PublishReport) -> None:
+    """What readers now see."""
+    out().print(
+        f"Published build {report.build_id}: {len(report.row_counts)} tables, "
+        f"{sum(report.row_counts.values()):,} rows, {report.size_bytes / 1e6:.1f} MB in {report.path}",
+        markup=False,
+    )
+
+
+def show_exports(statuses: list[ExportStatus]) -> None:
+    """The declared exports and how each stands."""
+    table = _table("Exports", "export", "destination", "mode", "purpose", "delivered", "status", numbers=(4,))
+    for status in statuses:
+        missing = f": set {', '.join(status.missing_settings)}" if status.missing_settings else ""
+        table.add_row(
+            status.name,
+            status.destination,
+            status.mode,
+            f"{status.purpose}/{status.channel}",
+            f"{status.delivered_count:,}",
+            status.status + missing,
+        )
+    out().print(table)
+
+
+def show_plan(plan: DeliveryPlan) -> None:
+    """What a delivery would send."""
+    console = out()
+    console.print(
+        f"{plan.export} to {plan.destination}: {plan.adds:,} to add, {plan.updates:,} to update, "
+        f"{plan.removes:,} to remove, {plan.unchanged:,} unchanged, {plan.held:,} held back after a refusal.",
+        markup=False,
+    )
+    for reason, count in plan.withheld.items():
+        console.print(f"  withheld: {count:,} ({reason})", markup=False)
+    for reason in plan.guard.reasons:
+        console.print(f"  stopped by its guard: {reason}", markup=False, style="red")
+    if plan.missing_settings:
+        console.print(f"  not configured: set {', '.join(plan.missing_settings)}", markup=False, style="yellow")
+    if plan.unfinished:
+        console.print(f"  first continues {', '.join(plan.unfinished)}, which was cut short", markup=False)
+
+
+def show_receipt(receipt: DeliveryReceipt) -> None:
+    """What one delivery did."""
+    out().print(f"{receipt.export}: {_receipt_words(receipt)}", markup=False)
+
+
+def show_outcomes(outcomes: list[ExportOutcome]) -> None:
+    """What became of every export."""
+    console = out()
+    for outcome in outcomes:
+        words = _receipt_words(outcome.receipt) if outcome.receipt else f"{outcome.status}: {outcome.error}"
+        console.print(f"{outcome.name}: {words}", markup=False, style="red" if outcome.failed else None)
+
+
+def show_run(home: Home, report: RunReport, summary: Summary | None) -> None:
+    """The summary at the end of a run: what came in, who that is, what left, and what to open next."""
+    console = out()
+    if report.landing is not None:
+        show_landing(report.landing)
+    if report.check is not None and not report.check.passed:
+        show_check(home, report.check)
+    if summary is not None and report.publication is not None:
+        console.print(_people(summary), markup=False)
+        console.print(_segments(summary.segments))
+    if report.exports:
+        console.print(_deliveries(report.exports))
+        _show_artefacts(console, report.exports)
+    if report.succeeded:
+        _show_next(console, home)
+
+
+def show_status(home: Home, status: Status) -> None:
+    """How a home stands."""
+    console = out()
+    console.print(f"Home {status.home}, judged as of {status.as_of or 'now'}", markup=False, style="bold")
+    if status.note:
+        console.print(status.note, markup=False, style="yellow")
+    if status.sources:
+        console.print(_source_totals(status.sources))
+    build, check = status.build, status.check
+    if build:
+        outcome = "succeeded" if build["succeeded"] else "failed"
+        console.print(f"build      {build['build_id']} {outcome}", markup=False)
+    if check:
+        outcome = "passed" if check["passed"] else "failed"
+        console.print(f"check      of {check['build_id']} {outcome}, {check['checked_at']} UTC", markup=False)
+    if status.published:
+        console.print(
+            f"published  {status.published['build_id']}, {status.published['published_at']} UTC", markup=False
+        )
+    if status.summary is not None:
+        console.print(_people(status.summary), markup=False)
+        console.print(_segments(status.summary.segments))
+    if not (build or status.sources):
+        console.print("Nothing is here yet: run `merganser demo`, or `merganser ingest --all`.", markup=False)
+
+
+def _people(summary: Summary) -> str:
+    return (
+        f"{summary.identifiers:,} identifiers ({summary.identifiers_withheld:,} of them join nobody) are "
+        f"{summary.customers:,} customers, {summary.identified_customers:,} of them known by name or address; "
+        f"{summary.merges:,} merges are recorded."
+    )
+
+
+def _segments(segments: list[SegmentSize]) -> Table:
+    table = _table("Segments", "segment", "customers", "title", numbers=(1,))
+    for segment in segments:
+        table.add_row(segment.name, f"{segment.customers:,}", segment.title)
+    return table
+
+
+def _source_totals(sources: list[SourceTotals]) -> Table:
+    table = _table("Landed so far", "source", "records", "landed", "quarantined", "unchanged")
+    for total in sources:
+        numbers = (total.extracted, total.landed, total.quarantined, total.unchanged)
+        table.add_row(total.source, *(f"{number:,}" for number in numbers))
+    return table
+
+
+def _deliveries(outcomes: list[ExportOutcome]) -> Table:
+    columns = ("export", "added", "updated", "removed", "unchanged", "withheld, and why")
+    table = _table("Delivered", *columns, numbers=(1, 2, 3, 4))
+    for outcome in outcomes:
+        receipt = outcome.receipt
+        if receipt is None:
+            table.add_row(outcome.name, "", "", "", "", f"{outcome.status}: {outcome.error}")
+            continue
+        numbers = (receipt.adds, receipt.updates, receipt.removes, receipt.unchanged)
+        table.add_row(outcome.name, *(f"{number:,}" for number in numbers), _reasons(receipt.withheld))
+    return table
+
+
+def _show_artefacts(console: Console, outcomes: list[ExportOutcome]) -> None:
+    for outcome in outcomes:
+        for path in outcome.receipt.artefacts if outcome.receipt else ():
+            console.print(f"  {path}", markup=False, style="dim")
+
+
+def _show_next(console: Console, home: Home) -> None:
+    console.print("Open next", style="bold")
+    console.print(f"  the tables    duckdb -readonly {home.serving}", markup=False)
+    console.print(f"  their audit   {home.quality_report}", markup=False)
+    console.print("  the graph     merganser dev, then http://127.0.0.1:3000", markup=False)
+
+
+def _receipt_words(receipt: DeliveryReceipt) -> str:
+    words = f"{receipt.status}; {receipt.adds:,} added, {receipt.updates:,} updated, {receipt.removes:,} removed"
+    words += f", {receipt.unchanged:,} unchanged"
+    if receipt.rejected:
+        words += f"; rejected: {_reasons(receipt.rejected)}"
+    if receipt.deferred:
+        words += f"; deferred: {_reasons(receipt.deferred)}"
+    if receipt.withheld:
+        words += f"; withheld: {_reasons(receipt.withheld)}"
+    return words
+
+
+def _reasons(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
+
+
+def _table(title: str, *columns: str, numbers: tuple[int, ...] | None = None) -> Table:
+    """A table whose columns from the second on hold numbers, unless `numbers` says which do."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for place, column in enumerate(columns):
+        number = place > 0 if numbers is None else place in numbers
+        table.add_column(column, justify="right" if number else "left", header_style="dim")
+    return table

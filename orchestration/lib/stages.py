@@ -1,0 +1,269 @@
+"""The stages of the main job, ingest -> build -> check -> publish -> export: each a function, and all in order.
+
+Add here: a stage, or what stops the ones after it. Keep out: how a stage does its work, how its report is shown.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from orchestration.lib import publishing, quality, transform
+from orchestration.lib.errors import CorridorError, LockedError, PublicationRefusedError, WrongUseError
+from orchestration.lib.home import Home
+from orchestration.lib.locking import held
+from orchestration.lib.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from ingestion.landing import LandingReport
+
+    from exports.delivery import DeliveryPlan, DeliveryReceipt, ExportStatus
+    from exports.settings import Settings as ExportSettings
+    from ingestion.spec import SourceSpec
+
+STAGES = ("ingest", "build", "check", "publish", "export")
+
+
+@dataclass(frozen=True)
+class ExportOutcome:
+    """What became of one export: its receipt, or why there is none.
+
+    `status`: delivered, nothing to send, dry run, failed, or not configured (a variable is unset: that is no failure).
+    """
+
+    name: str
+    status: str
+    receipt: DeliveryReceipt | None = None
+    error: str = ""
+
+    @property
+    def failed(self) -> bool:
+        return self.status == "failed"
+
+
+@dataclass
+class RunReport:
+    """What one run of the main job did. `failed_stage` names the stage that stopped it; empty when all went through."""
+
+    landing: LandingReport | None = None
+    build: transform.BuildReport | None = None
+    check: quality.CheckReport | None = None
+    publication: publishing.PublishReport | None = None
+    exports: list[ExportOutcome] = field(default_factory=list)
+    failed_stage: str = ""
+    error: CorridorError | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        return not self.failed_stage
+
+
+def known_sources() -> dict[str, SourceSpec]:
+    """Every declared source by name, those of the home that is entered among them."""
+    from ingestion.registry import load_sources
+
+    return load_sources()
+
+
+def ingest(home: Home, names: Sequence[str] = (), progress: Progress = silent) -> LandingReport:
+    """Land what is new of the named sources, or of all when none is named.
+
+    Raises WrongUseError for a source that nobody declared, LockedError, CorridorError.
+    """
+    from ingestion.landing import land
+
+    from ingestion.registry import get_source
+    from ingestion.settings import Settings
+
+    home.prepare()
+    with home.entered(), _told_in_corridor_terms():
+        sources = known_sources()
+        chosen = [get_source(name, sources) for name in names] if names else list(sources.values())
+        return land(Settings.from_home(home.path), chosen, progress=progress)
+
+
+def export_settings(home: Home, variables: Mapping[str, str] | None = None) -> ExportSettings:
+    """The export room's settings for a home; `variables` are set beside those of the environment."""
+    from exports.settings import Settings
+
+    return Settings.from_home(home.path, {**os.environ, **home.environment(), **(variables or {})})
+
+
+def list_exports(home: Home) -> list[ExportStatus]:
+    """Every declared export and how it stands."""
+    from exports import delivery
+
+    with _told_in_corridor_terms():
+        transform.load_manifest(home)
+        return delivery.list_exports(export_settings(home))
+
+
+def plan_export(home: Home, name: str) -> DeliveryPlan:
+    """What a delivery of one export would send now. Raises WrongUseError for a name that is not declared."""
+    from exports import delivery
+
+    with _told_in_corridor_terms():
+        transform.load_manifest(home)
+        return delivery.plan(export_settings(home), name)
+
+
+def deliver_export(
+    home: Home,
+    name: str,
+    *,
+    dry_run: bool = False,
+    force: bool = False,
+    variables: Mapping[str, str] | None = None,
+    progress: Progress = silent,
+) -> DeliveryReceipt:
+    """Deliver one export. Raises WrongUseError, LockedError, or CorridorError with what destination or guard said."""
+    from exports import delivery
+
+    with _told_in_corridor_terms():
+        transform.load_manifest(home)
+        return delivery.deliver(
+            export_settings(home, variables),
+            name,
+            dry_run=dry_run,
+            force=force,
+            progress=lambda done, total: progress(done, total, name),
+        )
+
+
+def deliver_all(
+    home: Home,
+    *,
+    dry_run: bool = False,
+    force: bool = False,
+    variables: Mapping[str, str] | None = None,
+    progress: Progress = silent,
+) -> list[ExportOutcome]:
+    """Deliver every declared export: one that fails does not stop the others, one not configured is passed over."""
+    from exports.errors import ExportError, MissingSettingError
+    from exports.registry import load_exports
+
+    with _told_in_corridor_terms():
+        transform.load_manifest(home)
+        names = list(load_exports(home.manifest))
+    outcomes = []
+    for name in names:
+        try:
+            receipt = deliver_export(home, name, dry_run=dry_run, force=force, variables=variables, progress=progress)
+        except CorridorError as error:
+            if not isinstance(error.__cause__, ExportError):
+                raise
+            status = "not configured" if isinstance(error.__cause__, MissingSettingError) else "failed"
+            outcomes.append(ExportOutcome(name, status, error=error.message))
+        else:
+            outcomes.append(ExportOutcome(name, receipt.status, receipt))
+    return outcomes
+
+
+def run(
+    home: Home,
+    *,
+    variables: Mapping[str, str] | None = None,
+    full_refresh: bool = False,
+    progress: Callable[[str], Progress] = lambda stage: silent,
+) -> RunReport:
+    """All stages in order, under the home's lock. A stage that fails stops those after it, and the report says which.
+
+    `variables` are seen by the destinations beside the environment. Raises LockedError when another run has the home.
+    """
+    report = RunReport()
+    with held(home, "run"):
+        for stage in STAGES:
+            try:
+                _run_stage(stage, home, report, variables, full_refresh=full_refresh, progress=progress(stage))
+            except CorridorError as error:
+                report.failed_stage, report.error = stage, error
+                break
+    return report
+
+
+def _run_stage(
+    stage: str,
+    home: Home,
+    report: RunReport,
+    variables: Mapping[str, str] | None,
+    *,
+    full_refresh: bool,
+    progress: Progress,
+) -> None:
+    if stage == "ingest":
+        report.landing = ingest(home, progress=progress)
+    elif stage == "build":
+        report.build = transform.build(home, full_refresh=full_refresh, unit_tests=False, progress=progress)
+        fail_unless_built(report.build)
+    elif stage == "check":
+        report.check = quality.check(home, progress=progress)
+        fail_unless_checked(home, report.check)
+    elif stage == "publish":
+        report.publication = publishing.publish(home, progress=progress)
+    else:
+        report.exports = deliver_all(home, variables=variables, progress=progress)
+        fail_unless_delivered(report.exports)
+
+
+def fail_unless_built(report: transform.BuildReport) -> None:
+    """Raises CorridorError naming the nodes that failed."""
+    if report.succeeded:
+        return
+    first = report.failures[0] if report.failures else None
+    told = f" First: {first.name} ({first.path}): {first.message}" if first else ""
+    raise CorridorError(
+        f"The build failed in {len(report.failures)} place{'s' if len(report.failures) != 1 else ''}.{told}",
+        "Mend what it names and run `merganser build` again; readers keep the last good serving file.",
+    )
+
+
+def fail_unless_checked(home: Home, report: quality.CheckReport) -> None:
+    """Raises PublicationRefusedError naming the rules that are broken."""
+    if report.passed:
+        return
+    broken = "; ".join(f"{result.table}: {result.says}" for result in report.failures[:3])
+    raise PublicationRefusedError(
+        f"The check failed: {report.build_fault or broken}.",
+        f"Open {home.quality_report}. Readers keep the last good serving file, and nothing is exported.",
+    )
+
+
+def fail_unless_delivered(outcomes: Sequence[ExportOutcome]) -> None:
+    """Raises CorridorError naming the exports that failed."""
+    failed = [outcome for outcome in outcomes if outcome.failed]
+    if failed:
+        told = "; ".join(outcome.error for outcome in failed)
+        message = f"{len(failed)} of {len(outcomes)} exports failed: {told}"
+        raise CorridorError(message, "What was delivered is recorded; `merganser export deliver --all` continues.")
+
+
+@contextmanager
+def _told_in_corridor_terms() -> Iterator[None]:
+    """Errors of the rooms, raised again as the corridor's, with the exit code that they amount to."""
+    from exports import errors as export_errors
+    from ingestion import errors as ingestion_errors
+
+    wrong_use: tuple[type[Exception], ...] = (
+        ingestion_errors.UnknownSourceError,
+        ingestion_errors.DeclarationError,
+        ingestion_errors.SettingError,
+        export_errors.UnknownExportError,
+        export_errors.SpecError,
+    )
+    locked: tuple[type[Exception], ...] = (ingestion_errors.WarehouseLockedError, export_errors.LedgerBusyError)
+    try:
+        yield
+    except wrong_use as error:
+        raise WrongUseError(_sentence(error)) from error
+    except locked as error:
+        raise LockedError(_sentence(error), "Wait until the other process has ended, and run again.") from error
+    except (ingestion_errors.IngestionError, export_errors.ExportError) as error:
+        raise CorridorError(_sentence(error)) from error
+
+
+def _sentence(error: Any) -> str:
+    text = str(error).strip()
+    return text[:1].upper() + text[1:]
