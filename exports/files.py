@@ -156,7 +156,7 @@ class FileSession:
             _discard(aside)
             raise DestinationError(
                 f"{self._directory} cannot be written to ({error.strerror}): free space or correct its "
-                f"permissions, then run `merganser export deliver {self._context.spec.name}` again; what was planned is kept",
+                f"permissions, then run `merganser export deliver {self._context.spec.name}` again; the plan is kept",
                 code="not_writable",
             ) from None
 

@@ -1,0 +1,10 @@
+{#
+    A postal code as Meta matches it: lower case, no spaces and no dashes, of the United States the first five digits, SHA-256 in hex.
+    country: SQL of the ISO 3166-1 alpha-2 code.
+#}
+{% macro hash_meta_postal_code(expression, country) -%}
+    {%- set postal_code = "lower(" ~ replace_pattern(expression, "'[^\\p{L}\\p{N}]'") ~ ")" -%}
+    {%- set five = "substring(" ~ postal_code ~ ", 1, 5)" -%}
+    {%- set is_us = "upper(trim(" ~ country ~ ")) = 'US'" -%}
+    {{ sha256_hex("nullif(case when " ~ is_us ~ " then " ~ five ~ " else " ~ postal_code ~ " end, '')") }}
+{%- endmacro %}
