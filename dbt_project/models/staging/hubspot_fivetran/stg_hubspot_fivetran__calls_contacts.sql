@@ -11,7 +11,7 @@ final as (
         source.contact_id,
         {{ record_state("source._fivetran_deleted") }},
     from source
-    -- The table links every kind of engagement; without a kind it is an older connection's, where the ids tell.
+    -- The table links every kind of engagement; one without a kind comes from an older connection.
     where upper(coalesce(source.engagement_type, 'CALL')) = 'CALL'
 
 )

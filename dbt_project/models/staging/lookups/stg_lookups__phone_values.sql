@@ -1,7 +1,9 @@
 {#
-    Where phones stand: the columns of a raw table, and those that name the record's country, first known one first.
-    A staging model that joins stg_lookups__phone_numbers has its columns here; a test compares the two.
+    Where phones stand: the columns of a raw table, and those that name the record's country (the
+    first known one counts). A staging model that joins stg_lookups__phone_numbers has its columns
+    here; a test compares the two.
 #}
+{%- set buyer_phone = ['coalesce(source.phone, source.shipping_address_phone)'] -%}
 {%- set address = ['source.shipping_address_country_code', 'source.shipping_address_country'] -%}
 {%- set mailing = ['source.mailing_country_code', 'source.mailing_country'] -%}
 {%- set places = [
@@ -16,14 +18,11 @@
         ['source.phone', 'source.mobile_phone'], ['source.country_code', 'source.country']
     ),
     ('shopify', 'customer', ['source.phone'], []),
-    ('shopify', 'order', ['coalesce(source.phone, source.shipping_address_phone)'], address),
-    ('shopify', 'abandoned_checkout', ['coalesce(source.phone, source.shipping_address_phone)'], address),
+    ('shopify', 'order', buyer_phone, address),
+    ('shopify', 'abandoned_checkout', buyer_phone, address),
     ('shopify_graphql', 'customer', ['source.phone'], []),
-    ('shopify_graphql', 'order', ['coalesce(source.phone, source.shipping_address_phone)'], address),
-    (
-        'shopify_graphql', 'abandoned_checkout',
-        ['coalesce(source.phone, source.shipping_address_phone)'], address
-    ),
+    ('shopify_graphql', 'order', buyer_phone, address),
+    ('shopify_graphql', 'abandoned_checkout', buyer_phone, address),
     ('segment', 'identifies', ['source.phone'], []),
     ('klaviyo', 'person', ['source.phone_number'], ['source.country']),
     ('zendesk', 'user', ['source.phone'], []),

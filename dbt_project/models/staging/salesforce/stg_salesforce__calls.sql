@@ -17,8 +17,14 @@ final as (
         {{ clean_text('source.call_disposition') }} as disposition,
         {{ clean_text('source.description') }} as body,
         source.call_duration_in_seconds as duration_seconds,
-        coalesce(source.completed_date_time, source.activity_date, source.created_date) as occurred_at,
-        {{ record_state("source.is_deleted or source._fivetran_deleted or not source._fivetran_active") }},
+        coalesce(
+            source.completed_date_time,
+            source.activity_date,
+            source.created_date
+        ) as occurred_at,
+        {{ record_state(
+            "source.is_deleted or source._fivetran_deleted or not source._fivetran_active"
+        ) }},
     from source
     where
         lower(source.task_subtype) = 'call'

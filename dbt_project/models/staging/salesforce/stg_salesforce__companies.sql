@@ -9,13 +9,19 @@ final as (
     select
         source.id as company_id,
         {{ clean_text('source.name') }} as company_name,
-        {{ url_host("case when source.website like '%://%' then source.website else 'http://' || source.website end") }} as domain,
+        -- A website is typed with or without its protocol.
+        case
+            when source.website like '%://%' then {{ url_host('source.website') }}
+            else {{ url_host("'http://' || trim(source.website)") }}
+        end as domain,
         {{ clean_text('source.industry') }} as industry,
         {{ clean_text('source.billing_city') }} as city,
         coalesce(country_of_code.country_code, country_of_name.country_code) as country_code,
         source.created_date as created_at,
         source.last_modified_date as updated_at,
-        {{ record_state("source.is_deleted or source._fivetran_deleted or not source._fivetran_active") }},
+        {{ record_state(
+            "source.is_deleted or source._fivetran_deleted or not source._fivetran_active"
+        ) }},
     from source
     {{ join_country('country_of_code', 'source.billing_country_code') }}
     {{ join_country('country_of_name', 'source.billing_country') }}

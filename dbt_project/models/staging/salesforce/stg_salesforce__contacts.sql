@@ -50,17 +50,23 @@ final as (
         {{ parse_birth_date('source.birthdate', 'source._loaded_at') }} as birth_date,
         source.created_date as created_at,
         coalesce(source.system_modstamp, source.last_modified_date) as updated_at,
-        {{ record_state("source.is_deleted or source._fivetran_deleted or not source._fivetran_active") }},
+        {{ record_state(
+            "source.is_deleted or source._fivetran_deleted or not source._fivetran_active"
+        ) }},
     from source
     left join accounts on source.account_id = accounts.company_id
     left join merged on source.id = merged.master_record_id
     {{ join_country('country_of_code', 'source.mailing_country_code') }}
     {{ join_country('country_of_name', 'source.mailing_country') }}
     {{ join_phone(
-        'phone', 'source.phone', 'coalesce(country_of_code.country_code, country_of_name.country_code)'
+        'phone',
+        'source.phone',
+        'coalesce(country_of_code.country_code, country_of_name.country_code)'
     ) }}
     {{ join_phone(
-        'mobile', 'source.mobile_phone', 'coalesce(country_of_code.country_code, country_of_name.country_code)'
+        'mobile',
+        'source.mobile_phone',
+        'coalesce(country_of_code.country_code, country_of_name.country_code)'
     ) }}
 
 )

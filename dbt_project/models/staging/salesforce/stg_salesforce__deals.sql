@@ -27,7 +27,9 @@ final as (
         -- Salesforce keeps one close date: the expected one until the opportunity is closed.
         case when source.is_closed then cast(source.close_date as timestamp) end as closed_at,
         coalesce(source.system_modstamp, source.last_modified_date) as updated_at,
-        {{ record_state("source.is_deleted or source._fivetran_deleted or not source._fivetran_active") }},
+        {{ record_state(
+            "source.is_deleted or source._fivetran_deleted or not source._fivetran_active"
+        ) }},
     from source
 
 )

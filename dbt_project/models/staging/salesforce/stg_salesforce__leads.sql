@@ -30,15 +30,21 @@ final as (
         source.converted_date as converted_at,
         source.created_date as created_at,
         coalesce(source.system_modstamp, source.last_modified_date) as updated_at,
-        {{ record_state("source.is_deleted or source._fivetran_deleted or not source._fivetran_active") }},
+        {{ record_state(
+            "source.is_deleted or source._fivetran_deleted or not source._fivetran_active"
+        ) }},
     from source
     {{ join_country('country_of_code', 'source.country_code') }}
     {{ join_country('country_of_name', 'source.country') }}
     {{ join_phone(
-        'phone', 'source.phone', 'coalesce(country_of_code.country_code, country_of_name.country_code)'
+        'phone',
+        'source.phone',
+        'coalesce(country_of_code.country_code, country_of_name.country_code)'
     ) }}
     {{ join_phone(
-        'mobile', 'source.mobile_phone', 'coalesce(country_of_code.country_code, country_of_name.country_code)'
+        'mobile',
+        'source.mobile_phone',
+        'coalesce(country_of_code.country_code, country_of_name.country_code)'
     ) }}
 
 )

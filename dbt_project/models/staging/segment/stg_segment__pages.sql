@@ -10,8 +10,14 @@ final as (
         source.id as event_id,
         {{ clean_text('source.anonymous_id') }} as anonymous_id,
         {{ clean_text('source.user_id') }} as user_id,
-        coalesce({{ clean_text('source.url') }}, {{ clean_text('source.context_page_url') }}) as page_url,
-        coalesce({{ clean_text('source.path') }}, {{ url_path('coalesce(source.url, source.context_page_url)') }}) as page_path,
+        coalesce(
+            {{ clean_text('source.url') }},
+            {{ clean_text('source.context_page_url') }}
+        ) as page_url,
+        coalesce(
+            {{ clean_text('source.path') }},
+            {{ url_path('coalesce(source.url, source.context_page_url)') }}
+        ) as page_path,
         {{ clean_text('source.title') }} as page_title,
         {{ clean_text('source.referrer') }} as referrer_url,
         lower(coalesce(

@@ -51,7 +51,9 @@ final as (
         {{ clean_text('source.context_user_agent') }} as user_agent,
         source.quantity,
         -- What an order brought, or what the products of another event cost.
-        {{ money('coalesce(source.revenue, source.price * coalesce(source.quantity, 1))') }} as value_amount,
+        {{ money(
+            'coalesce(source.revenue, source.price * coalesce(source.quantity, 1))'
+        ) }} as value_amount,
         coalesce(agents.is_bot, false) as is_bot,
         source.received_at,
         coalesce(

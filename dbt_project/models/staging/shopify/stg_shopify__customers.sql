@@ -19,7 +19,10 @@ final as (
             when source.accepts_marketing then 'subscribed'
             when not source.accepts_marketing then 'not_subscribed'
         end as email_marketing_status,
-        coalesce(source.email_marketing_consent_consent_updated_at, source.accepts_marketing_updated_at) as email_marketing_updated_at,
+        coalesce(
+            source.email_marketing_consent_consent_updated_at,
+            source.accepts_marketing_updated_at
+        ) as email_marketing_updated_at,
         source.created_at,
         source.updated_at,
         {{ record_state("source._fivetran_deleted") }},

@@ -15,7 +15,9 @@ final as (
         phone.phone_e164 as phone,
         {{ clean_text('source.shipping_address_first_name') }} as first_name,
         {{ clean_text('source.shipping_address_last_name') }} as last_name,
-        {{ clean_text("concat_ws(', ', source.shipping_address_address_1, source.shipping_address_address_2)") }} as street,
+        {{ clean_text(
+            "concat_ws(', ', source.shipping_address_address_1, source.shipping_address_address_2)"
+        ) }} as street,
         {{ clean_text('source.shipping_address_city') }} as city,
         {{ clean_text('source.shipping_address_province') }} as region,
         {{ clean_text('source.shipping_address_zip') }} as postal_code,

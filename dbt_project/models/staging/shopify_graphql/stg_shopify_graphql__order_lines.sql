@@ -14,7 +14,9 @@ final as (
         coalesce({{ clean_text('source.title') }}, {{ clean_text('source.name') }}) as product_name,
         source.quantity,
         -- The line's total before discounts is given, its unit price is not.
-        {{ money('source.original_total_set_shop_amount / nullif(source.quantity, 0)') }} as unit_price_amount,
+        {{ money(
+            'source.original_total_set_shop_amount / nullif(source.quantity, 0)'
+        ) }} as unit_price_amount,
         {{ money('source.total_discount_set_shop_amount') }} as discount_amount,
         {{ record_state("source._fivetran_deleted") }},
     from source

@@ -15,14 +15,18 @@ final as (
         phone.phone_e164 as phone,
         {{ clean_text('source.shipping_address_first_name') }} as first_name,
         {{ clean_text('source.shipping_address_last_name') }} as last_name,
-        {{ clean_text("concat_ws(', ', source.shipping_address_address_1, source.shipping_address_address_2)") }} as street,
+        {{ clean_text(
+            "concat_ws(', ', source.shipping_address_address_1, source.shipping_address_address_2)"
+        ) }} as street,
         {{ clean_text('source.shipping_address_city') }} as city,
         {{ clean_text('source.shipping_address_province') }} as region,
         {{ clean_text('source.shipping_address_zip') }} as postal_code,
         coalesce(country_of_code.country_code, country_of_name.country_code) as country_code,
         {{ clean_text('source.name') }} as order_name,
         lower({{ clean_text('source.display_financial_status') }}) as financial_status,
-        {{ normalize_currency('coalesce(source.total_price_set_shop_currency_code, source.currency_code)') }} as currency_code,
+        {{ normalize_currency(
+            'coalesce(source.total_price_set_shop_currency_code, source.currency_code)'
+        ) }} as currency_code,
         {{ money('source.subtotal_price_set_shop_amount') }} as subtotal_amount,
         {{ money('source.total_tax_set_shop_amount') }} as tax_amount,
         {{ money('source.total_discounts_set_shop_amount') }} as discount_amount,

@@ -1,0 +1,41 @@
+-- parse_birth_date on what forms and CRMs hold; an uncertain day is no day.
+with cases as (
+
+    select '1980-04-03' as written, cast('1980-04-03' as date) as expected
+    union all
+    select '1980-04-03T00:00:00Z', cast('1980-04-03' as date)
+    union all
+    select ' 19800403 ', cast('1980-04-03' as date)
+    union all
+    select '03.04.1980', cast('1980-04-03' as date)
+    union all
+    select '323568000000', cast('1980-04-03' as date)
+    union all
+    select '-323568000000', cast('1959-10-01' as date)
+    union all
+    select '03/04/1980', null
+    union all
+    select '1980-02-30', null
+    union all
+    select '1900-01-01', null
+    union all
+    select '2090-01-01', null
+    union all
+    select '', null
+    union all
+    select 'unknown', null
+
+),
+
+parsed as (
+
+    select
+        written,
+        expected,
+        {{ parse_birth_date('written', "cast('2026-06-30 00:00:00' as timestamp)") }} as actual,
+    from cases
+
+)
+
+select * from parsed
+where actual is distinct from expected
