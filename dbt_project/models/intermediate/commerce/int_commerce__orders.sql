@@ -63,9 +63,13 @@ valued as (
         cast(coalesce(lines.line_count, 0) as bigint) as line_count,
         cast(coalesce(lines.item_count, 0) as bigint) as item_count,
         orders.cancelled_at is not null as is_cancelled,
-        -- A cancelled order and a test bring nothing, whatever their total says.
+        -- A test, a cancelled order and a voided payment bring nothing, whatever their total says.
         case
-            when orders.is_test or orders.cancelled_at is not null then {{ money('0') }}
+            when
+                orders.is_test
+                or orders.cancelled_at is not null
+                or coalesce(orders.financial_status, '') = 'voided'
+                then {{ money('0') }}
             else
                 {{ money('coalesce(orders.total_amount, 0) - coalesce(refunds.refunded_amount, 0)') }}
         end as net_amount,
@@ -113,8 +117,11 @@ final as (
         item_count,
         is_cancelled,
         is_test,
-        -- What counts as having bought: no test, not cancelled, no credit note.
-        not is_test and not is_cancelled and coalesce(total_amount, 0) >= 0 as is_purchase,
+        -- What counts as having bought: no test, not cancelled, not voided, no credit note.
+        not is_test
+        and not is_cancelled
+        and coalesce(financial_status, '') <> 'voided'
+        and coalesce(total_amount, 0) >= 0 as is_purchase,
         cancelled_at,
         ordered_at as occurred_at,
         loaded_at,

@@ -7,11 +7,31 @@
 with refunded_lines as (
 
     select
+        'shopify' as source,
         refund_id,
-        sum(coalesce(subtotal_amount, 0) + coalesce(tax_amount, 0)) as refund_amount,
+        coalesce(subtotal_amount, 0) + coalesce(tax_amount, 0) as line_amount,
     from {{ ref('stg_shopify__order_line_refunds') }}
     where is_current and not is_deleted
-    group by 1
+
+    union all
+
+    select
+        'shopify_graphql' as source,
+        refund_id,
+        coalesce(subtotal_amount, 0) + coalesce(tax_amount, 0) as line_amount,
+    from {{ ref('stg_shopify_graphql__order_line_refunds') }}
+    where is_current and not is_deleted
+
+),
+
+line_totals as (
+
+    select
+        source,
+        refund_id,
+        sum(line_amount) as line_amount,
+    from refunded_lines
+    group by 1, 2
 
 ),
 
@@ -20,13 +40,12 @@ unioned as (
     -- REST: the refund itself has no amount, its lines have.
     select
         'shopify' as source,
-        refunds.refund_id,
-        refunds.order_id,
-        refunded_lines.refund_amount,
-        refunds.refunded_at,
-    from {{ ref('stg_shopify__refunds') }} as refunds
-    left join refunded_lines on refunds.refund_id = refunded_lines.refund_id
-    where refunds.is_current and not refunds.is_deleted
+        refund_id,
+        order_id,
+        cast(null as decimal(18, 2)) as refund_amount,
+        refunded_at,
+    from {{ ref('stg_shopify__refunds') }}
+    where is_current and not is_deleted
 
     union all
 
@@ -44,12 +63,15 @@ unioned as (
 final as (
 
     select
-        source,
-        cast(refund_id as {{ dbt.type_string() }}) as refund_id,
-        cast(order_id as {{ dbt.type_string() }}) as order_id,
-        {{ money('coalesce(refund_amount, 0)') }} as refund_amount,
-        refunded_at,
+        unioned.source,
+        cast(unioned.refund_id as {{ dbt.type_string() }}) as refund_id,
+        cast(unioned.order_id as {{ dbt.type_string() }}) as order_id,
+        {{ money('coalesce(unioned.refund_amount, line_totals.line_amount, 0)') }}
+            as refund_amount,
+        unioned.refunded_at,
     from unioned
+    left join line_totals
+        on unioned.source = line_totals.source and unioned.refund_id = line_totals.refund_id
 
 )
 

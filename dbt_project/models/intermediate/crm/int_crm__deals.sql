@@ -1,0 +1,136 @@
+{#
+    grain: one row per deal; key: deal_id
+    why here: status, primary contact and value in the reporting currency are decided once; customer_id is joined in the marts
+#}
+{% set reporting_currency = var('reporting_currency', 'EUR') | upper %}
+{% set default_currency = var('default_currency', 'EUR') | upper %}
+with deals as (
+
+    -- A portal that moves from one connector to the other has the same deal in both for a while.
+    select *
+    from {{ ref('int_crm__deals_unioned') }}
+    qualify
+        row_number() over (
+            partition by deal_id
+            order by
+                coalesce(updated_at, cast('1970-01-01' as timestamp)) desc,
+                loaded_at desc,
+                source
+        ) = 1
+
+),
+
+stages as (
+
+    select * from {{ ref('int_crm__stages') }}
+
+),
+
+deal_contacts as (
+
+    select * from {{ ref('int_crm__deal_contacts') }}
+
+),
+
+companies_deals as (
+
+    select
+        'hubspot' as source,
+        cast(deal_id as {{ dbt.type_string() }}) as deal_id,
+        min(cast(company_id as {{ dbt.type_string() }})) as company_id,
+    from {{ ref('stg_hubspot__companies_deals') }}
+    where is_current and not is_deleted
+    group by 1, 2
+
+    union all
+
+    select
+        'hubspot_fivetran' as source,
+        cast(deal_id as {{ dbt.type_string() }}) as deal_id,
+        min(cast(company_id as {{ dbt.type_string() }})) as company_id,
+    from {{ ref('stg_hubspot_fivetran__companies_deals') }}
+    where is_current and not is_deleted
+    group by 1, 2
+
+),
+
+identifiers as (
+
+    select * from {{ ref('int_identity__identifiers') }}
+
+),
+
+rates as (
+
+    select * from {{ ref('int_commerce__reporting_rates') }}
+
+),
+
+joined as (
+
+    select
+        deals.*,
+        coalesce(deals.company_id, companies_deals.company_id) as deal_company_id,
+        identifiers.identifier_no,
+        stages.pipeline_name,
+        -- A source without a list of stages names them by their id.
+        coalesce(stages.stage_name, deals.stage_id) as stage_name,
+        coalesce(stages.probability, deals.probability) as chance_to_win,
+        coalesce(deals.currency_code, '{{ default_currency }}') as deal_currency_code,
+        case
+            when coalesce(deals.is_won, stages.is_won, false) then 'won'
+            when coalesce(deals.is_closed, stages.is_closed, false) then 'lost'
+            else 'open'
+        end as status,
+    from deals
+    left join stages
+        on deals.source = stages.source and deals.stage_id = stages.stage_id
+    left join companies_deals
+        on deals.source = companies_deals.source and deals.deal_id = companies_deals.deal_id
+    left join deal_contacts
+        on deals.source = deal_contacts.source and deals.deal_id = deal_contacts.deal_id
+    left join identifiers
+        on
+            deal_contacts.identifier_type = identifiers.identifier_type
+            and deal_contacts.contact_id = identifiers.identifier_value
+
+),
+
+final as (
+
+    select
+        joined.deal_id,
+        joined.identifier_no,
+        joined.deal_company_id as company_id,
+        joined.owner_id,
+        joined.stage_id,
+        joined.source,
+        joined.deal_name,
+        joined.pipeline_name,
+        joined.stage_name,
+        joined.status,
+        joined.won_reason,
+        joined.lost_reason,
+        joined.contract_status,
+        joined.deal_currency_code as currency_code,
+        joined.amount,
+        {{ money("""
+            case
+                when joined.status = 'won' then joined.amount
+                when joined.status = 'lost' then 0
+                else joined.amount * joined.chance_to_win
+            end
+        """) }} as weighted_amount,
+        {{ money('joined.amount * rates.rate_to_reporting') }} as amount_reporting,
+        '{{ reporting_currency }}' as reporting_currency,
+        joined.contract_end_date,
+        joined.created_at as occurred_at,
+        -- Some CRMs keep the expected close date in the same field.
+        case when joined.status <> 'open' then joined.closed_at end as closed_at,
+        joined.loaded_at,
+    from joined
+    left join rates on joined.deal_currency_code = rates.currency_code
+
+)
+
+select * from final

@@ -1,0 +1,55 @@
+{#
+    grain: one row per device, taxonomy entry and provider that is live at as_of(); key: device_interest_id
+    why here: third-party rows end at their expiry, and at the latest some months after they were collected; no name is joined here
+#}
+{% set months = bounded_var('third_party_max_age_months', 13, 1, 24) %}
+with interests as (
+
+    select * from {{ ref('stg_third_party__audience_segments') }}
+    where is_current and not is_deleted
+
+),
+
+identifiers as (
+
+    select * from {{ ref('int_identity__identifiers') }}
+    where identifier_type = 'anonymous_id'
+
+),
+
+live as (
+
+    select *
+    from interests
+    where
+        -- A row without an expiry or without the moment of collection cannot be shown to be live.
+        expires_at > {{ as_of() }}
+        and collected_at > {{ dbt.dateadd('month', -months, as_of()) }}
+
+),
+
+final as (
+
+    select
+        {{ md5_hex("live.cookie_id || '|' || coalesce(live.taxonomy_id, '') || '|' || coalesce(live.provider, '') || '|' || live.segment_name") }}
+            as device_interest_id,
+        live.cookie_id as device_id,
+        identifiers.identifier_no,
+        live.taxonomy_id,
+        live.segment_name,
+        live.provider,
+        live.consent_string,
+        live.collected_at,
+        live.expires_at,
+        live.loaded_at,
+    from live
+    left join identifiers on live.cookie_id = identifiers.identifier_value
+    qualify
+        row_number() over (
+            partition by live.cookie_id, live.taxonomy_id, live.provider, live.segment_name
+            order by live.collected_at desc, live.expires_at desc, live.loaded_at desc
+        ) = 1
+
+)
+
+select * from final

@@ -1,0 +1,68 @@
+{#
+    grain: one row per thing that happened to a message (sent, opened, clicked, ...); key: message_event_id
+    why here: the sending tool's metric names become channel and event by seed; FURTHER SENDING TOOLS ENTER HERE
+#}
+with events as (
+
+    select * from {{ ref('stg_klaviyo__events') }}
+
+),
+
+metrics as (
+
+    select * from {{ ref('stg_klaviyo__metrics') }}
+    where is_current and not is_deleted
+
+),
+
+campaigns as (
+
+    select * from {{ ref('stg_klaviyo__campaigns') }}
+    where is_current and not is_deleted
+
+),
+
+flows as (
+
+    select * from {{ ref('stg_klaviyo__flows') }}
+    where is_current and not is_deleted
+
+),
+
+message_metrics as (
+
+    select * from {{ ref('message_metrics') }}
+
+),
+
+identifiers as (
+
+    select * from {{ ref('int_identity__identifiers') }}
+    where identifier_type = 'klaviyo_person_id'
+
+),
+
+final as (
+
+    select
+        cast(events.message_event_id as {{ dbt.type_string() }}) as message_event_id,
+        identifiers.identifier_no,
+        'klaviyo' as source,
+        message_metrics.channel,
+        message_metrics.message_event,
+        campaigns.campaign_name,
+        flows.flow_name,
+        events.subject,
+        events.occurred_at,
+        events.loaded_at,
+    from events
+    inner join metrics on events.metric_id = metrics.metric_id
+    inner join message_metrics on metrics.metric_name = message_metrics.metric_name
+    left join campaigns on events.campaign_id = campaigns.campaign_id
+    left join flows on events.flow_id = flows.flow_id
+    left join identifiers
+        on cast(events.person_id as {{ dbt.type_string() }}) = identifiers.identifier_value
+
+)
+
+select * from final

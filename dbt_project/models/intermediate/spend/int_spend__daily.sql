@@ -1,0 +1,120 @@
+{#
+    grain: one row per day and smallest unit that a platform reports; key: ad_spend_id
+    why here: platforms report in their own grain; one shape for all. FURTHER AD PLATFORMS ENTER HERE: one more `union all` block
+#}
+{% set reporting_currency = var('reporting_currency', 'EUR') | upper %}
+{% set default_currency = var('default_currency', 'EUR') | upper %}
+with google_stats as (
+
+    select * from {{ ref('stg_google_ads__campaign_stats') }}
+    where is_current and not is_deleted
+
+),
+
+google_campaigns as (
+
+    select * from {{ ref('stg_google_ads__campaigns') }}
+    where is_current and not is_deleted
+
+),
+
+meta_stats as (
+
+    select * from {{ ref('stg_meta_ads__ad_stats') }}
+    where is_current and not is_deleted
+
+),
+
+meta_ads as (
+
+    select * from {{ ref('stg_meta_ads__ads') }}
+    where is_current and not is_deleted
+
+),
+
+meta_campaigns as (
+
+    select * from {{ ref('stg_meta_ads__campaigns') }}
+    where is_current and not is_deleted
+
+),
+
+meta_accounts as (
+
+    select * from {{ ref('stg_meta_ads__accounts') }}
+    where is_current and not is_deleted
+
+),
+
+rates as (
+
+    select * from {{ ref('int_commerce__reporting_rates') }}
+
+),
+
+unioned as (
+
+    select
+        'google_ads:'
+        || google_stats.campaign_stat_id
+        || ':' || google_stats.campaign_id
+        || ':' || cast(google_stats.spend_date as {{ dbt.type_string() }}) as ad_spend_id,
+        google_stats.campaign_id,
+        cast(null as {{ dbt.type_string() }}) as ad_id,
+        'google_ads' as platform,
+        google_campaigns.campaign_name,
+        cast(null as {{ dbt.type_string() }}) as ad_name,
+        google_stats.currency_code,
+        google_stats.spend_amount,
+        google_stats.impression_count,
+        google_stats.click_count,
+        google_stats.spend_date,
+    from google_stats
+    left join google_campaigns on google_stats.campaign_id = google_campaigns.campaign_id
+
+    union all
+
+    select
+        'meta_ads:'
+        || meta_stats.ad_id
+        || ':' || cast(meta_stats.spend_date as {{ dbt.type_string() }}) as ad_spend_id,
+        meta_ads.campaign_id,
+        meta_stats.ad_id,
+        'meta_ads' as platform,
+        meta_campaigns.campaign_name,
+        meta_ads.ad_name,
+        meta_accounts.currency_code,
+        meta_stats.spend_amount,
+        meta_stats.impression_count,
+        meta_stats.click_count,
+        meta_stats.spend_date,
+    from meta_stats
+    left join meta_ads on meta_stats.ad_id = meta_ads.ad_id
+    left join meta_campaigns on meta_ads.campaign_id = meta_campaigns.campaign_id
+    left join meta_accounts
+        on coalesce(meta_stats.account_id, meta_ads.account_id) = meta_accounts.account_id
+
+),
+
+final as (
+
+    select
+        unioned.ad_spend_id,
+        unioned.campaign_id,
+        unioned.ad_id,
+        unioned.platform,
+        unioned.campaign_name,
+        unioned.ad_name,
+        coalesce(unioned.currency_code, '{{ default_currency }}') as currency_code,
+        {{ money('unioned.spend_amount') }} as spend_amount,
+        {{ money('unioned.spend_amount * rates.rate_to_reporting') }} as spend_amount_reporting,
+        '{{ reporting_currency }}' as reporting_currency,
+        cast(unioned.impression_count as bigint) as impression_count,
+        cast(unioned.click_count as bigint) as click_count,
+        cast(unioned.spend_date as timestamp) as occurred_at,
+    from unioned
+    left join rates on coalesce(unioned.currency_code, '{{ default_currency }}') = rates.currency_code
+
+)
+
+select * from final

@@ -1,0 +1,97 @@
+{#
+    grain: one row per customer; key: customer_id
+    why here: the golden attributes joined with what orders, web, messages, support and CRM know; a trait is one more left join
+#}
+{% set reporting_currency = var('reporting_currency', 'EUR') | upper %}
+with golden as (
+
+    select * from {{ ref('int_traits__golden_customers') }}
+
+),
+
+commerce as (
+
+    select * from {{ ref('int_traits__commerce') }}
+
+),
+
+web as (
+
+    select * from {{ ref('int_traits__web') }}
+
+),
+
+messages as (
+
+    select * from {{ ref('int_traits__messages') }}
+
+),
+
+support as (
+
+    select * from {{ ref('int_traits__support') }}
+
+),
+
+crm as (
+
+    select * from {{ ref('int_traits__crm') }}
+
+),
+
+final as (
+
+    select
+        golden.customer_id,
+        golden.email,
+        golden.phone,
+        golden.first_name,
+        golden.last_name,
+        golden.street,
+        golden.city,
+        golden.region,
+        golden.postal_code,
+        golden.country_code,
+        golden.company_name,
+        golden.lifecycle_stage,
+        golden.loyalty_tier,
+        '{{ reporting_currency }}' as revenue_currency,
+        cast(coalesce(golden.identifier_count, 0) as bigint) as identifier_count,
+        cast(coalesce(golden.source_count, 0) as bigint) as source_count,
+        cast(coalesce(golden.email_count, 0) as bigint) as email_count,
+        cast(coalesce(commerce.order_count, 0) as bigint) as order_count,
+        cast(coalesce(commerce.cancelled_order_count, 0) as bigint) as cancelled_order_count,
+        cast(coalesce(web.session_count, 0) as bigint) as session_count,
+        cast(coalesce(web.event_count, 0) as bigint) as event_count,
+        cast(coalesce(messages.message_sent_count, 0) as bigint) as message_sent_count,
+        cast(coalesce(messages.message_opened_count, 0) as bigint) as message_opened_count,
+        cast(coalesce(messages.message_clicked_count, 0) as bigint) as message_clicked_count,
+        cast(coalesce(support.ticket_count, 0) as bigint) as ticket_count,
+        cast(coalesce(support.open_ticket_count, 0) as bigint) as open_ticket_count,
+        cast(coalesce(crm.open_deal_count, 0) as bigint) as open_deal_count,
+        cast(coalesce(crm.won_deal_count, 0) as bigint) as won_deal_count,
+        cast(coalesce(crm.call_count, 0) as bigint) as call_count,
+        {{ money('coalesce(commerce.lifetime_revenue_amount, 0)') }} as lifetime_revenue_amount,
+        {{ money('commerce.lifetime_revenue_amount / nullif(commerce.order_count, 0)') }}
+            as average_order_amount,
+        {{ money('coalesce(crm.pipeline_amount, 0)') }} as pipeline_amount,
+        golden.is_identified,
+        golden.is_employee,
+        golden.birth_date,
+        golden.first_seen_at,
+        golden.last_seen_at,
+        commerce.first_order_at,
+        commerce.last_order_at,
+        web.last_session_at,
+        messages.last_message_opened_at,
+        support.last_ticket_at,
+    from golden
+    left join commerce on golden.customer_id = commerce.customer_id
+    left join web on golden.customer_id = web.customer_id
+    left join messages on golden.customer_id = messages.customer_id
+    left join support on golden.customer_id = support.customer_id
+    left join crm on golden.customer_id = crm.customer_id
+
+)
+
+select * from final

@@ -1,0 +1,30 @@
+{#
+    grain: one row per day and smallest unit that a platform reports; key: ad_spend_id
+#}
+with spend as (
+
+    select * from {{ ref('int_spend__daily') }}
+
+),
+
+final as (
+
+    select
+        ad_spend_id,
+        campaign_id,
+        ad_id,
+        platform,
+        campaign_name,
+        ad_name,
+        currency_code,
+        spend_amount,
+        spend_amount_reporting,
+        reporting_currency,
+        impression_count,
+        click_count,
+        occurred_at,
+    from spend
+
+)
+
+select * from final

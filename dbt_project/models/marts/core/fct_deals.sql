@@ -1,0 +1,47 @@
+{#
+    grain: one row per deal; key: deal_id
+#}
+with deals as (
+
+    select * from {{ ref('int_crm__deals') }}
+
+),
+
+customers as (
+
+    select
+        identifier_no,
+        customer_id,
+    from {{ ref('int_identity__customer_identifiers') }}
+
+),
+
+final as (
+
+    select
+        deals.deal_id,
+        customers.customer_id,
+        deals.company_id,
+        deals.owner_id,
+        deals.source,
+        deals.deal_name,
+        deals.pipeline_name,
+        deals.stage_name,
+        deals.status,
+        deals.won_reason,
+        deals.lost_reason,
+        deals.contract_status,
+        deals.currency_code,
+        deals.amount,
+        deals.weighted_amount,
+        deals.amount_reporting,
+        deals.reporting_currency,
+        deals.contract_end_date,
+        deals.occurred_at,
+        deals.closed_at,
+    from deals
+    left join customers on deals.identifier_no = customers.identifier_no
+
+)
+
+select * from final

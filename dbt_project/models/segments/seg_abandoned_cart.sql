@@ -1,0 +1,52 @@
+{#
+    grain: one row per customer with an abandoned checkout, the latest such; key: customer_id
+    why here: left at least abandoned_cart_hours ago and at most abandoned_cart_max_days, nothing bought since
+#}
+{% set hours = bounded_var('abandoned_cart_hours', 4, 1, 168) %}
+{% set max_days = bounded_var('abandoned_cart_max_days', 7, 1, 90) %}
+with checkouts as (
+
+    select * from {{ ref('fct_checkouts') }}
+    where
+        customer_id is not null
+        and occurred_at <= {{ dbt.dateadd('hour', -hours, as_of()) }}
+        and occurred_at >= {{ dbt.dateadd('day', -max_days, as_of()) }}
+        and (not is_completed or completed_at > {{ as_of() }})
+
+),
+
+last_orders as (
+
+    -- Any order counts as an answer to the cart, also one that was cancelled later.
+    select
+        customer_id,
+        max(occurred_at) as last_order_at,
+    from {{ ref('fct_orders') }}
+    where customer_id is not null and not is_test and occurred_at <= {{ as_of() }}
+    group by 1
+
+),
+
+final as (
+
+    select
+        checkouts.customer_id,
+        checkouts.checkout_id,
+        checkouts.cart_id,
+        checkouts.currency_code,
+        checkouts.total_amount,
+        checkouts.occurred_at as abandoned_at,
+    from checkouts
+    left join last_orders on checkouts.customer_id = last_orders.customer_id
+    where
+        last_orders.last_order_at is null
+        or last_orders.last_order_at < checkouts.occurred_at
+    qualify
+        row_number() over (
+            partition by checkouts.customer_id
+            order by checkouts.occurred_at desc, checkouts.checkout_id desc
+        ) = 1
+
+)
+
+select * from final

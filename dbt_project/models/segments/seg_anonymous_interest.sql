@@ -1,0 +1,27 @@
+{#
+    grain: one row per anonymous customer with a live third-party interest of the list; key: customer_id
+    why here: fct_device_interests names a customer only while nobody knows the customer's name
+#}
+{% set interest_names = var('anonymous_interest_names', ['Coffee']) %}
+with interests as (
+
+    select * from {{ ref('fct_device_interests') }}
+    where
+        customer_id is not null
+        and lower(segment_name) in ({{ lowered_list(interest_names) }})
+
+),
+
+final as (
+
+    select
+        customer_id,
+        min(segment_name) as segment_name,
+        cast(count(*) as bigint) as interest_count,
+        max(expires_at) as expires_at,
+    from interests
+    group by 1
+
+)
+
+select * from final

@@ -1,0 +1,30 @@
+{#
+    grain: one row per customer who opened a campaign e-mail lately; key: customer_id
+    why here: an e-mail of a flow (a receipt, a cart reminder) is no newsletter
+#}
+{% set days = bounded_var('newsletter_opener_days', 30, 1, 365) %}
+with messages as (
+
+    select * from {{ ref('fct_messages') }}
+    where
+        customer_id is not null
+        and channel = 'email'
+        and message_event = 'opened'
+        and flow_name is null
+        and occurred_at > {{ dbt.dateadd('day', -days, as_of()) }}
+        and occurred_at <= {{ as_of() }}
+
+),
+
+final as (
+
+    select
+        customer_id,
+        cast(count(*) as bigint) as opened_count,
+        max(occurred_at) as last_opened_at,
+    from messages
+    group by 1
+
+)
+
+select * from final
