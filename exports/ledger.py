@@ -267,18 +267,15 @@ def open_batches(connection: duckdb.DuckDBPyConnection, delivery_id: str) -> tup
 
 
 def changed_batches(connection: duckdb.DuckDBPyConnection, delivery_id: str) -> set[int]:
-    """Open batches whose records are no longer in the export as they were planned (against `current_rows`)."""
+    """Batches whose records are no longer in the export as they were planned (against `current_rows`)."""
     rows = connection.execute(
         """
         select distinct planned.batch_number
         from ledger.delivery_records as planned
-        inner join ledger.delivery_batches as batches
-            on batches.delivery_id = planned.delivery_id and batches.batch_number = planned.batch_number
         left join current_rows as now on now.record_key = planned.record_key
         where planned.delivery_id = ?
             and planned.action in ('add', 'update')
             and planned.outcome is distinct from 'skipped'
-            and batches.state in ('planned', 'sending')
             and now.row_hash is distinct from planned.row_hash
         """,
         [delivery_id],

@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 
+from exports.delivery import DeliveryReceipt
 from exports.settings import Settings
 
 COLUMNS: dict[str, dict[str, str | None]] = {
@@ -77,7 +78,11 @@ def node(name: str, **changes: Any) -> dict[str, Any]:
         "description": f"One row per record of {name}.\nMore.",
         "config": {"meta": {"export": {key: value for key, value in declared.items() if value is not None}}},
         "columns": {
-            column: {"name": column, "data_type": TYPES.get(column, "varchar"), "config": {"meta": {"pii": pii or "none"}}}
+            column: {
+                "name": column,
+                "data_type": TYPES.get(column, "varchar"),
+                "config": {"meta": {"pii": pii or "none"}},
+            }
             for column, pii in COLUMNS[name].items()
         },
     }
@@ -137,6 +142,22 @@ class World:
             return connection.execute(query).fetchall()
         finally:
             connection.close()
+
+    def rewind(self, receipt: DeliveryReceipt) -> None:
+        """Puts the ledger back to the moment before it noted that a delivery of files was finished, as a kill would leave it."""
+        connection = duckdb.connect(str(self.home / "ledger" / "ledger.duckdb"))
+        values = [receipt.delivery_id]
+        connection.execute("update deliveries set status = 'planned', finished_at = null where delivery_id = ?", values)
+        connection.execute(
+            """
+            update delivery_records set removal_fields = delivered.removal_fields
+            from delivered_records as delivered
+            where delivered.delivery_id = delivery_records.delivery_id
+                and delivered.record_key = delivery_records.record_key
+            """
+        )
+        connection.execute("delete from delivered_records where delivery_id = ?", values)
+        connection.close()
 
 
 def member(number: int, **changes: Any) -> dict[str, Any]:
