@@ -1,0 +1,10 @@
+select
+    contact_id as value,
+    deal_id as deals_id,
+    dlt_id('contact', contact_no) as _dlt_root_id,
+    dlt_id('contact', contact_no) as _dlt_parent_id,
+    cast(0 as bigint) as _dlt_list_idx,
+    dlt_id('contact deal', deal_key) as _dlt_id,
+    opened_at as _arrived_at,
+    deal_key as _order,
+from deals

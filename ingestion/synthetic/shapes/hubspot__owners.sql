@@ -1,0 +1,15 @@
+select
+    cast(10 + rep_no as varchar) as id,
+    concat(mailbox_text(given_name), '@nordkai.example') as email,
+    given_name as first_name,
+    family_name as last_name,
+    cast(9000 + rep_no as bigint) as user_id,
+    utc(getvariable('world_start')) as created_at,
+    utc(getvariable('world_start')) as updated_at,
+    false as archived,
+    false as is_deleted,
+    dlt_load_id(getvariable('world_start')) as _dlt_load_id,
+    dlt_id('owner', rep_no) as _dlt_id,
+    getvariable('world_start') as _arrived_at,
+    rep_no as _order,
+from sales_reps

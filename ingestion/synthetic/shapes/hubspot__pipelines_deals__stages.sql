@@ -1,0 +1,16 @@
+select
+    stage_id as id,
+    stage_name as label,
+    cast(stage_order as bigint) as display_order,
+    if(is_closed, 'true', 'false') as metadata__is_closed,
+    cast(cast(probability as decimal(2, 1)) as varchar) as metadata__probability,
+    utc(getvariable('world_start')) as created_at,
+    utc(getvariable('world_start')) as updated_at,
+    false as archived,
+    dlt_id('pipeline', pipeline_id) as _dlt_root_id,
+    dlt_id('pipeline', pipeline_id) as _dlt_parent_id,
+    cast(stage_order as bigint) as _dlt_list_idx,
+    dlt_id('stage', stage_id) as _dlt_id,
+    getvariable('world_start') as _arrived_at,
+    concat(pipeline_id, stage_order) as _order,
+from deal_stages

@@ -1,0 +1,18 @@
+select
+    campaign_id as id,
+    campaign_name as name,
+    subject,
+    'Regular' as campaign_type,
+    'sent' as status,
+    'hello@nordkai.example' as from_email,
+    'Nordkai' as from_name,
+    false as archived,
+    sent_at - interval 1 day as created,
+    sent_at as updated,
+    sent_at as send_time,
+    sent_at,
+    false as _fivetran_deleted,
+    sent_at + interval 10 minute as _fivetran_synced,
+    sent_at + interval 10 minute as _arrived_at,
+    campaign_no as _order,
+from newsletters

@@ -1,0 +1,216 @@
+"""Makes a demo world in a DuckDB of its own and writes it out: raw files by window of arrival, truth beside them.
+
+Add here when writing changes (formats, windows, the report). Keep out: what is in the world (config.py and the SQL).
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from types import TracebackType
+
+import duckdb
+
+from ingestion.synthetic.config import WorldConfig
+
+Progress = Callable[[str, int, int], None]
+
+_HERE = Path(__file__).parent
+_WRITERS = {
+    "parquet": "format parquet, compression zstd, compression_level 1",
+    "csv": "format csv, header true",
+    "csv.gz": "format csv, header true, compression gzip",
+    "ndjson": "format json",
+}
+_DEFAULT_FORMAT = "parquet"
+_FORMATS = {
+    "consent_banner": "ndjson",
+    "google_ads": "csv",
+    "meta_ads": "csv",
+    "partner": "csv",
+    "third_party": "csv.gz",
+    "zendesk": "csv",
+}
+_LARGEST_MEMORY = 6 * 2**30
+
+
+@dataclass(frozen=True)
+class WrittenFile:
+    """A raw file of the world: where it is and how many records it holds."""
+
+    source: str
+    entity: str
+    path: Path
+    rows: int
+
+
+@dataclass(frozen=True)
+class WorldReport:
+    """What was written: the raw files (none for an entity without a record in the window), and rows by truth table."""
+
+    files: tuple[WrittenFile, ...]
+    truth: dict[str, int]
+
+    @property
+    def row_counts(self) -> dict[str, int]:
+        """Records by `source.entity`."""
+        return {f"{file.source}.{file.entity}": file.rows for file in self.files}
+
+    @property
+    def event_count(self) -> int:
+        """Web events: calls of identify, track and page."""
+        return sum(file.rows for file in self.files if file.source == "segment")
+
+
+class World:
+    """A world that was made once and can be written in as many windows as wanted. Use it as a context manager."""
+
+    def __init__(
+        self,
+        config: WorldConfig,
+        *,
+        threads: int | None = None,
+        spill_dir: Path | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Makes the world.
+
+        threads: DuckDB's own choice unless given; bytes do not depend on it. spill_dir: where what does not fit in
+        memory goes (the system's temporary directory unless given). progress: called with what is done, how many of it,
+        and of how many.
+        """
+        self.config = config
+        self._progress = progress or _silent
+        self._spill = tempfile.TemporaryDirectory(prefix="world-", dir=spill_dir)
+        self._connection = duckdb.connect(":memory:", config={"memory_limit": f"{_memory_limit() >> 20}MiB"})
+        try:
+            self._connection.execute("set temp_directory = $place", {"place": self._spill.name})
+            if threads is not None:
+                self._connection.execute("set threads = $threads", {"threads": threads})
+            self._connection.execute("set timezone = 'UTC'")
+            self._make()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> World:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Frees the world's memory and what it spilled."""
+        self._connection.close()
+        self._spill.cleanup()
+
+    def write_raw(
+        self, landing_dir: Path, *, since: date | None = None, through: date | None = None
+    ) -> tuple[WrittenFile, ...]:
+        """Writes landing_dir/<source>/<entity>/<since>_<through>.<suffix>: what arrived on those days, both included.
+
+        Without since, from the world's first day; without through, to its last. Raises ValueError when since is later.
+        """
+        first, last = self._window(since, through)
+        self._set("window_start", datetime.combine(first, time()))
+        self._set("window_end", min(datetime.combine(last + timedelta(days=1), time()), self.config.until))
+        shapes = sorted((_HERE / "shapes").glob("*__*.sql"))
+        written = []
+        for done, shape in enumerate(shapes, start=1):
+            source, entity = shape.stem.split("__", 1)
+            suffix = _FORMATS.get(source, _DEFAULT_FORMAT)
+            path = landing_dir / source / entity / f"{first.isoformat()}_{last.isoformat()}.{suffix}"
+            rows = self._copy(_window_query(shape.read_text(encoding="utf-8")), path, suffix)
+            if rows:
+                written.append(WrittenFile(source, entity, path, rows))
+            else:
+                path.unlink()
+            self._progress(f"{source}.{entity}", done, len(shapes))
+        return tuple(written)
+
+    def write_truth(self, truth_dir: Path) -> dict[str, int]:
+        """Writes truth_dir/<table>.parquet for the whole world, whatever was written of it; returns rows by table."""
+        return {
+            query.stem: self._copy(query.read_text(encoding="utf-8"), truth_dir / f"{query.stem}.parquet", "parquet")
+            for query in sorted((_HERE / "truth").glob("*.sql"))
+        }
+
+    def _make(self) -> None:
+        config = self.config
+        variables = {
+            **config.mess.rates(),
+            "seed": config.seed,
+            "customers": config.customers,
+            "visitors": config.customers // 2,
+            "companies": max(5, config.customers // 25),
+            "bot_count": max(1, round(config.customers * config.mess.bots)) if config.mess.bots else 0,
+            "world_start": config.starts_at,
+            "world_end": config.until,
+            "world_seconds": (config.until - config.starts_at).total_seconds(),
+        }
+        for name, value in variables.items():
+            self._set(name, value)
+        scripts = sorted((_HERE / "model").glob("*.sql"))
+        for done, script in enumerate(scripts, start=1):
+            self._connection.execute(script.read_text(encoding="utf-8"))
+            self._progress(f"world: {script.stem.split('_', 1)[1].replace('_', ' ')}", done, len(scripts))
+
+    def _window(self, since: date | None, through: date | None) -> tuple[date, date]:
+        first = since or self.config.starts_at.date()
+        last = through or (self.config.until - timedelta(microseconds=1)).date()
+        if first > last:
+            raise ValueError(f"the window starts on {first} and ends on {last}, before it; give since <= through.")
+        return first, last
+
+    def _set(self, name: str, value: object) -> None:
+        self._connection.execute(f"set variable {name} = $value", {"value": value})
+
+    def _copy(self, query: str, path: Path, suffix: str) -> int:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        target = str(path).replace("'", "''")
+        row = self._connection.execute(f"copy ({query}) to '{target}' ({_WRITERS[suffix]})").fetchone()
+        return int(row[0]) if row else 0
+
+
+def write_world(
+    config: WorldConfig,
+    landing_dir: Path,
+    truth_dir: Path,
+    *,
+    since: date | None = None,
+    through: date | None = None,
+    progress: Progress | None = None,
+    threads: int | None = None,
+) -> WorldReport:
+    """Makes a world and writes it: raw files into landing_dir, truth into truth_dir.
+
+    since and through cut by the day of arrival, both included; windows that follow one another hold, file by file, the
+    records of one whole write. Truth is always that of the whole world. Equal configs give equal bytes. Raises
+    ValueError when since is after through. To write many windows, make one World and call write_raw on it.
+    """
+    with World(config, threads=threads, progress=progress) as world:
+        files = world.write_raw(landing_dir, since=since, through=through)
+        return WorldReport(files=files, truth=world.write_truth(truth_dir))
+
+
+def _window_query(shape: str) -> str:
+    return (
+        f"select * exclude (_arrived_at, _order) from ({shape}) as shape"
+        " where _arrived_at >= getvariable('window_start') and _arrived_at < getvariable('window_end')"
+        " order by _arrived_at, _order"
+    )
+
+
+def _memory_limit() -> int:
+    """Three fifths of the machine's memory, and never more than six GiB: what does not fit is spilled."""
+    return min(_LARGEST_MEMORY, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 3 // 5)
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """Says nothing."""
