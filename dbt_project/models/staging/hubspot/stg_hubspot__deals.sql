@@ -21,7 +21,10 @@ final as (
         {{ parse_flag('source.hs_is_closed') }} as is_closed,
         source.contract_end_date,
         source.createdate as created_at,
-        source.closedate as closed_at,
+        -- HubSpot keeps one close date: the expected one until the deal is closed.
+        case
+            when coalesce({{ parse_flag('source.hs_is_closed') }}, true) then source.closedate
+        end as closed_at,
         source.hs_lastmodifieddate as updated_at,
         {{ record_state("source.is_deleted") }},
     from source

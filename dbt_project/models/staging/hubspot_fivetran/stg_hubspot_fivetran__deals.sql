@@ -21,7 +21,10 @@ final as (
         {{ parse_flag('source.property_hs_is_closed') }} as is_closed,
         source.property_contract_end_date as contract_end_date,
         source.property_createdate as created_at,
-        source.property_closedate as closed_at,
+        -- HubSpot keeps one close date: the expected one until the deal is closed.
+        case
+            when coalesce({{ parse_flag('source.property_hs_is_closed') }}, true) then source.property_closedate
+        end as closed_at,
         source.property_hs_lastmodifieddate as updated_at,
         {{ record_state("source.is_deleted") }},
     from source

@@ -18,7 +18,7 @@ final as (
         coalesce(
             {{ clean_text('source.event') }},
             {{ replace_pattern(
-                "lower(" ~ clean_text("source.event_text") ~ ")", "'[^a-z0-9]+'", "'_'"
+                replace_pattern("lower(source.event_text)", "'[^a-z0-9]+'", "'_'"), "'^_|_$'"
             ) }}
         ) as event_name,
         {{ clean_text('source.product_name') }} as product_name,
