@@ -101,7 +101,8 @@ def ingest(
         report = stages.ingest(place, sources or (), progress("ingest"))
     if not as_json:
         console.show_landing(report)
-    _end(as_json, "ingest", {"sources": console.landed_by_source(report), "report": report})
+    content = {"sources": console.landed_by_source(report), "report": report}
+    _end(as_json, "ingest", content, _raised_by(lambda: stages.fail_unless_landed(report)))
 
 
 @app.command(epilog=EXIT_CODES)
@@ -274,10 +275,10 @@ def main() -> None:
     code = invoke(sys.argv[1:])
     sys.stdout.flush()
     sys.stderr.flush()
-    if "duckdb" in sys.modules:
+    if "duckdb" in sys.modules and not os.environ.get(DEBUG_VARIABLE):
         # DuckDB's binding prints pages about references that dbt and Great Expectations still hold while Python takes
-        # itself down. Every file is closed by now, so the process ends without that.
-        os._exit(code)
+        # itself down. Everything was told by now, so what comes after goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     sys.exit(code)
 
 

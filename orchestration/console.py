@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -18,6 +18,7 @@ from orchestration.lib import progress as told
 
 if TYPE_CHECKING:
     from exports.delivery import DeliveryPlan, DeliveryReceipt, ExportStatus
+    from ingestion.landing import LandingReport
     from orchestration.lib.errors import CorridorError
     from orchestration.lib.home import Home
     from orchestration.lib.publishing import PublishReport
@@ -76,21 +77,25 @@ def show_error(error: CorridorError) -> None:
         console.print(error.hint, markup=False, style="dim")
 
 
-def show_landing(report: Any) -> None:
+def show_landing(report: LandingReport) -> None:
     """Records by source and entity of one ingest."""
     table = _table("Landed", "source", "records", "landed", "quarantined", "unchanged")
     for source, row in landed_by_source(report).items():
         table.add_row(source, *(f"{row[name]:,}" for name in ("extracted", "landed", "quarantined", "unchanged")))
-    out().print(table)
+    console = out()
+    console.print(table)
+    for entity in report.entities:
+        for warning in entity.warnings:
+            console.print(f"  {entity.source}.{entity.entity}: {warning}", markup=False, style="yellow")
 
 
-def landed_by_source(report: Any) -> dict[str, dict[str, int]]:
+def landed_by_source(report: LandingReport) -> dict[str, dict[str, int]]:
     """Counts of a landing report, summed by source."""
     totals: dict[str, dict[str, int]] = {}
-    for load in report.loads:
-        row = totals.setdefault(load.source, {"extracted": 0, "landed": 0, "quarantined": 0, "unchanged": 0})
+    for entity in report.entities:
+        row = totals.setdefault(entity.source, {"extracted": 0, "landed": 0, "quarantined": 0, "unchanged": 0})
         for name in row:
-            row[name] += getattr(load, f"{name}_count")
+            row[name] += getattr(entity, name)
     return dict(sorted(totals.items()))
 
 

@@ -47,8 +47,9 @@ def run(
 
 def prepare(home: Home, *, customers: int, seed: int, fresh: bool = False, progress: Progress = silent) -> Home:
     """Write the business and the home's settings; the same business is not written twice. Raises as `run` does."""
-    from ingestion.synthetic.config import WorldConfig
     from ingestion.synthetic.world import write_world
+
+    from ingestion.synthetic.config import WorldConfig
 
     try:
         config = WorldConfig(customers=customers, seed=seed)

@@ -15,10 +15,8 @@ import yaml
 from orchestration.lib.errors import CorridorError
 
 EXPECTATIONS_FILE = Path(__file__).with_name("expectations.yml")
-_SUITE_KEYS = {"table", "for_each", "title", "optional", "columns", "not_null", "unique", "accepted_values"} | {
-    "min_rows",
-    "rules",
-}
+_SUITE_KEYS = {"table", "for_each", "title", "optional", "columns", "not_null", "unique", "accepted_values"}
+_SUITE_KEYS |= {"min_rows", "filled_when_landed", "rules"}
 _RULE_KEYS = {"name", "says", "key", "broken_by", "needs"}
 
 
@@ -79,7 +77,25 @@ def _suite(entry: Mapping[str, Any]) -> TableSuite:
         unique=tuple((key,) if isinstance(key, str) else tuple(key) for key in entry.get("unique", ())),
         accepted_values={column: tuple(values) for column, values in entry.get("accepted_values", {}).items()},
         min_rows=entry.get("min_rows", 0),
-        rules=tuple(_rule(rule, entry["table"]) for rule in entry.get("rules", ())),
+        rules=tuple(_rule(rule, entry["table"]) for rule in entry.get("rules", ()))
+        + _filled_when_landed(entry.get("filled_when_landed", ())),
+    )
+
+
+def _filled_when_landed(entities: Sequence[str]) -> tuple[Rule, ...]:
+    """An empty table is right where nothing ever landed for it, and a fault where something did."""
+    if not entities:
+        return ()
+    listed = ", ".join(f"'{entity}'" for entity in entities)
+    return (
+        Rule(
+            name="filled_when_landed",
+            says=f"Not empty once {' or '.join(entities)} has landed",
+            broken_by=f"""select 1 as is_empty from raw_ops.loads
+            where concat(source, '.', entity) in ({listed}) and not exists (select 1 from {{batch}})
+            having sum(landed_count) > 0""",
+            needs=("raw_ops.loads",),
+        ),
     )
 
 

@@ -26,6 +26,7 @@ from orchestration.lib.transform import BuildReport, last_build, load_manifest
 from orchestration.lib.warehouse import fingerprint, opened
 
 _KEYS_SHOWN = 5
+_BOOKS = {"raw_ops", "raw_quarantine"}  # landing's own records, not records that landed
 _NO_SAMPLES = {"result_format": "BASIC", "partial_unexpected_count": 0}  # counts only: no person's value is reported
 
 
@@ -79,9 +80,10 @@ def check(home: Home, *, suites: Sequence[TableSuite] | None = None, progress: P
         suites = load_suites(_declared_exports(home))
     with opened(home) as connection:
         known = {f"{schema}.{name}" for schema, name in connection.execute(_all_relations()).fetchall()}
+    texts = {"<as_of>": f"cast('{moment}' as timestamp)", "<raw_counts>": _raw_counts(known)}
     seen = fingerprint(home)
     with home.entered():
-        results = _run(home, [_at(suite, moment) for suite in suites], known, progress)
+        results = _run(home, [_filled(suite, texts) for suite in suites], known, progress)
     fault = build_fault(build)
     report = CheckReport(
         build_id=build.build_id if build else "",
@@ -136,11 +138,26 @@ def _declared_exports(home: Home) -> list[dict[str, str]]:
     ]
 
 
-def _at(suite: TableSuite, moment: str) -> TableSuite:
-    """The suite with `<as_of>` in its rules replaced by the moment, as an SQL literal."""
-    literal = f"cast('{moment}' as timestamp)"
-    rules = tuple(replace(rule, broken_by=rule.broken_by.replace("<as_of>", literal)) for rule in suite.rules)
-    return replace(suite, rules=rules)
+def _filled(suite: TableSuite, texts: Mapping[str, str]) -> TableSuite:
+    """The suite with the names in angle brackets replaced in the SQL of its rules."""
+    rules = []
+    for rule in suite.rules:
+        broken_by = rule.broken_by
+        for name, text in texts.items():
+            broken_by = broken_by.replace(name, text)
+        rules.append(replace(rule, broken_by=broken_by))
+    return replace(suite, rules=tuple(rules))
+
+
+def _raw_counts(known: set[str]) -> str:
+    """A select of the rows of every raw table that is there, by source and entity."""
+    counts = []
+    for schema, table in sorted(name.split(".", 1) for name in known):
+        if schema.startswith("raw_") and schema not in _BOOKS:
+            source = schema.removeprefix("raw_")
+            count = f'(select count(*) from "{schema}"."{table}")'
+            counts.append(f"select '{source}' as source, '{table}' as entity, {count} as row_count")
+    return " union all ".join(counts) or "select '' as source, '' as entity, 0 as row_count where false"
 
 
 def _run(home: Home, suites: list[TableSuite], known: set[str], progress: Progress) -> list[AuditResult]:

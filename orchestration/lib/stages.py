@@ -18,10 +18,9 @@ from orchestration.lib.locking import held
 from orchestration.lib.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from ingestion.landing import LandingReport
-
     from exports.delivery import DeliveryPlan, DeliveryReceipt, ExportStatus
     from exports.settings import Settings as ExportSettings
+    from ingestion.landing import LandingReport
     from ingestion.spec import SourceSpec
 
 STAGES = ("ingest", "build", "check", "publish", "export")
@@ -74,7 +73,6 @@ def ingest(home: Home, names: Sequence[str] = (), progress: Progress = silent) -
     Raises WrongUseError for a source that nobody declared, LockedError, CorridorError.
     """
     from ingestion.landing import land
-
     from ingestion.registry import get_source
     from ingestion.settings import Settings
 
@@ -82,7 +80,13 @@ def ingest(home: Home, names: Sequence[str] = (), progress: Progress = silent) -
     with home.entered(), _told_in_corridor_terms():
         sources = known_sources()
         chosen = [get_source(name, sources) for name in names] if names else list(sources.values())
-        return land(Settings.from_home(home.path), chosen, progress=progress)
+        return land(
+            Settings.from_home(home.path),
+            chosen,
+            progress=lambda told: progress(
+                told.number - (told.result is None), told.total, f"{told.source}.{told.entity}"
+            ),
+        )
 
 
 def export_settings(home: Home, variables: Mapping[str, str] | None = None) -> ExportSettings:
@@ -195,6 +199,7 @@ def _run_stage(
 ) -> None:
     if stage == "ingest":
         report.landing = ingest(home, progress=progress)
+        fail_unless_landed(report.landing)
     elif stage == "build":
         report.build = transform.build(home, full_refresh=full_refresh, unit_tests=False, progress=progress)
         fail_unless_built(report.build)
@@ -206,6 +211,18 @@ def _run_stage(
     else:
         report.exports = deliver_all(home, variables=variables, progress=progress)
         fail_unless_delivered(report.exports)
+
+
+def fail_unless_landed(report: LandingReport) -> None:
+    """Raises CorridorError naming the entities that failed; records in quarantine are no failure."""
+    failed = [entity for entity in report.entities if entity.status == "failed"]
+    if failed:
+        told = "; ".join(f"{entity.source}.{entity.entity}: {entity.error}" for entity in failed[:3])
+        more = f" (and {len(failed) - 3} more)" if len(failed) > 3 else ""
+        raise CorridorError(
+            f"{len(failed)} of {len(report.entities)} entities did not land: {told}{more}",
+            "The others did. Mend what is named and run `merganser ingest --all` again.",
+        )
 
 
 def fail_unless_built(report: transform.BuildReport) -> None:

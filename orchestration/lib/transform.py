@@ -153,12 +153,11 @@ def last_build(home: Home) -> BuildReport | None:
 def _make_raw_tables(home: Home) -> None:
     """Every declared raw table exists before staging reads it, with or without a file ever having come."""
     from ingestion.landing import ensure_raw_tables
-
     from ingestion.registry import load_sources
     from ingestion.settings import Settings
 
     settings = Settings.from_home(home.path)
-    ensure_raw_tables(settings, load_sources(settings))
+    ensure_raw_tables(settings, list(load_sources().values()))
 
 
 def _invoke(home: Home, arguments: list[str], progress: Progress) -> list[Any]:
