@@ -159,9 +159,20 @@ def _stage_csv(
     if _read_text(connection, settings, file, fields=fields, options=options, header_lines=header_lines) == 0:
         plan.warnings.append(f"{file.name}: the file has a header and no record.")
     source = "lines" if len(fields) > 1 else '(select * from lines where "$0" is not null)'  # a blank line is no record
-    inputs = tuple(_Input(quote(name), "VARCHAR", label) for name, label in zip(fields, names, strict=True))
+    labels = _told_apart(names)
+    inputs = tuple(_Input(quote(name), "VARCHAR", label) for name, label in zip(fields, labels, strict=True))
     _add(connection, entity, _Relation(source, literal(file.name), "_row", inputs, is_text=True), plan)
     connection.execute("drop table lines")
+
+
+def _told_apart(names: Sequence[str]) -> list[str]:
+    """The names of a header; one that comes again gets the number of its column."""
+    seen: set[str] = set()
+    labels = []
+    for number, name in enumerate(names, start=1):
+        labels.append(f"{name}_{number}" if name in seen else name)
+        seen.update((name, labels[-1]))
+    return labels
 
 
 def _stage_ndjson(
@@ -186,23 +197,31 @@ def _stage_ndjson(
             "select key from (select distinct unnest(keys) as key from objects) order by key"
         ).fetchall()
     ]
-    wanted = set(_match(entity, keys).values())
-    shape = ", ".join(f"{_json_text(key)}: {_json_text('VARCHAR' if key in wanted else 'JSON')}" for key in keys)
-    if keys:
-        connection.execute(
-            f"create temp table lines as select _row, from_json(line, {literal('{' + shape + '}')}) as record"
-            " from objects where keys is not null"
-        )
-    else:  # nothing, or only objects without a field
-        connection.execute("create temp table lines as select _row, null as record from objects where keys is not null")
+    if not connection.execute("select 1 from objects limit 1").fetchall():
+        plan.warnings.append(f"{file.name}: the file has no record.")
+    matched = {key: name for name, key in _match(entity, keys).items() if key is not None}
+    as_text = [key for key in keys if key in matched]
+    as_json = [key for key in keys if key not in matched or entity.columns[matched[key]].type == "json"]
+    connection.execute(
+        f"create temp table lines as select _row, json_extract_string(line, {_pointers(as_text)}) as texts,"
+        f" json_extract(line, {_pointers(as_json)}) as documents from objects where keys is not null"
+    )
     connection.execute("drop table objects")
-    inputs = tuple(_Input(f"record[{literal(key)}]", "VARCHAR" if key in wanted else "JSON", key) for key in keys)
-    _add(connection, entity, _Relation("lines", literal(file.name), "_row", inputs, is_text=True), plan)
+    inputs = []
+    for key in keys:
+        text = f"texts[{as_text.index(key) + 1}]" if key in matched else None
+        document = f"nullif(documents[{as_json.index(key) + 1}], 'null')" if key in as_json else None
+        # JSON within a text is unpacked, so that "{}" and {} are one.
+        packed = f"coalesce(try_cast({text} as json), {document})" if text and document else text or document
+        inputs.append(_Input(str(packed), "JSON" if document else "VARCHAR", key))
+    _add(connection, entity, _Relation("lines", literal(file.name), "_row", tuple(inputs), is_text=True), plan)
     connection.execute("drop table lines")
 
 
-def _json_text(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+def _pointers(keys: Sequence[str]) -> str:
+    """JSON pointers (RFC 6901) to top-level keys, as a list. Keys that differ in case alone stay apart."""
+    escaped = (key.replace("~", "~0").replace("/", "~1") for key in keys)
+    return "[" + ", ".join(literal(f"/{key}") for key in escaped) + "]::varchar[]"
 
 
 def _read_text(
@@ -412,8 +431,10 @@ def _typed_select(
 
 
 def _extra_names(undeclared: Iterator[_Input]) -> Iterator[tuple[str, str]]:
-    taken: set[str] = set()
-    for column in undeclared:
+    """Names in snake case; of two fields that would share one, the field of that very name has it."""
+    columns = list(undeclared)
+    taken = {column.label for column in columns}
+    for column in columns:
         name = normalise_name(column.label)
         yield (column.label if name in taken else name), column.expression
         taken.add(name)

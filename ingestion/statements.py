@@ -5,6 +5,7 @@ Add here when a statement of room 1 needs an expression that is not plain. Keep 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -124,19 +125,13 @@ def json_record(fields: Iterable[tuple[str, str]]) -> str:
 
     Nulls are left out so that a vendor's new empty column does not make every record a new version.
     """
-    parts = [
-        f"case when {value} is not null then {literal(_json_name(name))} || cast(to_json({value}) as varchar) end"
-        for name, value in fields
-    ]
+    parts = []
+    for name, value in fields:
+        prefix = literal(json.dumps(name, ensure_ascii=False) + ":")
+        parts.append(f"case when {value} is not null then {prefix} || cast(to_json({value}) as varchar) end")
     if not parts:
         return "cast(null as varchar)"
     return f"nullif('{{' || concat_ws(',', {', '.join(parts)}) || '}}', '{{}}')"
-
-
-def _json_name(name: str) -> str:
-    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
-    escaped = re.sub(r"[\x00-\x1f]", lambda found: f"\\u{ord(found[0]):04x}", escaped)
-    return f'"{escaped}":'
 
 
 def key_hash(entity: EntitySpec, alias: str = "") -> str:
