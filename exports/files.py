@@ -228,6 +228,8 @@ def _csv_cell(cell: Cell) -> str | int | float:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(cell, str) and cell.startswith(FORMULA_STARTS):
-        return "'" + cell
+    if isinstance(cell, str):
+        # A bare carriage return would end the line for some readers, and the csv module does not quote it.
+        guarded = "'" + cell if cell.startswith(FORMULA_STARTS) else cell
+        return guarded.replace("\r\n", "\n").replace("\r", "\n")
     return value

@@ -63,7 +63,8 @@ def read_answer(content: bytes, keys: frozenset[str]) -> BatchResult:
 def _codes(entries: Any, keys: frozenset[str]) -> dict[str, str]:
     codes: dict[str, str] = {}
     for entry in entries if isinstance(entries, list) else []:
-        if isinstance(entry, Mapping) and entry.get("record_key") in keys:
+        key = str(entry.get("record_key")) if isinstance(entry, Mapping) else ""
+        if key in keys:
             code = entry.get("code")
-            codes[entry["record_key"]] = code if isinstance(code, str) and CODE.fullmatch(code) else "unreadable_code"
+            codes[key] = code if isinstance(code, str) and CODE.fullmatch(code) else "unreadable_code"
     return codes
