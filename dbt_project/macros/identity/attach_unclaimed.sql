@@ -7,7 +7,7 @@
     Returns [labels, bridges] in which every bridge stands between two claims.
 #}
 {% macro attach_unclaimed(labels, bridges, claims) -%}
-    {%- set state = namespace(labels=labels, bridges=bridges) -%}
+    {%- set state = namespace(labels=labels, bridges=bridges, is_done=false) -%}
     {%- set claimed -%}
         select distinct labels.label
         from {{ claims }} as claims
@@ -56,7 +56,7 @@
         {%- endset -%}
         {%- set step = 'attach_' ~ loop.index -%}
         {%- set chosen = create_scratch(step ~ '_choices', choices) -%}
-        {%- if count_rows(chosen) == 0 -%}{%- break -%}{%- endif -%}
+        {%- if count_rows(chosen) == 0 -%}{%- set state.is_done = true -%}{%- break -%}{%- endif -%}
         {%- set hooks -%}
             select
                 choices.node,
@@ -69,8 +69,9 @@
         {%- set roots = follow_pointers(create_scratch(step ~ '_hooks', hooks), step ~ '_roots') -%}
         {%- set state.labels = relabel_clusters(state.labels, roots, step ~ '_labels') -%}
         {%- set state.bridges = relabel_bridges(state.bridges, roots, step ~ '_bridges') -%}
-    {%- else -%}
-        {{ exceptions.raise_compiler_error('attaching unclaimed identifiers does not end') }}
     {%- endfor -%}
+    {%- if not state.is_done -%}
+        {{ exceptions.raise_compiler_error('attaching unclaimed identifiers does not end') }}
+    {%- endif -%}
     {{ return([state.labels, state.bridges]) }}
 {%- endmacro %}

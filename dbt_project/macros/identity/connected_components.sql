@@ -16,8 +16,10 @@
     {%- set exclusions = ref(config.require('exclusions')) -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
-    {%- do drop_scratch() -%}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
+    {# A run that crashed may have left its scratch tables where an engine has no transactions. #}
+    {%- do adapter.drop_schema(scratch_relation('any').without_identifier()) -%}
+    {%- do adapter.create_schema(scratch_relation('any').without_identifier()) -%}
 
     {%- set evidence = create_scratch('evidence', sql) -%}
     {%- set edges_sql = 'select identifier_no_a as a, identifier_no_b as b from ' ~ evidence -%}
@@ -45,11 +47,11 @@
     {%- call statement('main') -%}
         {{ create_table_as(False, target_relation, 'select * from ' ~ partition) }}
     {%- endcall -%}
-    {%- do drop_scratch() -%}
 
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {%- do persist_docs(target_relation, model) -%}
     {{ adapter.commit() }}
+    {%- do adapter.drop_schema(scratch_relation('any').without_identifier()) -%}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
 
     {{ return({'relations': [target_relation]}) }}

@@ -6,10 +6,10 @@
     next round, so n nodes need at most 2 log2(n) rounds. Then the maps of the rounds are composed, from the last to the first.
 #}
 {% macro contract_edges(edges, name) -%}
-    {%- set state = namespace(edges=edges, labels=none) -%}
+    {%- set state = namespace(edges=edges, labels=none, is_done=false) -%}
     {%- set maps = [] -%}
     {%- for round in range(128) -%}
-        {%- if count_rows(state.edges ~ ' where a <> b') == 0 -%}{%- break -%}{%- endif -%}
+        {%- if count_rows(state.edges ~ ' where a <> b') == 0 -%}{%- set state.is_done = true -%}{%- break -%}{%- endif -%}
         {%- set hooks -%}
             select
                 greatest(a, b) as node,
@@ -31,9 +31,10 @@
             where coalesce(first_ends.root, edges.a) <> coalesce(second_ends.root, edges.b)
         {%- endset -%}
         {%- set state.edges = create_scratch(step ~ '_edges', contracted) -%}
-    {%- else -%}
-        {{ exceptions.raise_compiler_error('the contraction of ' ~ edges ~ ' does not end') }}
     {%- endfor -%}
+    {%- if not state.is_done -%}
+        {{ exceptions.raise_compiler_error('the contraction of ' ~ edges ~ ' does not end') }}
+    {%- endif -%}
     {%- if not maps -%}
         {%- set nothing = 'select a as node, b as root from ' ~ edges ~ ' where a <> b' -%}
         {{ return(create_scratch(name ~ '_labels', nothing)) }}

@@ -4,12 +4,12 @@
     nothing is left to follow: a fixed number of them would be as wrong as it is easy.
 #}
 {% macro follow_pointers(pointers, name) -%}
-    {%- set state = namespace(pointers=pointers) -%}
+    {%- set state = namespace(pointers=pointers, is_done=false) -%}
     {%- for pass in range(64) -%}
         {%- set open_pointers -%}
             {{ state.pointers }} as pointers inner join {{ state.pointers }} as ends on pointers.root = ends.node
         {%- endset -%}
-        {%- if count_rows(open_pointers) == 0 -%}{%- break -%}{%- endif -%}
+        {%- if count_rows(open_pointers) == 0 -%}{%- set state.is_done = true -%}{%- break -%}{%- endif -%}
         {%- set followed -%}
             select
                 pointers.node,
@@ -18,8 +18,9 @@
             left join {{ state.pointers }} as ends on pointers.root = ends.node
         {%- endset -%}
         {%- set state.pointers = create_scratch(name ~ '_' ~ loop.index, followed) -%}
-    {%- else -%}
-        {{ exceptions.raise_compiler_error('pointers of ' ~ pointers ~ ' run in a cycle') }}
     {%- endfor -%}
+    {%- if not state.is_done -%}
+        {{ exceptions.raise_compiler_error('pointers of ' ~ pointers ~ ' run in a cycle') }}
+    {%- endif -%}
     {{ return(state.pointers) }}
 {%- endmacro %}

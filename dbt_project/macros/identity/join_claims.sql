@@ -7,7 +7,7 @@
     Returns the final labels.
 #}
 {% macro join_claims(labels, bridges, claims) -%}
-    {%- set state = namespace(labels=labels, bridges=bridges) -%}
+    {%- set state = namespace(labels=labels, bridges=bridges, is_done=false) -%}
     {%- set bound = count_rows(bridges) -%}
     {%- for round in range(bound + 1) -%}
         {%- set step = 'join_' ~ loop.index -%}
@@ -47,7 +47,7 @@
             where breaking.a is null
         {%- endset -%}
         {%- set admitted = create_scratch(step ~ '_admissible', admissible) -%}
-        {%- if count_rows(admitted) == 0 -%}{%- break -%}{%- endif -%}
+        {%- if count_rows(admitted) == 0 -%}{%- set state.is_done = true -%}{%- break -%}{%- endif -%}
         {%- set pairs -%}
             with
 
@@ -83,8 +83,9 @@
         {%- set roots = create_scratch(step ~ '_roots', pairs) -%}
         {%- set state.labels = relabel_clusters(state.labels, roots, step ~ '_labels') -%}
         {%- set state.bridges = relabel_bridges(admitted, roots, step ~ '_bridges') -%}
-    {%- else -%}
-        {{ exceptions.raise_compiler_error('joining claims does not end') }}
     {%- endfor -%}
+    {%- if not state.is_done -%}
+        {{ exceptions.raise_compiler_error('joining claims does not end') }}
+    {%- endif -%}
     {{ return(state.labels) }}
 {%- endmacro %}

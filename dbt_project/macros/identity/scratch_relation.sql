@@ -1,6 +1,6 @@
-{# The name of a scratch table of the model that is being built: beside it, with a prefix that nothing else uses. #}
+{# The name of a scratch table of the model that is being built, in a schema that holds nothing else and lives as long as the build. #}
 {% macro scratch_relation(name) -%}
     {{ return(api.Relation.create(
-        database=this.database, schema=this.schema, identifier=this.identifier ~ '__scratch_' ~ name, type='table'
+        database=this.database, schema=this.identifier ~ '__scratch', identifier=name, type='table'
     )) }}
 {%- endmacro %}

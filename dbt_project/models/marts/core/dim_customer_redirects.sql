@@ -1,0 +1,66 @@
+{#
+    grain: one row per customer id that is no longer in use; key: retired_customer_id
+    rebuild: a select over the membership history and the present partition
+    why here: an id that ever left the house resolves for ever: its anchor is still numbered, and knows where it lives now
+#}
+with
+
+history as (
+
+    select * from {{ ref('int_identity__membership_history') }}
+
+),
+
+partition_members as (
+
+    select * from {{ ref('int_identity__partition') }}
+
+),
+
+living as (
+
+    select distinct customer_no from partition_members
+
+),
+
+former_members as (
+
+    select distinct
+        history.customer_no,
+        history.identifier_no
+    from history
+    left join living on history.customer_no = living.customer_no
+    where history.customer_no is not null and living.customer_no is null
+
+),
+
+{# The anchor decides; where it is gone itself, the oldest former member that is left. #}
+successors as (
+
+    select
+        former_members.customer_no,
+        partition_members.customer_no as successor_no,
+        row_number() over (
+            partition by former_members.customer_no
+            order by
+                case when partition_members.customer_no is null then 1 else 0 end,
+                case when former_members.identifier_no = former_members.customer_no then 0 else 1 end,
+                former_members.identifier_no
+        ) as choice
+    from former_members
+    left join partition_members
+        on former_members.identifier_no = partition_members.identifier_no
+
+),
+
+final as (
+
+    select
+        {{ customer_id_of('customer_no') }} as retired_customer_id,
+        {{ customer_id_of('successor_no') }} as customer_id
+    from successors
+    where choice = 1
+
+)
+
+select * from final

@@ -1,0 +1,28 @@
+{#
+    grain: one row per (customer_id, attribute) that has a golden value
+    rebuild: full table
+    why here: the proof of each golden value: where it came from, by which rule, and when it was seen
+#}
+with
+
+golden_attributes as (
+
+    select * from {{ ref('int_traits__golden_attributes') }}
+
+),
+
+final as (
+
+    select
+        customer_id,
+        attribute,
+        value,
+        source,
+        source_record_id,
+        rule,
+        observed_at
+    from golden_attributes
+
+)
+
+select * from final

@@ -1,0 +1,68 @@
+{#
+    grain: one row per change of a customer's id; key: change_id
+    rebuild: a pure select over the membership history, so a re-run gives the same rows
+    why here: only anchors are compared: the oldest identifier names the customer, so its own moves tell what became of it
+#}
+with
+
+history as (
+
+    select * from {{ ref('int_identity__membership_history') }}
+
+),
+
+steps as (
+
+    select
+        identifier_no,
+        customer_no,
+        revision_no,
+        valid_from,
+        lag(customer_no) over (
+            partition by identifier_no order by revision_no
+        ) as previous_customer_no,
+        row_number() over (partition by identifier_no order by revision_no) as step_no
+    from history
+
+),
+
+changes as (
+
+    select
+        case
+            when customer_no is null then 'retired'
+            when customer_no <> identifier_no then 'merged'
+            when previous_customer_no is null then 'created'
+            else 'split'
+        end as change_type,
+        identifier_no,
+        case when customer_no = identifier_no then previous_customer_no else identifier_no end
+            as from_customer_no,
+        customer_no as to_customer_no,
+        step_no,
+        revision_no,
+        valid_from
+    from steps
+    where customer_no = identifier_no or previous_customer_no = identifier_no
+
+),
+
+final as (
+
+    select
+        {{ md5_hex("concat(change_type, ':', identifier_no, ':', revision_no)") }} as change_id,
+        change_type,
+        {{ customer_id_of('from_customer_no') }} as from_customer_id,
+        {{ customer_id_of('to_customer_no') }} as to_customer_id,
+        case
+            when change_type = 'created' and step_no = 1 then 'first_seen'
+            when change_type in ('created', 'merged') then 'new_evidence'
+            when change_type = 'split' then 'evidence_removed'
+            else 'no_evidence_left'
+        end as reason,
+        valid_from as changed_at
+    from changes
+
+)
+
+select * from final
