@@ -319,8 +319,7 @@ def _home(path: str | None, as_of: str | None) -> Home:
 def _source_names(home: str | None) -> list[str]:
     from orchestration.lib import stages
 
-    with _home(home, None).entered():
-        return list(stages.known_sources())
+    return list(stages.known_sources(_home(home, None)))
 
 
 def _raised_by(function: Any) -> CorridorError | None:

@@ -47,9 +47,8 @@ def run(
 
 def prepare(home: Home, *, customers: int, seed: int, fresh: bool = False, progress: Progress = silent) -> Home:
     """Write the business and the home's settings; the same business is not written twice. Raises as `run` does."""
-    from ingestion.synthetic.world import write_world
-
     from ingestion.synthetic.config import WorldConfig
+    from ingestion.synthetic.world import write_world
 
     try:
         config = WorldConfig(customers=customers, seed=seed)
@@ -68,7 +67,9 @@ def prepare(home: Home, *, customers: int, seed: int, fresh: bool = False, progr
             )
         if not there.get("complete"):
             _write_marker(home, wanted, complete=False)
-            write_world(config, home.landing, home.truth, progress=progress)
+            write_world(
+                config, home.landing, home.truth, progress=lambda step, done, total: progress(done, total, step)
+            )
             _write_marker(home, wanted, complete=True)
         write_settings(home, config.until.isoformat(timespec="seconds"))
     return open_home(home.path)

@@ -20,6 +20,7 @@ from orchestration.lib.progress import Progress, silent
 if TYPE_CHECKING:
     from exports.delivery import DeliveryPlan, DeliveryReceipt, ExportStatus
     from exports.settings import Settings as ExportSettings
+    from exports.spec import ExportSpec
     from ingestion.landing import LandingReport
     from ingestion.spec import SourceSpec
 
@@ -60,11 +61,21 @@ class RunReport:
         return not self.failed_stage
 
 
-def known_sources() -> dict[str, SourceSpec]:
-    """Every declared source by name, those of the home that is entered among them."""
+def known_sources(home: Home) -> dict[str, SourceSpec]:
+    """Every declared source by name, those that the home declares among them. Raises WrongUseError."""
     from ingestion.registry import load_sources
 
-    return load_sources()
+    with home.entered(), _told_in_corridor_terms():
+        return load_sources()
+
+
+def known_exports(home: Home) -> dict[str, ExportSpec]:
+    """Every declared export by name, by the manifest of the home. Raises WrongUseError."""
+    from exports.registry import load_exports
+
+    transform.load_manifest(home)
+    with _told_in_corridor_terms():
+        return load_exports(home.manifest)
 
 
 def ingest(home: Home, names: Sequence[str] = (), progress: Progress = silent) -> LandingReport:
@@ -78,7 +89,7 @@ def ingest(home: Home, names: Sequence[str] = (), progress: Progress = silent) -
 
     home.prepare()
     with home.entered(), _told_in_corridor_terms():
-        sources = known_sources()
+        sources = known_sources(home)
         chosen = [get_source(name, sources) for name in names] if names else list(sources.values())
         return land(
             Settings.from_home(home.path),
@@ -147,13 +158,9 @@ def deliver_all(
 ) -> list[ExportOutcome]:
     """Deliver every declared export: one that fails does not stop the others, one not configured is passed over."""
     from exports.errors import ExportError, MissingSettingError
-    from exports.registry import load_exports
 
-    with _told_in_corridor_terms():
-        transform.load_manifest(home)
-        names = list(load_exports(home.manifest))
     outcomes = []
-    for name in names:
+    for name in known_exports(home):
         try:
             receipt = deliver_export(home, name, dry_run=dry_run, force=force, variables=variables, progress=progress)
         except CorridorError as error:

@@ -98,7 +98,10 @@ def read_sources(home: Home) -> list[SourceTotals]:
     with opened(home) as connection:
         known = connection.execute("select 1 from information_schema.tables where table_schema = 'raw_ops'").fetchone()
         rows = connection.execute(_totals_by_source()).fetchall() if known else []
-    return [SourceTotals(*row[:5], str(row[5] or "")) for row in rows]
+    return [
+        SourceTotals(source, extracted, landed, quarantined, unchanged, str(last_loaded_at or ""))
+        for source, extracted, landed, quarantined, unchanged, last_loaded_at in rows
+    ]
 
 
 def read_status(home: Home) -> Status:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -25,6 +26,7 @@ from orchestration.lib.redaction import without_values
 from orchestration.lib.warehouse import opening_error, probe
 
 _GOOD = {"success", "pass", "warn", "no-op", "partial success"}
+_HEADING = re.compile(r"\A\w+ Error in \w+ \w+ \([^)]*\)\n")
 _LONGEST_MESSAGE = 2000  # characters of a database's message that are kept; the rest stands in dbt's log
 
 
@@ -87,40 +89,107 @@ def build(
     home.prepare()
     with home.entered():
         probe(home)
-        _make_raw_tables(home)
-        started, clock = datetime.now(UTC), monotonic()
-        build_id = f"{started:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+        make_raw_tables(home)
         arguments = ["build"]
         arguments += ["--select", *selection] if selection else []
         arguments += ["--exclude", *exclude] if exclude else []
         arguments += ["--full-refresh"] if full_refresh else []
         arguments += [] if unit_tests else ["--exclude-resource-type", "unit_test"]
-        # A build that dies leaves this record: whatever it was doing, it did not succeed.
-        unfinished = BuildReport(build_id, _text(started), 0.0, succeeded=False, selection=[*selection, *exclude])
-        _record(home, unfinished)
+        asked = [*selection, *(f"-{name}" for name in exclude)]
+        record = BuildRecord.begin(home, asked, full_refresh=full_refresh)
+        counter = _NodeCounter(progress)
         try:
-            results = _invoke(home, arguments, progress)
+            results = [_told_by(result) for result in _invoke(home, arguments, counter)]
+        except CorridorError:
+            if not counter.started:
+                record.withdraw()
+            raise
         finally:
             _release_warehouse()
     if selection and not results:
+        record.withdraw()
         raise WrongUseError(
             f"No model, seed or test matches {' '.join(selection)}.",
             "`dbt ls`, from the repository, lists what there is.",
         )
-    report = BuildReport(
-        build_id=build_id,
-        started_at=_text(started),
-        seconds=round(monotonic() - clock, 2),
-        succeeded=all(_outcome(result) in _GOOD for result in results),
-        selection=[*selection, *(f"-{name}" for name in exclude)],
-        full_refresh=full_refresh,
-        as_of=home.as_of,
-        counts=_counts(results),
-        failures=[_failure(result) for result in results if _outcome(result) not in _GOOD | {"skipped"}],
-        seconds_per_node=_seconds(results),
-    )
-    _record(home, report)
-    return report
+    return record.end(results)
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """What became of one node of a build: dbt's outcome (success, pass, fail, error, skipped) and how long it took."""
+
+    name: str
+    kind: str
+    path: str
+    outcome: str
+    message: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class BuildRecord:
+    """The record of a build while it runs: a build that dies half-way leaves behind that it did not succeed."""
+
+    home: Home
+    unfinished: BuildReport
+    clock: float
+    before: str | None
+
+    @classmethod
+    def begin(cls, home: Home, selection: Sequence[str] = (), *, full_refresh: bool = False) -> BuildRecord:
+        """Record that a build has begun. `selection`: what it was asked for; empty is everything."""
+        started = datetime.now(UTC)
+        report = BuildReport(
+            build_id=f"{started:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
+            started_at=started.replace(tzinfo=None).isoformat(timespec="seconds"),
+            seconds=0.0,
+            succeeded=False,
+            selection=list(selection),
+            full_refresh=full_refresh,
+            as_of=home.as_of,
+        )
+        before = home.build_record.read_text() if home.build_record.exists() else None
+        _record(home, report)
+        return cls(home, report, monotonic(), before)
+
+    def end(self, results: Sequence[NodeResult]) -> BuildReport:
+        """Record what became of every node."""
+        failed = [result for result in results if result.outcome not in _GOOD | {"skipped"}]
+        timed = sorted(results, key=lambda result: (-result.seconds, result.name))
+        report = replace(
+            self.unfinished,
+            seconds=round(monotonic() - self.clock, 2),
+            succeeded=all(result.outcome in _GOOD for result in results),
+            counts=_counts(results),
+            failures=[NodeFailure(result.name, result.kind, result.path, result.message) for result in failed],
+            seconds_per_node={result.name: round(result.seconds, 3) for result in timed},
+        )
+        _record(self.home, report)
+        return report
+
+    def withdraw(self) -> None:
+        """Nothing was begun after all: the record of the build before this one holds again."""
+        if self.before is None:
+            self.home.build_record.unlink(missing_ok=True)
+        else:
+            self.home.build_record.write_text(self.before)
+
+
+def results_in(artifact: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[NodeResult]:
+    """The results of a build that another process ran: its run_results.json, with the manifest it ran by."""
+    nodes = {**manifest["nodes"], **manifest.get("unit_tests", {})}
+    return [
+        NodeResult(
+            name=nodes[result["unique_id"]]["name"],
+            kind=nodes[result["unique_id"]]["resource_type"],
+            path=nodes[result["unique_id"]]["original_file_path"],
+            outcome=result["status"],
+            message=_message(result.get("message")),
+            seconds=result["execution_time"],
+        )
+        for result in artifact["results"]
+    ]
 
 
 def parse(home: Home, progress: Progress = silent) -> Path:
@@ -128,7 +197,7 @@ def parse(home: Home, progress: Progress = silent) -> Path:
     home.prepare()
     with home.entered():
         try:
-            _invoke(home, ["parse"], progress)
+            _invoke(home, ["parse"], _NodeCounter(progress))
         finally:
             _release_warehouse()
     return home.manifest
@@ -150,7 +219,7 @@ def last_build(home: Home) -> BuildReport | None:
     return BuildReport(**recorded, failures=failures)
 
 
-def _make_raw_tables(home: Home) -> None:
+def make_raw_tables(home: Home) -> None:
     """Every declared raw table exists before staging reads it, with or without a file ever having come."""
     from ingestion.landing import ensure_raw_tables
     from ingestion.registry import load_sources
@@ -160,7 +229,7 @@ def _make_raw_tables(home: Home) -> None:
     ensure_raw_tables(settings, list(load_sources().values()))
 
 
-def _invoke(home: Home, arguments: list[str], progress: Progress) -> list[Any]:
+def _invoke(home: Home, arguments: list[str], counter: _NodeCounter) -> list[Any]:
     """Call dbt and return its node results; raises CorridorError when it could not start on them."""
     from dbt.cli.main import dbtRunner
 
@@ -168,7 +237,7 @@ def _invoke(home: Home, arguments: list[str], progress: Progress) -> list[Any]:
     quiet = ["--log-level", "none", "--log-level-file", "info", "--no-use-colors-file"]
     told = io.StringIO()
     with contextlib.redirect_stdout(told):
-        outcome = dbtRunner(callbacks=[_NodeCounter(progress)]).invoke([*arguments, *common, *quiet])
+        outcome = dbtRunner(callbacks=[counter]).invoke([*arguments, *common, *quiet])
     if outcome.exception is not None:
         message = str(outcome.exception).strip()
         if "Could not set lock on file" in message:
@@ -188,11 +257,13 @@ class _NodeCounter:
         self._done = 0
         self._total = 0
         self._lock = threading.Lock()
+        self.started = False
 
     def __call__(self, event: Any) -> None:
         with self._lock:  # dbt calls back from each of its threads
             self._total = max(self._total, getattr(event.data, "total", 0))
             if event.info.name in {"NodeStart", "NodeFinished"}:
+                self.started = True
                 self._done += event.info.name == "NodeFinished"
                 self._progress(self._done, self._total or None, event.data.node_info.node_name)
 
@@ -207,27 +278,34 @@ def _release_warehouse() -> None:
             DuckDBConnectionManager._ENV = None
 
 
-def _outcome(result: Any) -> str:
-    return str(getattr(result.status, "value", result.status))
+def _told_by(result: Any) -> NodeResult:
+    node = result.node
+    return NodeResult(
+        name=node.name,
+        kind=_text(node.resource_type),
+        path=node.original_file_path,
+        outcome=_text(result.status),
+        message=_message(result.message),
+        seconds=result.execution_time,
+    )
 
 
-def _counts(results: list[Any]) -> dict[str, dict[str, int]]:
+def _text(value: Any) -> str:
+    """dbt's enumerations and plain texts alike."""
+    return str(getattr(value, "value", value))
+
+
+def _message(message: str | None) -> str:
+    """dbt's message without its first line where that only repeats which node it is about."""
+    told = _HEADING.sub("", (message or "").strip())
+    return without_values(told)[:_LONGEST_MESSAGE].strip()
+
+
+def _counts(results: Sequence[NodeResult]) -> dict[str, dict[str, int]]:
     counted: dict[str, Counter[str]] = {}
     for result in results:
-        kind = str(getattr(result.node.resource_type, "value", result.node.resource_type))
-        counted.setdefault(kind, Counter())[_outcome(result)] += 1
+        counted.setdefault(result.kind, Counter())[result.outcome] += 1
     return {kind: dict(sorted(outcomes.items())) for kind, outcomes in sorted(counted.items())}
-
-
-def _failure(result: Any) -> NodeFailure:
-    kind = str(getattr(result.node.resource_type, "value", result.node.resource_type))
-    message = without_values((result.message or "").strip())[:_LONGEST_MESSAGE]
-    return NodeFailure(result.node.name, kind, result.node.original_file_path, message)
-
-
-def _seconds(results: list[Any]) -> dict[str, float]:
-    timed = ((result.node.name, round(result.execution_time, 3)) for result in results)
-    return dict(sorted(timed, key=lambda pair: (-pair[1], pair[0])))
 
 
 def _record(home: Home, report: BuildReport) -> None:
@@ -235,7 +313,3 @@ def _record(home: Home, report: BuildReport) -> None:
     new = home.build_record.with_suffix(".tmp")
     new.write_text(json.dumps(asdict(report), indent=2))
     new.replace(home.build_record)
-
-
-def _text(moment: datetime) -> str:
-    return moment.replace(tzinfo=None).isoformat(timespec="seconds")

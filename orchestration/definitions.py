@@ -1,0 +1,37 @@
+"""Assembles what Dagster sees, and does nothing else: each room's factory is fed by the room's own registry.
+
+Add here: a room. Keep out: assets, jobs, settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from orchestration.defs import automation, exports, ingestion, quality, transform
+from orchestration.defs.resources import HomeResource, dbt_command_line
+from orchestration.lib.stages import known_exports, known_sources
+from orchestration.lib.transform import load_manifest
+
+
+def build_defs(overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """All definitions; `overrides` replace resources by name (`home`, `dbt`)."""
+    resources = {"home": HomeResource(), "dbt": dbt_command_line(), **(overrides or {})}
+    home = resources["home"].opened()
+    manifest, declared = load_manifest(home), known_exports(home)
+    return dg.Definitions.merge(
+        ingestion.build_defs(known_sources(home)),
+        transform.build_defs(manifest),
+        quality.build_defs(manifest),
+        exports.build_defs(declared),
+        automation.build_defs(declared),
+        dg.Definitions(resources=resources),
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What `dagster dev` loads."""
+    return build_defs()

@@ -1,0 +1,44 @@
+"""What the assets work with: a home, and dbt's command line pointed at it. Swappable, so that tests use their own.
+
+Add here: another thing that assets share. Keep out: what is done with it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import dagster as dg
+from dagster_dbt import DbtCliResource
+
+from orchestration.lib.home import PROJECT_ROOT, Home, open_home
+
+# What writes the warehouse runs one at a time, as DuckDB takes one writing process: dagster.yaml limits each pool to 1.
+WAREHOUSE_POOL = "warehouse"
+# Another process may hold the home for a while (a run at the command line): a stage waits for it, and then gives up.
+PATIENCE = dg.RetryPolicy(max_retries=4, delay=15, backoff=dg.Backoff.EXPONENTIAL)
+
+
+class HomeResource(dg.ConfigurableResource["HomeResource"]):
+    """The home that a deployment of Dagster works on; empty fields mean MERGANSER_HOME and MERGANSER_AS_OF."""
+
+    path: str = ""
+    as_of: str = ""
+    webhook_url: str = ""
+
+    def opened(self) -> Home:
+        """The home, with its settings read anew."""
+        return open_home(self.path or None, self.as_of or None)
+
+    def variables(self) -> dict[str, str]:
+        """Variables for the destinations, beside those of the environment."""
+        return {"MERGANSER_WEBHOOK_URL": self.webhook_url} if self.webhook_url else {}
+
+
+def dbt_command_line() -> DbtCliResource:
+    """dbt as it is installed beside this Python, on the project of this repository."""
+    return DbtCliResource(
+        project_dir=str(PROJECT_ROOT),
+        profiles_dir=str(PROJECT_ROOT),
+        dbt_executable=str(Path(sys.executable).with_name("dbt")),
+    )

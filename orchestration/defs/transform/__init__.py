@@ -1,0 +1,68 @@
+"""Rooms 2 to 5 in Dagster: every dbt node an asset `[schema, model]`, its tests checks, its sources the raw assets.
+
+Add here: what Dagster should know of a model, read from the model's meta. Keep out: models by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
+
+from orchestration.defs.ingestion import raw_key
+from orchestration.defs.resources import PATIENCE, WAREHOUSE_POOL, HomeResource
+from orchestration.lib import transform
+from orchestration.lib.locking import held
+from orchestration.lib.warehouse import probe
+
+
+class RoomTranslator(DagsterDbtTranslator):
+    """Keys and groups by room; sources by what landed them."""
+
+    def __init__(self) -> None:
+        super().__init__(DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True))
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        """`[raw, source, entity]` for a source, `[schema, name]` for anything that dbt builds."""
+        if dbt_resource_props["resource_type"] == "source":
+            source = dbt_resource_props["schema"].removeprefix("raw_")
+            return raw_key(source, dbt_resource_props.get("identifier") or dbt_resource_props["name"])
+        return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        """The room: the first folder under models, or the kind of the node."""
+        if dbt_resource_props["resource_type"] == "model":
+            return str(dbt_resource_props["fqn"][1])
+        return f"{dbt_resource_props['resource_type']}s"
+
+
+def build_defs(manifest: Mapping[str, Any]) -> dg.Definitions:
+    """The assets of the dbt project, by its manifest."""
+
+    @dbt_assets(
+        manifest=manifest,
+        name="dbt",
+        dagster_dbt_translator=RoomTranslator(),
+        pool=WAREHOUSE_POOL,
+        retry_policy=PATIENCE,
+    )
+    def dbt_project(context, home: HomeResource, dbt: DbtCliResource) -> Iterator[Any]:  # type: ignore[no-untyped-def]
+        # Dagster refuses an annotation of `context` that is postponed to text, as all are here.
+        place = home.opened()
+        with held(place, "build"), place.entered():
+            transform.make_raw_tables(place)
+            probe(place)
+            selection = [key.to_user_string() for key in context.selected_asset_keys] if context.is_subset else []
+            record = transform.BuildRecord.begin(place, selection)
+            invocation = dbt.cli(
+                ["build", "--exclude-resource-type", "unit_test"], context=context, raise_on_error=False
+            )
+            yield from invocation.stream()
+            report = record.end(transform.results_in(invocation.get_artifact("run_results.json"), manifest))
+        if not report.succeeded:
+            names = ", ".join(failure.name for failure in report.failures[:5])
+            raise dg.Failure(f"The build failed in {len(report.failures)} places: {names}", allow_retries=False)
+
+    return dg.Definitions(assets=[dbt_project])
