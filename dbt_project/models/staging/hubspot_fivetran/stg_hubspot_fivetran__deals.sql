@@ -23,7 +23,8 @@ final as (
         source.property_createdate as created_at,
         -- HubSpot keeps one close date: the expected one until the deal is closed.
         case
-            when coalesce({{ parse_flag('source.property_hs_is_closed') }}, true) then source.property_closedate
+            when coalesce({{ parse_flag('source.property_hs_is_closed') }}, true)
+                then source.property_closedate
         end as closed_at,
         source.property_hs_lastmodifieddate as updated_at,
         {{ record_state("source.is_deleted") }},
