@@ -36,7 +36,7 @@ class Mess:
     kiosk_visits: float = 0.02
     """Customers who once sign in at a kiosk of the shop; they share its cookie (some two dozen at least, unless 0)."""
     role_mailboxes: float = 0.10
-    """Business contacts entered in the CRM under info@ of their company."""
+    """Records of business people, typed by hand, that carry info@ of their company."""
     placeholders: float = 0.015
     """Records typed by hand with test@test.com, or 000-0000 for a phone."""
     recycled_phones: float = 0.02

@@ -7,7 +7,7 @@ from (
     values
         ('DE', 'Germany', 26, '49', '0', 'EUR', 1.0, 0.19, 'de-DE', 2, ['1511', '160', '171'], ['30', '40', '89'], ['posteo.example', 'web-mail.example', 'nordnetz.example']),
         ('US', 'United States', 19, '1', '', 'USD', 1.1, 0.08, 'en-US', 2, ['2125', '3125', '4155'], ['6175', '2065', '3035'], ['mailhub.example', 'fastpost.example', 'bluebird.example']),
-        ('GB', 'United Kingdom', 14, '44', '0', 'GBP', 0.85, 0.2, 'en-GB', 2, ['740', '745', '791'], ['207', '208', '203'], ['postbox.example', 'mailhub.example', 'thames.example']),
+        ('GB', 'United Kingdom', 14, '44', '0', 'GBP', 0.85, 0.2, 'en-GB', 2, ['740', '745', '774'], ['207', '208', '203'], ['postbox.example', 'mailhub.example', 'thames.example']),
         ('FR', 'France', 13, '33', '0', 'EUR', 1.0, 0.2, 'fr-FR', 2, ['61', '62', '64'], ['14', '42', '49'], ['courriel.example', 'boite.example', 'mailhub.example']),
         ('NL', 'Netherlands', 9, '31', '0', 'EUR', 1.0, 0.21, 'nl-NL', 2, ['61', '62', '64'], ['20', '10', '30'], ['postbus.example', 'mailhub.example', 'zeepost.example']),
         ('PL', 'Poland', 8, '48', '', 'PLN', 4.3, 0.23, 'pl-PL', 2, ['50', '60', '72'], ['22', '12', '61'], ['poczta.example', 'mailhub.example', 'wisla.example']),

@@ -105,7 +105,7 @@ drawn as (
         or (getvariable('employees') > 0 and person_no = 1 + cast(getvariable('customers') // 2 as bigint)) as is_employee,
         -- A kiosk is one only when dozens use it, so a small world has its two dozen as well.
         getvariable('kiosk_visits') > 0
-        and chance(greatest(getvariable('kiosk_visits'), least(0.3, 50 / getvariable('customers'))), 'kiosk visitor', person_no) as visits_kiosk,
+        and chance(greatest(getvariable('kiosk_visits'), least(0.3, 70 / getvariable('customers'))), 'kiosk visitor', person_no) as visits_kiosk,
     from numbered
 ),
 

@@ -56,7 +56,7 @@ with described as (
         has_foreign_name or persons.country_code = 'JP' as is_non_latin,
         draw('latin', record_no) < if(is_typed, 0.6, 0.35) as is_transcribed,
         is_typed and chance(getvariable('placeholders'), 'placeholder', record_no) as has_placeholder,
-        source = 'hubspot' and persons.company_no is not null
+        is_typed and persons.company_no is not null
         and chance(getvariable('role_mailboxes'), 'role mailbox', record_no) as has_role_mailbox,
         is_typed and chance(getvariable('typos'), 'typo', record_no) as has_typo,
         draw('typo where', record_no) < 0.6 as typo_is_in_name,
@@ -115,19 +115,30 @@ slipped as (
     select
         *,
         has_typo and typo_is_in_name as has_name_typo,
-        has_typo and not typo_is_in_name and not has_placeholder and right_email is not null and not has_role_mailbox as has_email_typo,
-        has_placeholder and (draw('placeholder where', record_no) >= 0.6 or right_email = 'test@test.com') as shows_placeholder,
+        case
+            when has_typo and not typo_is_in_name and not has_placeholder and not has_role_mailbox
+                then concat(slip(split_part(right_email, '@', 1), 'mail typo', record_no), '@', split_part(right_email, '@', 2))
+            else right_email
+        end as typed_email,
     from written
+),
+
+-- Where the address is the key of a system, the second record with it is refused, and its clerk leaves the field empty.
+admitted as (
+    select
+        *,
+        if(
+            source in ('hubspot', 'zendesk') and row_number() over (partition by source, typed_email order by created_at, record_no) > 1,
+            null, typed_email
+        ) as admitted_email,
+    from slipped
 )
 
 select
     source, entity, system, person_no, ordinal, record_no, created_at, is_typed,
     written_given_name as given_name,
     if(has_name_typo, slip(right_family_name, 'name typo', record_no), right_family_name) as family_name,
-    case
-        when has_email_typo then concat(slip(split_part(right_email, '@', 1), 'mail typo', record_no), '@', split_part(right_email, '@', 2))
-        else right_email
-    end as email,
+    admitted_email as email,
     right_phone as phone,
     -- As it is written: international, with 00, or as one dials at home.
     case
@@ -155,18 +166,18 @@ select
         else concat('guest-', digits(person_no, 8))
     end as record_id,
     -- What went wrong, for mess_truth.
-    has_name_typo or has_email_typo as is_typo,
+    has_name_typo or coalesce(admitted_email <> right_email, false) as is_typo,
     has_nickname as is_nickname,
     drops_accents and (strip_accents(given_name) <> given_name or strip_accents(true_family_name) <> true_family_name) and not has_nickname as is_accents_lost,
     is_non_latin and has_foreign_name as is_non_latin_name,
     changes_surname as is_changed_surname,
     changes_address as is_changed_address,
-    has_email and right_email = second_email as is_second_email,
+    coalesce(admitted_email = second_email, false) as is_second_email,
     has_phone and right_phone = family_phone as is_family_phone,
-    has_role_mailbox and right_email is not null as is_role_mailbox,
-    shows_placeholder as is_placeholder,
+    has_role_mailbox and admitted_email is not null as is_role_mailbox,
+    has_placeholder and (draw('placeholder where', record_no) >= 0.6 or coalesce(admitted_email = 'test@test.com', false)) as is_placeholder,
     source in ('hubspot', 'klaviyo') and ordinal = 1 and chance(getvariable('deleted_records'), 'deleted', record_no) as is_deleted_at_source,
-from slipped
+from admitted
 order by record_no;
 
 -- A CRM contact entered twice may be merged later: the older one wins.

@@ -150,7 +150,10 @@ shaped as (
             when channel_draw < 0.80 then 'referral'
             else 'direct'
         end as channel,
-        case outcome when 'crawl' then 15 when 'compare' then pick(3, 'views', visit_no) + 2 else cast(1 + least(5, floor(wait('views', visit_no) * 1.1)) as integer) end as view_count,
+        case outcome
+            when 'crawl' then 15 when 'compare' then pick(3, 'views', visit_no) + 2
+            else cast(1 + least(5, floor(wait('views', visit_no) * if(outcome = 'browse', 1.0, 1.5))) as integer)
+        end as view_count,
         case
             when chance(0.55, 'favourite', visit_no) and favourite_category is not null and not (is_winter and favourite_category in (4, 5)) then favourite_category
             when is_winter then [1, 2, 3, 6][pick(4, 'category', visit_no)]
@@ -163,7 +166,7 @@ shaped as (
 filled as (
     select
         *,
-        if(outcome in ('order', 'checkout', 'cart'), least(view_count, cast(1 + floor(wait('basket', visit_no) * 0.8) as integer)), 0) as basket_count,
+        if(outcome in ('order', 'checkout', 'cart'), least(if(place = 'store', 5, view_count), cast(1 + floor(wait('basket', visit_no) * 1.3) as integer)), 0) as basket_count,
         case channel when 'paid_search' then pick(6, 'ad', visit_no) when 'paid_social' then 6 + pick(4, 'ad', visit_no) end as ad_campaign_no,
     from shaped
 )

@@ -176,4 +176,5 @@ select
     cast(20000 + 600000 * pow(draw('call length', contact_no, turn), 2) as bigint) as duration_ms,
     1 + (contact_no + turn) % 8 as rep_no,
 from made
-where turn < 30;
+where turn < 30
+order by contact_no, turn;

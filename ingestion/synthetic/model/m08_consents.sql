@@ -68,7 +68,8 @@ decided as (
 
 select *
 from decided
-where decided_at < getvariable('world_end');
+where decided_at < getvariable('world_end')
+order by decision_no;
 
 -- Since when somebody may be written to, and until when.
 create or replace table mail_permissions as

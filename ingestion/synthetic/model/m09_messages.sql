@@ -82,7 +82,8 @@ followed as (
 
 select *
 from followed
-where happened_at < getvariable('world_end');
+where happened_at < getvariable('world_end')
+order by message_key, metric_no;
 
 create or replace table tickets as
 with asked as (
@@ -102,4 +103,5 @@ select
     after(soon_after(created_at, if(turn = 1, 0.02, 200), 'asks at', record_no, turn), 3600 * (1 + 90 * pow(draw('solved after', record_no, turn), 2))) as solved_at,
     chance(0.4, 'rates', record_no, turn) as is_rated,
     chance(0.8, 'is content', record_no, turn) as is_content,
-from asked;
+from asked
+order by record_no, turn;

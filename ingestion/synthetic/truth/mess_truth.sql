@@ -1,13 +1,23 @@
--- What went wrong where. Kinds are the names of the rates. What lies in a life and not in a record stands under source 'person'; what lies
--- in a cookie under segment.anonymous_id.
-with spoiled as (
+-- What went wrong where; kinds are the names of the rates. What lies in a life (a marriage, a move, a foreign script) stands with every
+-- record of the person, what lies in a cookie under segment.anonymous_id, and a number that changed hands under person.phone.
+with shown as (
+    select * from records where source <> 'shop'
+    union all
+    -- What a guest typed shows in the orders.
+    select records.* replace ('shopify' as source, 'order' as entity, order_id(orders.order_no) as record_id)
+    from records
+    inner join orders on orders.account_no = records.person_no
+    where records.source = 'shop'
+),
+
+spoiled as (
     select unnest([
         if(is_typo, 'typos', null), if(is_nickname, 'nicknames', null), if(is_accents_lost, 'accents_lost', null), if(is_non_latin_name, 'non_latin_names', null),
         if(is_changed_surname, 'changed_surnames', null), if(is_changed_address, 'changed_addresses', null), if(is_second_email, 'several_emails', null),
         if(is_family_phone, 'shared_family_phones', null), if(is_role_mailbox, 'role_mailboxes', null), if(is_placeholder, 'placeholders', null),
         if(is_deleted_at_source, 'deleted_records', null), if(source = 'hubspot' and ordinal = 2, 'crm_duplicates', null)
     ]) as kind, source, entity, record_id, person_no,
-    from records
+    from shown
     union all
     select 'crm_merges', 'hubspot', 'contacts', loser_id, person_no from crm_merges
     union all
