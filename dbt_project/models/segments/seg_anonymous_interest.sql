@@ -2,7 +2,7 @@
     grain: one row per anonymous customer with a live third-party interest of the list; key: customer_id
     why here: fct_device_interests names a customer only while nobody knows the customer's name
 #}
-{% set interest_names = var('anonymous_interest_names', ['Coffee']) %}
+{% set interest_names = var('anonymous_interest_names', ['Coffee Lovers']) %}
 with interests as (
 
     select * from {{ ref('fct_device_interests') }}

@@ -1,7 +1,7 @@
 {#
     grain: one row per customer who lives in one of the listed cities or regions; key: customer_id
 #}
-{% set cities = var('city_audience_cities', ['Berlin', 'München', 'Munich', 'Hamburg']) %}
+{% set cities = var('city_audience_cities', ['Berlin']) %}
 {% set regions = var('city_audience_regions', []) %}
 with customers as (
 

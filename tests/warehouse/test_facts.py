@@ -1,0 +1,249 @@
+"""Facts: batches equal a full refresh, late events are not missed, a second run writes nothing, and no record loses its row.
+
+What a dbt unit test can show stands beside its model. The invariants over all marts stand in test_invariants.py.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import duckdb
+import pytest
+
+from ingestion.synthetic import WorldConfig
+from orchestration.lib.home import Home
+from orchestration.lib.transform import build
+from tests.warehouse.workbench import AS_OF, Workbench
+
+EVENTS = "intermediate.int_events__events"
+SESSIONS = "intermediate.int_events__sessions"
+START = datetime(2026, 6, 1, 10, 0)
+
+
+def page(event_id: str, anonymous_id: str | None, minutes: float, user_id: str | None = None) -> dict[str, Any]:
+    """A page call, `minutes` after START."""
+    moment = (START + timedelta(minutes=minutes)).isoformat(sep=" ")
+    return {
+        "id": event_id,
+        "anonymous_id": anonymous_id,
+        "user_id": user_id,
+        "url": f"https://shop.example/{event_id}",
+        "path": f"/{event_id}",
+        "timestamp": moment,
+        "original_timestamp": moment,
+        "received_at": moment,
+    }
+
+
+def arrive(bench: Workbench, batch: str, pages: Sequence[dict[str, Any]]) -> None:
+    """Let page calls arrive in one file of their own, and land it."""
+    directory = bench.home.landing / "segment" / "pages"
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / f"{batch}.ndjson").write_text("".join(json.dumps(row) + "\n" for row in pages))
+    bench.land()
+
+
+def built(bench: Workbench) -> tuple[set[tuple[Any, ...]], set[tuple[Any, ...]]]:
+    """Build up to the sessions; what stands in events and sessions then."""
+    bench.build("+int_events__sessions")
+    return bench.rows(EVENTS), bench.rows(SESSIONS)
+
+
+def rebuilt(bench: Workbench) -> tuple[set[tuple[Any, ...]], set[tuple[Any, ...]]]:
+    """Events and sessions after a full refresh over the same raw tables."""
+    with duckdb.connect(str(bench.home.warehouse)) as connection:
+        connection.execute(f"drop table {EVENTS}")
+        connection.execute(f"drop table {SESSIONS}")
+    return built(bench)
+
+
+def test_batches_in_any_order_equal_a_full_refresh(workbench: Workbench) -> None:
+    """Events of three devices arrive shuffled, in four batches, with pauses around the gap; each batch is built."""
+    chance = random.Random(20260630)
+    events = [
+        page(f"e{number}", f"device-{number % 3}", minutes=chance.choice([0, 10, 29, 30, 30.5, 31, 61]) + number * 11)
+        for number in range(80)
+    ]
+    chance.shuffle(events)
+    for batch in range(4):
+        arrive(workbench, f"batch-{batch}", events[batch::4])
+        increments = built(workbench)
+    assert len(increments[0]) == 80
+    assert 3 < len(increments[1]) < 80
+    assert rebuilt(workbench) == increments
+
+
+def test_late_event_joins_two_sessions_and_the_id_comes_from_the_first_event(workbench: Workbench) -> None:
+    arrive(workbench, "on-time", [page("e1", "device", 0), page("e2", "device", 50), page("o1", "other", 0)])
+    _, before = built(workbench)
+    ids = dict(workbench.query(f"select landing_page_path, session_id from {SESSIONS}"))
+    assert set(ids) == {"/e1", "/e2", "/o1"}
+
+    arrive(workbench, "late", [page("e3", "device", 25)])
+    increments = built(workbench)
+    assert dict(workbench.query(f"select landing_page_path, event_count from {SESSIONS}")) == {"/e1": 3, "/o1": 1}
+    after = dict(workbench.query(f"select landing_page_path, session_id from {SESSIONS}"))
+    assert after == {"/e1": ids["/e1"], "/o1": ids["/o1"]}
+    assert len(before) == 3
+    assert rebuilt(workbench) == increments
+
+
+def test_event_that_happened_long_before_the_watermark_is_not_missed(workbench: Workbench) -> None:
+    arrive(workbench, "today", [page("new", "device", 0)])
+    built(workbench)
+    arrive(workbench, "years-late", [page("old", "device", -3 * 365 * 24 * 60)])
+    increments = built(workbench)
+    assert {row[0] for row in workbench.query(f"select event_id from {EVENTS}")} == {"new", "old"}
+    assert workbench.query(f"select count(*) from {SESSIONS}") == [(2,)]
+    assert rebuilt(workbench) == increments
+
+
+def test_second_run_and_second_delivery_write_nothing(workbench: Workbench) -> None:
+    arrive(workbench, "first", [page("e1", "device", 0), page("e2", None, 5), page("e3", "device", 7, user_id="u1")])
+    first = built(workbench)
+    arrive(workbench, "again", [page("e1", "device", 0)])
+    assert built(workbench) == first
+    assert built(workbench) == first
+    # An event without any identifier stays an event, and is in no session.
+    assert workbench.query(f"select event_id from {EVENTS} where identifier_no is null") == [("e2",)]
+    assert workbench.query(f"select sum(event_count) from {SESSIONS}") == [(2,)]
+
+
+@pytest.fixture(scope="module")
+def whole(_parsed_home: Home) -> Iterator[Workbench]:
+    """A small world, built whole; the tests below read it and one of them builds it again."""
+    bench = Workbench(_parsed_home)
+    bench.empty()
+    bench.write(WorldConfig(customers=150, seed=23, history_days=365))
+    bench.land()
+    bench.build()
+    yield bench
+    bench.empty()
+
+
+# What a source holds now (current, not deleted) and where each of its records must stand, whoever it belongs to.
+KEPT = {
+    "marts.fct_orders": "select order_id from staging.stg_shopify__orders where is_current and not is_deleted",
+    "marts.fct_order_lines": (
+        "select order_line_id from staging.stg_shopify__order_lines where is_current and not is_deleted and order_id "
+        "in (select order_id from staging.stg_shopify__orders where is_current and not is_deleted)"
+    ),
+    "marts.fct_checkouts": (
+        "select checkout_id from staging.stg_shopify__abandoned_checkouts where is_current and not is_deleted"
+    ),
+    "marts.fct_deals": "select deal_id from staging.stg_hubspot__deals where is_current and not is_deleted",
+    "marts.fct_interactions": (
+        "select 'call:' || call_id from staging.stg_hubspot__calls where is_current and not is_deleted union all "
+        "select 'ticket:' || ticket_id from staging.stg_zendesk__tickets where is_current and not is_deleted"
+    ),
+    "marts.fct_messages": (
+        "select message_event_id from staging.stg_klaviyo__events "
+        "inner join staging.stg_klaviyo__metrics using (metric_id) inner join seeds.message_metrics using (metric_name)"
+    ),
+    "marts.fct_events": (
+        "select event_id from staging.stg_segment__tracks union select event_id from staging.stg_segment__pages union "
+        "select event_id from staging.stg_segment__identifies"
+    ),
+}
+KEYS = {
+    "marts.fct_orders": "order_id",
+    "marts.fct_order_lines": "order_line_id",
+    "marts.fct_checkouts": "checkout_id",
+    "marts.fct_deals": "deal_id",
+    "marts.fct_interactions": "interaction_id",
+    "marts.fct_messages": "message_event_id",
+    "marts.fct_events": "event_id",
+}
+
+
+def test_no_record_loses_its_row_for_want_of_a_customer(whole: Workbench) -> None:
+    unknown = 0
+    for table, expected in KEPT.items():
+        # The shop's checkouts are joined by those that only the web saw.
+        more = " where source like 'shopify%'" if table == "marts.fct_checkouts" else ""
+        rows = whole.query(f"select {KEYS[table]}, customer_id from {table}{more}")
+        records = whole.query(expected)
+        assert len(records) > 10, table
+        assert sorted(row[0] for row in rows) == sorted(row[0] for row in records), table
+        unknown += sum(row[1] is None for row in rows)
+    # Blocked identifiers (kiosks, role mailboxes, placeholders) exist in the world, so rows without customer do too.
+    assert unknown > 0
+
+
+def test_every_event_with_an_identifier_has_exactly_one_session(whole: Workbench) -> None:
+    assert whole.query("select count(*) from marts.fct_events where identifier_no is not null and session_id is null") == [(0,)]
+    counted = whole.query("select session_id, count(*) from marts.fct_events where session_id is not null group by 1")
+    assert dict(counted) == dict(whole.query("select session_id, event_count from marts.fct_sessions"))
+
+
+def test_counts_on_the_customer_are_the_counts_of_its_facts(whole: Workbench) -> None:
+    wrong = whole.query(
+        """
+        with orders as (
+            select customer_id, count(*) filter (is_purchase) as order_count, sum(net_amount_reporting) as revenue,
+                count(*) filter (is_first_order) as first_orders
+            from marts.fct_orders where customer_id is not null group by 1
+        ),
+        events as (
+            select customer_id, count(*) as event_count from marts.fct_events where not is_bot group by 1
+        )
+        select customers.customer_id
+        from marts.dim_customers as customers
+        left join orders using (customer_id)
+        left join events using (customer_id)
+        where customers.order_count <> coalesce(orders.order_count, 0)
+            or customers.lifetime_revenue_amount <> coalesce(orders.revenue, 0)
+            or customers.event_count <> coalesce(events.event_count, 0)
+            or (customers.order_count > 0) <> (coalesce(orders.first_orders, 0) = 1)
+        """
+    )
+    assert wrong == []
+
+
+def test_expired_third_party_rows_stand_nowhere_above_staging(whole: Workbench) -> None:
+    """Invariant 8: no column of any table above staging holds what only expired rows say."""
+    moment = f"timestamp '{AS_OF}'"
+    expired = "expires_at <= {0} or collected_at <= {0} - interval 13 month".format(moment)
+    assert whole.query(f"select count(*) from staging.stg_third_party__audience_segments where {expired}")[0][0] > 5
+    for table in whole.tables("intermediate", "marts", "segments"):
+        columns = {name for (name,) in whole.query(f"select column_name from (describe {table})")}
+        if {"expires_at", "collected_at", "provider"} <= columns:
+            assert whole.query(f"select count(*) from {table} where {expired}") == [(0,)], table
+    live = whole.query(
+        "select count(distinct (cookie_id, taxonomy_id, provider, segment_name)) "
+        f"from staging.stg_third_party__audience_segments where is_current and not ({expired})"
+    )
+    assert whole.query("select count(*) from marts.fct_device_interests") == live
+
+
+def test_third_party_interest_never_meets_a_name(whole: Workbench) -> None:
+    named = whole.query(
+        "select count(*) from marts.fct_device_interests inner join marts.dim_customers using (customer_id) "
+        "where is_identified or email is not null or phone is not null or last_name is not null"
+    )
+    assert named == [(0,)]
+
+
+def test_as_of_moves_and_expired_rows_are_gone(whole: Workbench) -> None:
+    """The same warehouse judged two years later: every third-party row is over, every time-bound segment is empty."""
+    later = Home(whole.home.path, "2028-07-01T00:00:00")
+    report = build(
+        later,
+        ("int_devices__interests+", "path:dbt_project/models/segments"),
+        exclude=("resource_type:test", "path:dbt_project/models/exports"),
+        unit_tests=False,
+    )
+    assert report.succeeded, report.failures
+    assert whole.query("select count(*) from marts.fct_device_interests") == [(0,)]
+    for segment in ("abandoned_cart", "anonymous_interest", "category_interest", "newsletter_openers"):
+        assert whole.query(f"select count(*) from segments.seg_{segment}") == [(0,)], segment
+        stays = whole.query(
+            "select count(*), count(exited_at), count(distinct exited_at), count(*) filter (exit_reason = 'left') "
+            "from segments.fct_segment_memberships where segment = ?",
+            [segment],
+        )
+        assert stays[0][0] == stays[0][1] == stays[0][3], segment
