@@ -1,4 +1,6 @@
-"""Delivers once, in a process of its own that a test may kill: python -m tests.exports.sender <home> <export> <batch size>."""
+"""Delivers once, in a process of its own that a test may kill: python -m tests.exports.sender <home> <export> <batch
+size>.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Receivers for the export tests: real HTTP servers on loopback that keep what they got, and misbehave on demand.
 
 A receiver lives in the test process and outlives a sender that is killed. It is idempotent as a receiver should be: a
-key that it has applied is answered as before and not applied again. Add here: another way for a receiver to misbehave.
+key that it has applied is answered as before and not applied again. Add here: another way for a receiver to
+misbehave.
 """
 
 from __future__ import annotations

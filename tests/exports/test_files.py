@@ -97,7 +97,9 @@ def test_a_changed_record_is_updated(world: World) -> None:
 
 
 def test_a_removal_uses_the_hashes_that_were_sent(world: World) -> None:
-    """What would be computed today plays no part: the record is gone from the export, and its values may have changed before."""
+    """What would be computed today plays no part: the record is gone from the export, and its values may have changed
+    before.
+    """
     world.publish({META: [member(1), member(2), member(3)]})
     deliver(world.settings, META)
     world.publish({META: [member(1), member(3)]})
@@ -176,7 +178,7 @@ def test_upsert_leaves_in_place_what_left_the_export(world: World) -> None:
     assert deliver(world.settings, CRM).status == "nothing to send"
 
 
-# --- guards ---------------------------------------------------------------------------------------------------------------
+# --- guards ----------------------------------------------------------------------------------------------------------
 
 
 def test_the_guard_on_removals_stops_before_anything_is_sent(world: World) -> None:
@@ -223,7 +225,7 @@ def test_only_a_persons_own_decision_passes_the_guard(world: World, reason: str,
     assert plan(world.settings, META).guard.tripped is trips
 
 
-# --- what a file looks like -----------------------------------------------------------------------------------------------
+# --- what a file looks like ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
@@ -275,7 +277,7 @@ def test_a_record_that_meta_cannot_use_is_rejected_once(world: World, changes: d
     assert deliver(world.settings, META).adds == 1
 
 
-# --- when it cannot be written --------------------------------------------------------------------------------------------
+# --- when it cannot be written ---------------------------------------------------------------------------------------
 
 
 def test_a_directory_that_is_none_is_a_clear_error_and_nothing_is_lost(world: World) -> None:
@@ -349,7 +351,9 @@ def test_a_delivery_cut_short_is_planned_anew_when_the_export_has_changed(world:
 
 
 def test_a_delivery_that_was_published_and_not_noted_counts(world: World) -> None:
-    """Killed between the manifest and the ledger: the receiver may have taken the files, so they are part of what it holds."""
+    """Killed between the manifest and the ledger: the receiver may have taken the files, so they are part of what it
+    holds.
+    """
     world.publish({META: [member(1), member(2), member(3)]})
     first = deliver(world.settings, META)
     world.rewind(first)

@@ -1,4 +1,5 @@
-"""The process is killed at a random moment, again and again: nothing is sent twice, and no removal is forgotten (invariant 7).
+"""The process is killed at a random moment, again and again: nothing is sent twice, and no removal is forgotten
+(invariant 7).
 
 TORTURE=<anything> in the environment raises the number of kills.
 """
@@ -78,8 +79,8 @@ def test_killed_at_any_moment_each_record_arrives_once(connected: World, receive
     assert killed >= KILLS // 2, "too few of the senders were still at work: raise the receiver's delay"
     assert {key: fields["total_amount"] for key, fields in receiver.members.items()} == expected(state)
     assert deliver(connected.settings, WEBHOOK).status == "nothing to send"
-    # An idempotent receiver applied each key once, and a version of a record under one key only, or twice where the first sending
-    # could not be repeated because the export had changed in between.
+    # Each key took effect once. A version of a record may stand under two keys only where the first sending could not be
+    # repeated, because the export had changed in between.
     keys = [one["key"] for one in receiver.applied]
     assert len(keys) == len(set(keys))
     assert connected.ledger("select count(*) from deliveries where status = 'planned'") == [(0,)]

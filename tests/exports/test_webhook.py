@@ -69,7 +69,7 @@ def test_progress_and_batches(connected: World, receiver: Receiver, monkeypatch:
     assert len({request["key"] for request in receiver.requests}) == 3
 
 
-# --- not configured -------------------------------------------------------------------------------------------------------
+# --- not configured --------------------------------------------------------------------------------------------------
 
 
 def test_without_an_address_it_says_which_variable_to_set(world: World) -> None:
@@ -92,7 +92,7 @@ def test_an_address_that_cannot_be_used_is_refused_without_being_told(world: Wor
     assert address not in str(caught.value)
 
 
-# --- transient ------------------------------------------------------------------------------------------------------------
+# --- transient -------------------------------------------------------------------------------------------------------
 
 
 def test_429_waits_as_long_as_it_is_told(connected: World, receiver: Receiver) -> None:
@@ -185,7 +185,9 @@ def test_slower_than_the_timeout_is_applied_once(
 
 
 def test_unanswered_and_then_withdrawn_is_removed(connected: World, receiver: Receiver) -> None:
-    """The batch may have arrived, and its persons have since withdrawn: the removal must go out although no add was ever noted."""
+    """The batch may have arrived, and its persons have since withdrawn: the removal must go out although no add was
+    ever noted.
+    """
     connected.publish({WEBHOOK: CARTS[:3]})
     receiver.answers = [Answer(apply=True, hang_up=True)]
     with pytest.raises(TransientError):
@@ -215,7 +217,7 @@ def test_never_sent_and_then_withdrawn_is_never_sent(
     assert "cart-00002" not in [key for request in receiver.requests for key in json.dumps(request["batch"]).split('"')]
 
 
-# --- permanent ------------------------------------------------------------------------------------------------------------
+# --- permanent -------------------------------------------------------------------------------------------------------
 
 
 def refuse(*keys: str, code: str = "invalid_email") -> Answer:
@@ -307,7 +309,7 @@ def test_an_answer_in_another_form_says_nothing_of_records(connected: World, rec
     assert deliver(connected.settings, WEBHOOK).adds == 2
 
 
-# --- the loopback receiver of the demo ------------------------------------------------------------------------------------
+# --- the loopback receiver of the demo -------------------------------------------------------------------------------
 
 
 def test_the_loopback_receiver_keeps_each_batch_once(world: World, tmp_path: Path) -> None:

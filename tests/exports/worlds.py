@@ -125,7 +125,8 @@ class World:
                 marks = ", ".join("?" for _ in columns)
                 connection.executemany(f'insert into exports."{name}" values ({marks})', values)
         connection.execute(
-            "create table exports.exp_withheld__customers (withheld_key varchar, export varchar, customer_id varchar, reason varchar)"
+            "create table exports.exp_withheld__customers "
+            "(withheld_key varchar, export varchar, customer_id varchar, reason varchar)"
         )
         for export, customer, reason in withheld or []:
             connection.execute(
@@ -144,7 +145,9 @@ class World:
             connection.close()
 
     def rewind(self, receipt: DeliveryReceipt) -> None:
-        """Puts the ledger back to the moment before it noted that a delivery of files was finished, as a kill would leave it."""
+        """Puts the ledger back to the moment before it noted that a delivery of files was finished, as a kill would
+        leave it.
+        """
         connection = duckdb.connect(str(self.home / "ledger" / "ledger.duckdb"))
         values = [receipt.delivery_id]
         connection.execute("update deliveries set status = 'planned', finished_at = null where delivery_id = ?", values)

@@ -1,6 +1,6 @@
 {#
-    grain: one row per current HubSpot contact of a customer with an order or a deal; key: record_key
-    why here: a customer may have several contacts; each is told the value of the whole customer
+    grain: one row per HubSpot contact id of a customer with an order or a deal; key: record_key
+    why here: each contact is told the value of the whole customer; HubSpot takes an id that was merged away for its survivor's
 #}
 with contacts as (
 
@@ -18,9 +18,9 @@ customers as (
 
 ),
 
-consents as (
+allowed as (
 
-    select customer_id from {{ consented_customers('customer_service', 'crm') }} as granted
+    select * from {{ consented('contacts', 'customer_service', 'crm') }} as consented_contacts
 
 ),
 
@@ -41,8 +41,8 @@ consents as (
 final as (
 
     select
-        contacts.hubspot_contact_id as record_key,
-        contacts.customer_id,
+        allowed.hubspot_contact_id as record_key,
+        allowed.customer_id,
         customers.revenue_currency,
         customers.lifetime_revenue_amount,
         customers.order_count,
@@ -51,11 +51,10 @@ final as (
         {{ segment }}.customer_id is not null as {{ flag }},
         {% endfor %}
         customers.last_order_at,
-    from contacts
-    inner join customers on contacts.customer_id = customers.customer_id
-    inner join consents on contacts.customer_id = consents.customer_id
+    from allowed
+    inner join customers on allowed.customer_id = customers.customer_id
     {% for segment, flag in segments %}
-    left join {{ segment }} on contacts.customer_id = {{ segment }}.customer_id
+    left join {{ segment }} on allowed.customer_id = {{ segment }}.customer_id
     {% endfor %}
 
 )

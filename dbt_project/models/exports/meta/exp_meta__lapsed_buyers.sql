@@ -14,9 +14,9 @@ customers as (
 
 ),
 
-consents as (
+allowed as (
 
-    select customer_id from {{ consented_customers('advertising', 'ads') }} as granted
+    select customer_id from {{ consented('members', 'advertising', 'ads') }} as consented_members
 
 ),
 
@@ -32,9 +32,8 @@ hashed as (
         {{ hash_meta_postal_code('customers.postal_code', 'customers.country_code') }}
             as postal_code_sha256,
         {{ hash_meta_country('customers.country_code') }} as country_code_sha256,
-    from members
-    inner join customers on members.customer_id = customers.customer_id
-    inner join consents on members.customer_id = consents.customer_id
+    from allowed
+    inner join customers on allowed.customer_id = customers.customer_id
 
 ),
 

@@ -19,25 +19,24 @@ customers as (
 
 ),
 
-consents as (
+allowed as (
 
-    select customer_id from {{ consented_customers('email_marketing', 'email') }} as granted
+    select * from {{ consented('carts', 'email_marketing', 'email') }} as consented_carts
 
 ),
 
 final as (
 
     select
-        carts.checkout_id as record_key,
-        carts.customer_id,
+        allowed.checkout_id as record_key,
+        allowed.customer_id,
         customers.email,
         customers.first_name,
-        carts.currency_code,
-        carts.total_amount,
-        carts.abandoned_at as left_at,
-    from carts
-    inner join customers on carts.customer_id = customers.customer_id
-    inner join consents on carts.customer_id = consents.customer_id
+        allowed.currency_code,
+        allowed.total_amount,
+        allowed.abandoned_at as left_at,
+    from allowed
+    inner join customers on allowed.customer_id = customers.customer_id
 
 )
 
