@@ -5,8 +5,8 @@ extracted = landed + quarantined + unchanged, or it does not commit. Records are
 a statement of DuckDB.
 
 How records of one key are told apart. Most keys of a load are new and single; those are inserted as they stream by. The
-others (*contested*: the key is in the raw table already, or twice in the load) are found by 64 bits of hash and then
-compared whole:
+others are found by 64 bits of hash and then compared whole: *settled* is a key that is once in the load and equal to a
+raw row; *contested* is a key that is otherwise in the raw table, or twice in the load:
 
 - append: the record that came first stands. An equal one is unchanged, another content is quarantined as duplicate_key.
 - merge with a version: every content lands once. The highest version is current; between equal ones (or none given) the
@@ -355,11 +355,13 @@ class _Loading:
     def insert(self, has_problems: bool) -> tuple[int, int, int]:
         """Lands the good records. Returns how many landed, were unchanged, and were quarantined as duplicates."""
         good = '(select * from incoming where "$problems" is null)' if has_problems else "incoming"
-        self._find_contested(good)
-        if self.count("contested_hashes") == 0:
+        settled, contested = self._sort_out(good)
+        if settled + contested == 0:
             return self._insert_new(f"select {self.columns}, _file, _row from {good}"), 0, 0
-        free = f"{key_hash(self.entity)} not in (select hash from contested_hashes)"
-        landed = self._insert_new(f"select {self.columns}, _file, _row from {good} where {free}")
+        known = f"{key_hash(self.entity)} in (from settled union all from contested_hashes)"
+        landed = self._insert_new(f"select {self.columns}, _file, _row from {good} where not ({known})")
+        if contested == 0:
+            return landed, settled, 0
         self._take_contested(good)
         if self.entity.mode == "append":
             self._judge_append()
@@ -371,22 +373,40 @@ class _Loading:
         unchanged = self.count("(from judged where verdict = 'unchanged')")
         if self.entity.mode == "merge":
             self._supersede_landed()
-        return landed + self._insert_judged(), unchanged, duplicates
+        return landed + self._insert_judged(), settled + unchanged, duplicates
 
-    def _find_contested(self, good: str) -> None:
-        """Hashes of keys that are in the raw table, with the rows that hold them, or twice in the load."""
+    def _sort_out(self, good: str) -> tuple[int, int]:
+        """Parts the keys of the load by their hashes, and counts two of three kinds.
+
+        `settled`: once in the load, and equal to a raw row, as most of a full export is. `contested_hashes`: other keys
+        that are in the raw table (`met` has the rows) or twice in the load. The rest is new and single.
+        """
         key = key_hash(self.entity)
         current = "" if self._needs_history() else " and _superseded_at is null"
+        self.connection.execute("create temp table met (raw_row bigint, hash ubigint)")
+        if self.count(self.table):
+            self.connection.execute(
+                f"insert into met select rowid, {key} from {self.table}"
+                f" where {key} in (select {key} from {good}){current}"
+            )
         self.connection.execute(
-            f"create temp table met as select rowid as raw_row, {key} as hash from {self.table}"
-            f" where {key} in (select {key} from {good}){current}"
-            if self.count(self.table)
-            else "create temp table met (raw_row bigint, hash ubigint)"
+            "create temp table multiples as"
+            f" select hash from (select {key} as hash from {good}) group by hash having count(*) > 1"
         )
+        self.connection.execute("create temp table settled (hash ubigint)")
+        if self.count("met"):
+            raw_columns = ", ".join(f"raw.{quote(column)}" for column in self.content)
+            self.connection.execute(
+                "insert into settled select given.hash"
+                f" from (select {key} as hash, {self.columns} from {good}) as given inner join"
+                f" (select met.hash, {raw_columns} from {self.table} as raw inner join met on raw.rowid = met.raw_row)"
+                f" as held on given.hash = held.hash and {same(self.content, 'given', 'held')}"
+                " where given.hash not in (from multiples)"
+            )
         self.connection.execute(
-            "create temp table contested_hashes as select hash from met"
-            f" union select hash from (select {key} as hash from {good}) group by hash having count(*) > 1"
+            "create temp table contested_hashes as (select hash from met union from multiples) except from settled"
         )
+        return self.count("settled"), self.count("contested_hashes")
 
     def _needs_history(self) -> bool:
         return self.entity.mode == "merge" and self.entity.version is not None
@@ -395,11 +415,12 @@ class _Loading:
         self.connection.execute(
             f"create temp table contested as select row_number() over (order by _file, _row) as arrival,"
             f" {self.columns}, _file, _row from {good}"
-            f" where {key_hash(self.entity)} in (select hash from contested_hashes)"
+            f" where {key_hash(self.entity)} in (from contested_hashes)"
         )
         self.connection.execute(
             f"create temp table existing as select met.raw_row, {self.columns},"
             f" _superseded_at is null as is_current from {self.table} as raw inner join met on raw.rowid = met.raw_row"
+            " where met.hash in (from contested_hashes)"
         )
 
     def _judge_append(self) -> None:
