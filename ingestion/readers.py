@@ -180,33 +180,26 @@ def _stage_ndjson(
 ) -> None:
     options = f"header=false, delim={literal(_NEVER)}, quote='', escape=''"
     _read_text(connection, settings, file, fields=["line"], options=options, header_lines=0)
-    connection.execute(
-        "create temp table objects as select line, _row,"
-        " case when json_valid(line) then case when json_type(line) = 'OBJECT' then json_keys(line) end end as keys"
-        " from lines where trim(line, chr(9) || chr(13) || ' ') <> ''"
-    )
-    connection.execute("drop table lines")
-    connection.execute(
-        "insert into rejected select ?, _row, null, 'malformed', 'line ' || _row || ': not a JSON object', line"
-        " from objects where keys is null",
-        [file.name],
-    )
-    keys = [
-        key
-        for (key,) in connection.execute(
-            "select key from (select distinct unnest(keys) as key from objects) order by key"
-        ).fetchall()
-    ]
-    if not connection.execute("select 1 from objects limit 1").fetchall():
+    connection.execute("delete from lines where line is null or trim(line, chr(9) || chr(13) || ' ') = ''")
+    key_lists = connection.execute("select distinct try(json_keys(line)) from lines").fetchall()
+    if not key_lists:
         plan.warnings.append(f"{file.name}: the file has no record.")
+    if any(not keys for (keys,) in key_lists):  # null: not JSON; without keys: an empty object, or no object
+        broken = "coalesce(try(json_type(line)), '') <> 'OBJECT'"
+        connection.execute(
+            "insert into rejected select ?, _row, null, 'malformed', 'line ' || _row || ': not a JSON object', line"
+            f" from lines where {broken}",
+            [file.name],
+        )
+        connection.execute(f"delete from lines where {broken}")
+    keys = sorted({key for (keys,) in key_lists for key in keys or ()})
     matched = {key: name for name, key in _match(entity, keys).items() if key is not None}
     as_text = [key for key in keys if key in matched]
     as_json = [key for key in keys if key not in matched or entity.columns[matched[key]].type == "json"]
-    connection.execute(
-        f"create temp table lines as select _row, json_extract_string(line, {_pointers(as_text)}) as texts,"
-        f" json_extract(line, {_pointers(as_json)}) as documents from objects where keys is not null"
+    source = (
+        f"(select _row, json_extract_string(line, {_pointers(as_text)}) as texts,"
+        f" json_extract(line, {_pointers(as_json)}) as documents from lines)"
     )
-    connection.execute("drop table objects")
     inputs = []
     for key in keys:
         text = f"texts[{as_text.index(key) + 1}]" if key in matched else None
@@ -214,7 +207,7 @@ def _stage_ndjson(
         # JSON within a text is unpacked, so that "{}" and {} are one.
         packed = f"coalesce(try_cast({text} as json), {document})" if text and document else text or document
         inputs.append(_Input(str(packed), "JSON" if document else "VARCHAR", key))
-    _add(connection, entity, _Relation("lines", literal(file.name), "_row", tuple(inputs), is_text=True), plan)
+    _add(connection, entity, _Relation(source, literal(file.name), "_row", tuple(inputs), is_text=True), plan)
     connection.execute("drop table lines")
 
 
