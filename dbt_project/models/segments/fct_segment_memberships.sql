@@ -36,13 +36,13 @@ with members as (
 
 ),
 
+redirects as (
+
+    select * from {{ ref('dim_customer_redirects') }}
+
+),
+
 {% if is_incremental() %}
-    redirects as (
-
-        select * from {{ ref('dim_customer_redirects') }}
-
-    ),
-
     stays as (
 
         -- What is known, under the ids that customers bear today.
