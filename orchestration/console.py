@@ -28,11 +28,13 @@ if TYPE_CHECKING:
     from orchestration.lib.transform import BuildReport
 
 _SLOWEST_SHOWN = 5
+_WIDTH_OF_A_FILE = 160  # characters: what is piped or kept is not cut to the 80 of an unknown terminal
 
 
 def out() -> Console:
     """The console for results; made anew so that tests and pipes see the standard output of the moment."""
-    return Console(file=sys.stdout, highlight=False, soft_wrap=not sys.stdout.isatty())
+    width = None if sys.stdout.isatty() else _WIDTH_OF_A_FILE
+    return Console(file=sys.stdout, highlight=False, width=width)
 
 
 def err() -> Console:
@@ -301,5 +303,6 @@ def _table(title: str, *columns: str, numbers: tuple[int, ...] | None = None) ->
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for place, column in enumerate(columns):
         number = place > 0 if numbers is None else place in numbers
-        table.add_column(column, justify="right" if number else "left", header_style="dim")
+        last = place == len(columns) - 1
+        table.add_column(column, justify="right" if number else "left", header_style="dim", no_wrap=not last)
     return table

@@ -76,10 +76,10 @@ def check(home: Home, *, suites: Sequence[TableSuite] | None = None, progress: P
     build = last_build(home)
     # The moment that the build judged expiry by, not the one that the audit happens to run at.
     moment = (build and (build.as_of or build.started_at)) or home.as_of or started.isoformat(timespec="seconds")
-    if suites is None:
-        suites = load_suites(_declared_exports(home))
     with opened(home) as connection:
         known = {f"{schema}.{name}" for schema, name in connection.execute(_all_relations()).fetchall()}
+    if suites is None:
+        suites = load_suites(_declared_exports(home))
     texts = {"<as_of>": f"cast('{moment}' as timestamp)", "<raw_counts>": _raw_counts(known)}
     seen = fingerprint(home)
     with home.entered():
@@ -233,15 +233,13 @@ def _great_expectations(home: Home) -> Iterator[Any]:
 @contextlib.contextmanager
 def _muted() -> Iterator[None]:
     """Great Expectations prints advice on standard output, where `--json` puts its result alone, and logs errors."""
-    logger = logging.getLogger("great_expectations")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
+    logging.disable(logging.CRITICAL)
     try:
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        logging.disable(logging.NOTSET)
 
 
 def _expectations(suite: TableSuite, rules: Sequence[Rule]) -> list[Any]:

@@ -32,7 +32,7 @@ def test_what_holds_passes(built_by_hand: Home) -> None:
 @pytest.mark.parametrize(
     ("statement", "table", "rule", "count"),
     [
-        ("insert into marts.dim_customers values (null, 'x', 'new')", "marts.dim_customers", "not_null: customer_id", 1),
+        ("insert into marts.dim_customers values (null, '', 'new')", "marts.dim_customers", "not_null: customer_id", 1),
         ("insert into marts.dim_customers values ('C3', 'x', 'new')", "marts.dim_customers", "unique: customer_id", 2),
         ("update marts.dim_customers set status = 'odd'", "marts.dim_customers", "accepted_values: status", 20),
         ("delete from marts.dim_customers", "marts.dim_customers", "min_rows", None),

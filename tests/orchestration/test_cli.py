@@ -1,0 +1,257 @@
+"""The command line: light until it is asked to work, plain about what is wrong, and pure JSON where asked."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from orchestration import cli
+from orchestration.lib import locking
+from orchestration.lib.home import Home
+from tests.orchestration.handmade import RELATIONS, record_build, write
+
+Invoke = Callable[..., tuple[int, str, str]]
+HEAVY = [
+    "dagster",
+    "dbt",
+    "duckdb",
+    "great_expectations",
+    "httpx",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "pydantic",
+    "sqlalchemy",
+]
+COMMANDS = [
+    (),
+    ("demo",),
+    ("ingest",),
+    ("build",),
+    ("check",),
+    ("publish",),
+    ("export",),
+    ("export", "list"),
+    ("export", "plan"),
+    ("export", "deliver"),
+    ("run",),
+    ("status",),
+    ("dev",),
+]
+
+
+def test_help_imports_nothing_heavy() -> None:
+    ask = textwrap.dedent(f"""
+        import sys
+        from orchestration import cli
+        assert cli.invoke(["--help"]) == 0
+        print(sorted(set({HEAVY}) & set(sys.modules)), file=sys.stderr)
+    """)
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+    assert "Usage: merganser" in done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_has_help_with_its_exit_codes(command: tuple[str, ...], merganser: Invoke) -> None:
+    code, told, _ = merganser(*command, "--help")
+    assert code == 0
+    assert "Usage: merganser" in told
+    assert "4 locked" in " ".join(told.split())
+
+
+def test_version(merganser: Invoke) -> None:
+    code, told, _ = merganser("--version")
+    assert code == 0
+    assert told.startswith("merganser ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("nonsense",), ("build", "--no-such-option"), ("demo", "--customers", "3"), ("export", "plan")],
+    ids=" ".join,
+)
+def test_wrong_use_of_the_command_line(arguments: tuple[str, ...], merganser: Invoke) -> None:
+    code, told, error = merganser(*arguments)
+    assert code == 2
+    assert told == ""
+    assert "Error" in error
+
+
+def test_an_unknown_source_is_told_with_the_known_ones(tmp_path: Path, merganser: Invoke) -> None:
+    code, told, error = merganser("ingest", "shopfy", "--home", tmp_path)
+    assert code == 2
+    assert told == ""
+    assert "shopfy" in error
+    assert "consent_banner" in error
+    assert "Traceback" not in error
+
+
+def test_ingest_wants_a_source_or_all(tmp_path: Path, merganser: Invoke) -> None:
+    code, _, error = merganser("ingest", "--home", tmp_path)
+    assert code == 2
+    assert "Name a source, or say --all" in error
+    assert "shopify" in error
+    assert merganser("ingest", "shopify", "--all", "--home", tmp_path)[0] == 2
+
+
+@pytest.mark.parametrize("moment", ["yesterday", "2026-13-01"])
+def test_a_moment_that_is_none(moment: str, tmp_path: Path, merganser: Invoke) -> None:
+    code, _, error = merganser("check", "--home", tmp_path, "--as-of", moment)
+    assert code == 2
+    assert moment in error
+
+
+def test_a_home_that_is_a_file(tmp_path: Path, merganser: Invoke) -> None:
+    (tmp_path / "file").touch()
+    code, _, error = merganser("status", "--home", tmp_path / "file")
+    assert code == 2
+    assert "is a file, not a home" in " ".join(error.split())
+
+
+def test_a_home_that_cannot_be_made(tmp_path: Path, merganser: Invoke) -> None:
+    (tmp_path / "file").touch()
+    code, _, error = merganser("ingest", "--all", "--home", tmp_path / "file" / "home")
+    assert code == 1
+    assert "cannot be made" in " ".join(error.split())
+
+
+def test_an_empty_home_says_what_to_do_first(tmp_path: Path, merganser: Invoke) -> None:
+    code, told, _ = merganser("status", "--home", tmp_path / "new")
+    assert code == 0
+    assert "merganser demo" in told
+    assert not (tmp_path / "new").exists()
+
+
+def test_publication_is_refused_with_its_own_code(built_by_hand: Home, merganser: Invoke) -> None:
+    code, told, error = merganser("publish", "--home", built_by_hand.path)
+    assert code == 3
+    assert told == ""
+    assert "merganser check" in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("publish",), 3),
+        (("ingest", "nobody"), 2),
+        (("status",), 0),
+        (("ingest", "--all"), 0),
+    ],
+)
+def test_json_stands_alone_on_standard_output(
+    arguments: tuple[str, ...], code: int, tmp_path: Path, merganser: Invoke
+) -> None:
+    ended, told, _ = merganser(*arguments, "--json", "--home", tmp_path / "home")
+    assert ended == code
+    report = json.loads(told)
+    assert report["ok"] is (code == 0)
+    assert report["exit_code"] == code
+    assert ("error" in report) is (code != 0)
+
+
+def test_a_home_in_use_is_told_with_its_user(home: Home, merganser: Invoke) -> None:
+    with locking.held(home, "run"):
+        code, _, error = merganser("ingest", "--all", "--home", home.path)
+    assert code == 4
+    assert "`run`" in error
+    assert merganser("ingest", "--all", "--home", home.path)[0] == 0
+
+
+@pytest.mark.parametrize("arguments", [("ingest", "--all"), ("build",), ("check",)], ids=" ".join)
+def test_a_warehouse_that_another_process_holds(
+    arguments: tuple[str, ...], built_by_hand: Home, merganser: Invoke
+) -> None:
+    holding = "import sys, duckdb; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.readline()"
+    with subprocess.Popen(
+        [sys.executable, "-c", holding, str(built_by_hand.warehouse)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdin is not None
+        assert holder.stdout.readline() == "held\n"
+        code, told, error = merganser(*arguments, "--home", built_by_hand.path)
+        holder.stdin.write("\n")
+        holder.stdin.flush()
+    assert code == 4
+    assert told == ""
+    assert str(holder.pid) in error
+    assert "Traceback" not in error
+
+
+def test_a_lock_ends_with_its_process(home: Home, merganser: Invoke) -> None:
+    """A run that was killed leaves its lock file behind, and nobody waits for it."""
+    dying = textwrap.dedent("""
+        import os, sys
+        from orchestration.lib import locking
+        from orchestration.lib.home import open_home
+        with locking.held(open_home(sys.argv[1]), "run"):
+            os._exit(9)
+    """)
+    assert subprocess.run([sys.executable, "-c", dying, str(home.path)], check=False).returncode == 9
+    assert merganser("ingest", "--all", "--home", home.path)[0] == 0
+
+
+def test_an_unexpected_error_is_one_message(home: Home, merganser: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("Conversion Error: Could not convert string 'ada@example.com' to INT32")
+
+    monkeypatch.setattr("orchestration.lib.summary.read_status", fail)
+    code, _, error = merganser("status", "--home", home.path)
+    assert code == 1
+    assert "MERGANSER_DEBUG=1" in error
+    assert "Traceback" not in error
+    assert "ada@example.com" not in error
+    monkeypatch.setenv("MERGANSER_DEBUG", "1")
+    with pytest.raises(RuntimeError):
+        cli.invoke(["status", "--home", str(home.path)])
+
+
+def test_the_demo_keeps_out_of_a_home_with_data(built_by_hand: Home, merganser: Invoke) -> None:
+    before = built_by_hand.warehouse.read_bytes()
+    for arguments in (("demo",), ("demo", "--fresh")):
+        code, _, error = merganser(*arguments, "--home", built_by_hand.path)
+        assert code == 2
+        assert "holds data that no demo made" in " ".join(error.split())
+    assert built_by_hand.warehouse.read_bytes() == before
+
+
+def test_a_failed_check_has_its_own_code_and_names_table_and_rule(
+    built_by_hand: Home, merganser: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.orchestration.handmade import SUITES
+
+    monkeypatch.setattr("orchestration.lib.quality.load_suites", lambda exports: SUITES)
+    monkeypatch.setattr("orchestration.lib.quality._declared_exports", lambda home: [])
+    assert merganser("check", "--home", built_by_hand.path)[0] == 0
+    write(built_by_hand, "insert into marts.fct_orders values ('O99', 'nobody')")
+    code, told, error = merganser("check", "--home", built_by_hand.path)
+    assert code == 3
+    assert "marts.fct_orders" in told
+    assert "Every order's customer is a customer" in told
+    assert "O99" in told
+    assert "report.html" in " ".join(error.split()).replace(" ", "")
+    code, told, _ = merganser("check", "--json", "--home", built_by_hand.path)
+    report = json.loads(told)
+    assert (code, report["passed"]) == (3, False)
+    assert [result["rule"] for result in report["results"] if not result["passed"]] == ["orders_have_customers"]
+
+
+def test_publish_prints_what_readers_get(
+    checked_by_hand: Home, merganser: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestration.lib.publishing.load_manifest", lambda home: {})
+    monkeypatch.setattr("orchestration.lib.publishing.published_relations", lambda manifest: RELATIONS)
+    code, told, _ = merganser("publish", "--home", checked_by_hand.path)
+    assert code == 0
+    assert "Published build b1: 2 tables" in told
+    record_build(checked_by_hand, "b2", succeeded=False)
+    assert merganser("publish", "--home", checked_by_hand.path)[0] == 3
