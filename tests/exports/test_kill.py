@@ -79,7 +79,7 @@ def test_killed_at_any_moment_each_record_arrives_once(connected: World, receive
     assert killed >= KILLS // 2, "too few of the senders were still at work: raise the receiver's delay"
     assert {key: fields["total_amount"] for key, fields in receiver.members.items()} == expected(state)
     assert deliver(connected.settings, WEBHOOK).status == "nothing to send"
-    # Each key took effect once. A version of a record may stand under two keys only where the first sending could not be
+    # Each key took effect once. A record's version stands under two keys only where the first sending could not be
     # repeated, because the export had changed in between.
     keys = [one["key"] for one in receiver.applied]
     assert len(keys) == len(set(keys))

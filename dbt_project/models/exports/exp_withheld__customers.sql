@@ -29,18 +29,18 @@
 with candidates as (
 
     {% for export in exports %}
-    select distinct
-        '{{ export.name }}' as export,
-        '{{ export.purpose }}' as purpose,
-        '{{ export.channel }}' as channel,
-        customer_id,
-    from {{ export.candidates }}
-    where {{ export.where | default('true') }} and customer_id is not null
-    {% if not loop.last %}
+        select distinct
+            '{{ export.name }}' as export,
+            '{{ export.purpose }}' as purpose,
+            '{{ export.channel }}' as channel,
+            customer_id
+        from {{ export.candidates }}
+        where {{ export.where | default('true') }} and customer_id is not null
+        {% if not loop.last %}
 
-    union all
+            union all
 
-    {% endif %}
+        {% endif %}
     {% endfor %}
 
 ),
@@ -48,15 +48,15 @@ with candidates as (
 exported as (
 
     {% for export in exports %}
-    select distinct
-        '{{ export.name }}' as export,
-        customer_id,
-    from {{ export.records }}
-    {% if not loop.last %}
+        select distinct
+            '{{ export.name }}' as export,
+            customer_id
+        from {{ export.records }}
+        {% if not loop.last %}
 
-    union all
+            union all
 
-    {% endif %}
+        {% endif %}
     {% endfor %}
 
 ),
@@ -77,14 +77,15 @@ reasoned as (
             when consents.status <> 'granted' then 'no_consent:' || consents.status
             when consents.expires_at <= {{ as_of() }} then 'no_consent:expired'
             else 'no_identifier'
-        end as reason,
+        end as reason
     from candidates
     left join exported
         on candidates.export = exported.export and candidates.customer_id = exported.customer_id
     left join consents
-        on candidates.customer_id = consents.customer_id
-        and candidates.purpose = consents.purpose
-        and candidates.channel = consents.channel
+        on
+            candidates.customer_id = consents.customer_id
+            and candidates.purpose = consents.purpose
+            and candidates.channel = consents.channel
     where exported.customer_id is null
 
 ),
@@ -95,7 +96,7 @@ final as (
         {{ md5_hex("export || '|' || customer_id") }} as withheld_key,
         export,
         customer_id,
-        reason,
+        reason
     from reasoned
 
 )

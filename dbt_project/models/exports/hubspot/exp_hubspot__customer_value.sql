@@ -6,7 +6,7 @@ with contacts as (
 
     select
         customer_id,
-        identifier_value as hubspot_contact_id,
+        identifier_value as hubspot_contact_id
     from {{ ref('bdg_customer_identifiers') }}
     where identifier_type = 'hubspot_contact_id' and customer_id is not null
 
@@ -31,11 +31,11 @@ allowed as (
     ('contract_ending_60_days', 'has_contract_ending'),
 ] %}
 {% for segment, flag in segments %}
-{{ segment }} as (
+    {{ segment }} as (
 
-    select distinct customer_id from {{ ref('seg_' ~ segment) }}
+        select distinct customer_id from {{ ref('seg_' ~ segment) }}
 
-),
+    ),
 
 {% endfor %}
 final as (
@@ -48,13 +48,13 @@ final as (
         customers.order_count,
         customers.open_ticket_count,
         {% for segment, flag in segments %}
-        {{ segment }}.customer_id is not null as {{ flag }},
+            {{ segment }}.customer_id is not null as {{ flag }},
         {% endfor %}
-        customers.last_order_at,
+        customers.last_order_at
     from allowed
     inner join customers on allowed.customer_id = customers.customer_id
     {% for segment, flag in segments %}
-    left join {{ segment }} on allowed.customer_id = {{ segment }}.customer_id
+        left join {{ segment }} on allowed.customer_id = {{ segment }}.customer_id
     {% endfor %}
 
 )

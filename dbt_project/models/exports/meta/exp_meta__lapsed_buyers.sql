@@ -31,7 +31,7 @@ hashed as (
         {{ hash_meta_city('customers.city') }} as city_sha256,
         {{ hash_meta_postal_code('customers.postal_code', 'customers.country_code') }}
             as postal_code_sha256,
-        {{ hash_meta_country('customers.country_code') }} as country_code_sha256,
+        {{ hash_meta_country('customers.country_code') }} as country_code_sha256
     from allowed
     inner join customers on allowed.customer_id = customers.customer_id
 
@@ -48,7 +48,7 @@ final as (
         last_name_sha256,
         city_sha256,
         postal_code_sha256,
-        country_code_sha256,
+        country_code_sha256
     from hashed
     where email_sha256 is not null or phone_sha256 is not null
 

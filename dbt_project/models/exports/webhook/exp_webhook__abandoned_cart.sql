@@ -13,7 +13,7 @@ customers as (
     select
         customer_id,
         email,
-        first_name,
+        first_name
     from {{ ref('dim_customers') }}
     where email is not null
 
@@ -34,7 +34,7 @@ final as (
         customers.first_name,
         allowed.currency_code,
         allowed.total_amount,
-        allowed.abandoned_at as left_at,
+        allowed.abandoned_at as left_at
     from allowed
     inner join customers on allowed.customer_id = customers.customer_id
 
