@@ -32,24 +32,25 @@
 with stated as (
 
     {% for source_name, entity, phones, countries in places -%}
-    {%- set outer_loop = loop -%}
-    {%- for phone in phones %}
-    select distinct
-        {{ phone_text(phone) }} as raw_phone,
-        coalesce(
-            {%- for country in countries %}
-            country_{{ loop.index }}.country_code,
-            {%- endfor %}
-            ''
-        ) as country_code,
-    from {{ source(source_name, entity) }} as source
-    {%- for country in countries %}
-    {{ join_country('country_' ~ loop.index, country) }}
-    {%- endfor %}
-    {%- if not (loop.last and outer_loop.last) %}
-    union all
-    {%- endif %}
-    {%- endfor %}
+        {%- set outer_loop = loop -%}
+        {%- for phone in phones %}
+            select distinct
+                {{ phone_text(phone) }} as raw_phone,
+                coalesce(
+                    {%- for country in countries %}
+                        country_{{ loop.index }}.country_code,
+                    {%- endfor %}
+                    ''
+                ) as country_code,
+            from
+                {{ source(source_name, entity) }} as source
+                {%- for country in countries %}
+                {{ join_country('country_' ~ loop.index, country) }}
+                {%- endfor %}
+            {%- if not (loop.last and outer_loop.last) %}
+                union all
+            {%- endif %}
+        {%- endfor %}
     {%- endfor %}
 
 ),

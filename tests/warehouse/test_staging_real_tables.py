@@ -1,0 +1,369 @@
+"""Staging on tables that real loaders wrote: dlt's HubSpot source, and the seeds of Fivetran's packages.
+
+Add here: what must hold for a loader's own files. Keep out: what made-up rows can show (unit tests beside the models).
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from ingestion.landing import LandingReport, land
+from ingestion.registry import load_sources
+from ingestion.settings import Settings
+from ingestion.spec import SourceSpec
+from orchestration.lib.home import Home
+from orchestration.lib.transform import BuildReport, build
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLES = ROOT.parent / "shared" / "data" / "sources"
+# Where a source's sample tables are, and how its file is named for an entity.
+FILES = {
+    "hubspot": ("hubspot_dlt_raw_tables", "{}.csv"),
+    "hubspot_fivetran": ("hubspot_fivetran", "{}_data.csv"),
+    "salesforce": ("salesforce_fivetran", "sf_{}_data.csv"),
+    "shopify": ("shopify_fivetran", "shopify_{}_data.csv"),
+    "shopify_graphql": ("shopify_fivetran", "shopify_gql_{}_data.csv"),
+    "google_ads": ("google_ads_fivetran", "{}_data.csv"),
+    "meta_ads": ("facebook_ads_fivetran", "facebook_ads_{}_data.csv"),
+    "klaviyo": ("klaviyo_fivetran", "{}.csv"),
+}
+# The staging model of each table that a sample holds.
+STAGED = {
+    ("hubspot", "contacts"): "stg_hubspot__contacts",
+    ("hubspot", "companies"): "stg_hubspot__companies",
+    ("hubspot", "deals"): "stg_hubspot__deals",
+    ("hubspot", "contacts__deals"): "stg_hubspot__contacts_deals",
+    ("hubspot", "companies__contacts"): "stg_hubspot__companies_contacts",
+    ("hubspot", "companies__deals"): "stg_hubspot__companies_deals",
+    ("hubspot", "pipelines_deals"): "stg_hubspot__pipelines",
+    ("hubspot", "pipelines_deals__stages"): "stg_hubspot__pipelines_stages",
+    ("hubspot", "stages_timing_deals"): "stg_hubspot__deal_stages",
+    ("hubspot", "owners"): "stg_hubspot__owners",
+    ("hubspot_fivetran", "contact"): "stg_hubspot_fivetran__contacts",
+    ("hubspot_fivetran", "company"): "stg_hubspot_fivetran__companies",
+    ("hubspot_fivetran", "deal"): "stg_hubspot_fivetran__deals",
+    ("hubspot_fivetran", "deal_stage"): "stg_hubspot_fivetran__deal_stages",
+    ("hubspot_fivetran", "deal_pipeline"): "stg_hubspot_fivetran__pipelines",
+    ("hubspot_fivetran", "deal_pipeline_stage"): "stg_hubspot_fivetran__pipelines_stages",
+    ("hubspot_fivetran", "deal_contact"): "stg_hubspot_fivetran__contacts_deals",
+    ("hubspot_fivetran", "deal_company"): "stg_hubspot_fivetran__companies_deals",
+    ("hubspot_fivetran", "owner"): "stg_hubspot_fivetran__owners",
+    ("hubspot_fivetran", "engagement_call"): "stg_hubspot_fivetran__calls",
+    ("hubspot_fivetran", "engagement_contact"): "stg_hubspot_fivetran__calls_contacts",
+    ("hubspot_fivetran", "contact_merge_audit"): "stg_hubspot_fivetran__contact_merges",
+    ("salesforce", "account"): "stg_salesforce__companies",
+    ("salesforce", "contact"): "stg_salesforce__contacts",
+    ("salesforce", "lead"): "stg_salesforce__leads",
+    ("salesforce", "opportunity"): "stg_salesforce__deals",
+    ("salesforce", "opportunity_history"): "stg_salesforce__deal_stages",
+    ("salesforce", "user"): "stg_salesforce__owners",
+    ("shopify", "customer"): "stg_shopify__customers",
+    ("shopify", "order"): "stg_shopify__orders",
+    ("shopify", "order_line"): "stg_shopify__order_lines",
+    ("shopify", "refund"): "stg_shopify__refunds",
+    ("shopify", "order_line_refund"): "stg_shopify__order_line_refunds",
+    ("shopify", "abandoned_checkout"): "stg_shopify__abandoned_checkouts",
+    ("shopify_graphql", "customer"): "stg_shopify_graphql__customers",
+    ("shopify_graphql", "order"): "stg_shopify_graphql__orders",
+    ("shopify_graphql", "order_line"): "stg_shopify_graphql__order_lines",
+    ("shopify_graphql", "refund"): "stg_shopify_graphql__refunds",
+    ("shopify_graphql", "refund_line_item"): "stg_shopify_graphql__order_line_refunds",
+    ("shopify_graphql", "abandoned_checkout"): "stg_shopify_graphql__abandoned_checkouts",
+    ("google_ads", "campaign_stats"): "stg_google_ads__campaign_stats",
+    ("meta_ads", "basic_ad"): "stg_meta_ads__ad_stats",
+    ("klaviyo", "person"): "stg_klaviyo__persons",
+    ("klaviyo", "event"): "stg_klaviyo__events",
+    ("klaviyo", "metric"): "stg_klaviyo__metrics",
+    ("klaviyo", "campaign"): "stg_klaviyo__campaigns",
+    ("klaviyo", "flow"): "stg_klaviyo__flows",
+}
+# History tables: a row per change, of which one per object is current.
+HISTORIES = {
+    ("google_ads", "campaign_history"): ("stg_google_ads__campaigns", "campaign_id"),
+    ("meta_ads", "account_history"): ("stg_meta_ads__accounts", "account_id"),
+    ("meta_ads", "campaign_history"): ("stg_meta_ads__campaigns", "campaign_id"),
+    ("meta_ads", "ad_set_history"): ("stg_meta_ads__ad_sets", "ad_set_id"),
+    ("meta_ads", "ad_history"): ("stg_meta_ads__ads", "ad_id"),
+}
+
+
+@functools.cache
+def declared_sources() -> dict[str, SourceSpec]:
+    return load_sources()
+
+
+def utc(*parts: int) -> datetime:
+    """A moment in UTC, without zone, as the warehouse keeps it."""
+    return datetime(*parts, tzinfo=UTC).replace(tzinfo=None)
+
+
+def sample_file(source: str, entity: str) -> Path:
+    folder, name = FILES[source]
+    return SAMPLES / folder / name.format(entity)
+
+
+def read_sample(source: str, entity: str) -> list[dict[str, str]]:
+    """The records of a sample file, read by another parser than landing's."""
+    csv.field_size_limit(10_000_000)
+    with sample_file(source, entity).open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@dataclass(frozen=True)
+class RealTables:
+    """A home into which the samples were landed, and which dbt staged."""
+
+    home: Home
+    landed: LandingReport
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.home.warehouse), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+    def one(self, sql: str) -> tuple[Any, ...]:
+        (row,) = self.query(sql)
+        return row
+
+    def execute(self, statement: str) -> None:
+        with duckdb.connect(str(self.home.warehouse)) as connection:
+            connection.execute(statement)
+
+    def land(self) -> LandingReport:
+        return land(Settings.from_home(self.home.path), list(declared_sources().values()))
+
+    def build(self, *selection: str) -> BuildReport:
+        return build(self.home, selection, unit_tests=False)
+
+    @contextmanager
+    def changed(self, change: str, undo: str) -> Iterator[None]:
+        """The warehouse with one statement done, and undone at the end."""
+        try:
+            self.execute(change)
+            yield
+        finally:
+            self.execute(undo)
+
+
+@pytest.fixture(scope="session")
+def real(tmp_path_factory: pytest.TempPathFactory) -> RealTables:
+    if not SAMPLES.is_dir():
+        pytest.skip("skipped: needs ../shared/data/sources")
+    home = Home(tmp_path_factory.mktemp("real-tables"))
+    for source in FILES:
+        for entity in declared_sources()[source].entities:
+            file = sample_file(source, entity)
+            if file.is_file():
+                folder = home.landing / source / entity
+                folder.mkdir(parents=True)
+                shutil.copy(file, folder / file.name)
+    report = land(Settings.from_home(home.path), list(declared_sources().values()))
+    assert report.ok, [entity.error for entity in report.entities if entity.error]
+    tables = RealTables(home, report)
+    built = tables.build("path:dbt_project/models/staging", "path:dbt_project/seeds/reference")
+    assert built.succeeded, built.failures
+    return tables
+
+
+def test_every_sample_has_its_table(real: RealTables) -> None:
+    landed = {(entity.source, entity.entity) for entity in real.landed.entities if entity.file_count}
+    assert landed == {*STAGED, *HISTORIES, ("salesforce", "task")}
+
+
+@pytest.mark.parametrize(("source", "entity"), [*STAGED, *HISTORIES, ("salesforce", "task")])
+def test_every_record_is_landed_or_accounted_for(real: RealTables, source: str, entity: str) -> None:
+    (report,) = [e for e in real.landed.entities if (e.source, e.entity) == (source, entity)]
+    records = read_sample(source, entity)
+    assert report.extracted == len(records)
+    assert report.extracted == report.landed + report.quarantined + report.unchanged
+    assert report.quarantined == 0
+    key = declared_sources()[source].entities[entity].key
+    assert real.one(f'select count(*) from raw_{source}."{entity}" where _superseded_at is null') == (
+        len({tuple(record[column] for column in key) for record in records}),
+    )
+
+
+@pytest.mark.parametrize(("source", "entity", "model"), [(*table, model) for table, model in STAGED.items()])
+def test_staging_holds_each_key_once(real: RealTables, source: str, entity: str, model: str) -> None:
+    declared = declared_sources()[source].entities[entity]
+    current = "where is_current" if declared.mode == "merge" else ""
+    keys = {tuple(record[column] for column in declared.key) for record in read_sample(source, entity)}
+    assert real.one(f"select count(*) from staging.{model} {current}") == (len(keys),)
+
+
+@pytest.mark.parametrize(("table", "staged"), HISTORIES.items())
+def test_histories_have_one_current_row_per_object(
+    real: RealTables, table: tuple[str, str], staged: tuple[str, str]
+) -> None:
+    model, key = staged
+    records = read_sample(*table)
+    assert real.query(f"select count(*), count(*) filter (is_current), count(distinct {key}) from staging.{model}") == [
+        (len(records), len({record["id"] for record in records}), len({record["id"] for record in records}))
+    ]
+
+
+def test_byte_order_marks_do_not_hide_the_first_column(real: RealTables) -> None:
+    assert sample_file("shopify", "customer").read_bytes().startswith(b"\xef\xbb\xbf")
+    ids = {record["id"] for record in read_sample("shopify", "customer")}
+    assert set(real.query("select shopify_customer_id from staging.stg_shopify__customers")) == {(i,) for i in ids}
+
+
+def test_odd_headers_become_columns(real: RealTables) -> None:
+    written = {record["property_hs_all-funky-a9384-syntax"] for record in read_sample("hubspot_fivetran", "company")}
+    landed = real.query("select distinct property_hs_all_funky_a9384_syntax from raw_hubspot_fivetran.company")
+    assert {value for (value,) in landed if value} == written - {""}
+
+
+def test_undeclared_columns_are_kept(real: RealTables) -> None:
+    custom = {(record["id"], record["my_custom__field"] or None) for record in read_sample("hubspot", "contacts")}
+    assert "x" in {value for _, value in custom}
+    field = "json_extract_string(_extra, '$.my_custom__field')"
+    assert set(real.query(f"select id, {field} from raw_hubspot.contacts")) == custom
+    # Of a Salesforce contact's 368 columns some thirty are declared; the others keep what they held.
+    status = "json_extract_string(_extra, '$.contact_status_c')"
+    assert set(real.query(f"select id, {status} from raw_salesforce.contact")) == {
+        (record["id"], record["contact_status_c"] or None) for record in read_sample("salesforce", "contact")
+    }
+
+
+def test_tables_without_a_file_are_staged_empty(real: RealTables) -> None:
+    for model in ("stg_hubspot__calls", "stg_zendesk__tickets", "stg_segment__tracks", "stg_partner__customers"):
+        assert real.one(f"select count(*) from staging.{model}") == (0,)
+
+
+def test_optional_columns_that_no_file_has_are_null(real: RealTables) -> None:
+    assert real.query(
+        "select distinct country_code, lifecycle_stage, merged_contact_ids, has_opted_out_of_email"
+        " from staging.stg_hubspot__contacts"
+    ) == [(None, None, None, None)]
+
+
+def test_hubspot_values(real: RealTables) -> None:
+    assert real.one(
+        "select email, phone, first_name, created_at, is_deleted from staging.stg_hubspot__contacts"
+        " where contact_id = '1'"
+    ) == ("emailmaria@hubspot.com", "+31201234567", "Maria", utc(2023, 2, 24, 3, 0, 13, 460000), False)
+    assert real.query(
+        "select contact_id, deal_id from staging.stg_hubspot__contacts_deals order by 1"
+    ) == [("1", "6744192456"), ("51", "6744457152")]  # fmt: skip
+    assert real.query(
+        "select stage_id, pipeline_id, probability, is_closed, is_won from staging.stg_hubspot__pipelines_stages"
+        " order by display_order"
+    ) == [("qualifiedtobuy", "default", 0.4, False, False), ("closedwon", "default", 1.0, True, True)]
+    assert real.one("select amount, lost_reason from staging.stg_hubspot__deals where deal_id = '6744457152'") == (
+        Decimal("3233.00"),
+        "price",
+    )
+
+
+def test_hubspot_of_fivetran_values(real: RealTables) -> None:
+    deleted = {r["stage_id"] for r in read_sample("hubspot_fivetran", "deal_pipeline_stage")
+               if r["_fivetran_deleted"] == "TRUE"}  # fmt: skip
+    won = {r["stage_id"] for r in read_sample("hubspot_fivetran", "deal_pipeline_stage") if r["closed_won"] == "TRUE"}
+    staged = real.query("select stage_id, is_deleted, is_won from staging.stg_hubspot_fivetran__pipelines_stages")
+    assert {stage for stage, is_deleted, _ in staged if is_deleted} == deleted
+    assert {stage for stage, _, is_won in staged if is_won} == won
+    assert real.one(
+        "select email, merged_contact_ids from staging.stg_hubspot_fivetran__contacts where contact_id = '78971951'"
+    ) == (None, "76340251;46897301;76226001")  # the sample's address is a hash, and no address
+    assert dict(
+        real.query("select country_code, count(*) from staging.stg_hubspot_fivetran__companies group by 1")
+    ) == {"US": 22, "GB": 2}
+
+
+def test_salesforce_values(real: RealTables) -> None:
+    # (555) 555-5555 is no number of any country.
+    assert real.query(
+        "select email, phone, country_code from staging.stg_salesforce__contacts where email is not null"
+    ) == [("hi@google.com", None, "US")]
+    assert real.one("select email, is_converted, converted_contact_id from staging.stg_salesforce__leads") == (
+        "h@gmail.com",
+        True,
+        "0031G00001QtDPlQAN",
+    )
+    assert real.one(
+        "select amount, is_won, closed_at, is_deleted from staging.stg_salesforce__deals"
+        " where deal_id = '006q000000HddohAAB'"
+    ) == (Decimal("24120000.00"), True, utc(2018, 12, 19), True)
+    assert real.one("select count(*) from staging.stg_salesforce__calls") == (0,)  # the ten tasks are no calls
+
+
+def test_shopify_values(real: RealTables) -> None:
+    assert real.one(
+        "select currency_code, total_amount, shopify_customer_id, ordered_at from staging.stg_shopify__orders"
+        " where order_id = '2674098602081'"
+    ) == ("GBP", Decimal("2.80"), "3589760876641", utc(2020, 9, 11, 19, 35, 42))
+    carts = {(r["id"], r["cart_token"] or None, r["checkout_token"] or None) for r in read_sample("shopify", "order")}
+    assert set(real.query("select order_id, cart_id, checkout_id from staging.stg_shopify__orders")) == carts
+    assert real.one(
+        "select checkout_id, email, currency_code, total_amount from staging.stg_shopify__abandoned_checkouts"
+        " where shopify_customer_id = '121'"
+    ) == ("f050eda12f111b261", "tnyrnbs@hh.com", "USD", Decimal("501.36"))
+    # A blank is no moment: the sample writes one for an order that was not cancelled.
+    assert real.one(
+        "select cancelled_at, country_code, total_amount, is_deleted from staging.stg_shopify_graphql__orders"
+        " where order_id = '4001'"
+    ) == (None, "US", Decimal("55.00"), False)
+    assert real.query(
+        "select email_marketing_status, count(*) from staging.stg_shopify_graphql__customers group by 1 order by 1"
+    ) == [("not_subscribed", 5), ("subscribed", 5)]
+    assert real.one(
+        "select quantity, subtotal_amount from staging.stg_shopify_graphql__order_line_refunds"
+        " where order_line_refund_id = '10001'"
+    ) == (1, Decimal("19.99"))
+
+
+def test_advertising_and_messaging_values(real: RealTables) -> None:
+    assert real.one(
+        "select campaign_id, device, spend_amount, click_count from staging.stg_google_ads__campaign_stats"
+        " where spend_date = date '2021-02-03' and click_count = 35"
+    ) == ("9935249409", "mobile", Decimal("24.57"), 35)
+    assert real.one(
+        "select spend_amount, spend_date from staging.stg_meta_ads__ad_stats where impression_count = 4233"
+    ) == (Decimal("76.53"), date(2020, 12, 10))
+    assert real.query("select phone, country_code from staging.stg_klaviyo__persons") == [("+15165555555", "US")] * 2
+    assert real.one("select occurred_at from staging.stg_klaviyo__events where message_event_id = '3gBNHPGp'") == (
+        utc(2020, 4, 5, 20, 2, 45),
+    )
+
+
+def test_a_second_run_writes_nothing(real: RealTables) -> None:
+    """No record lands again, and the lookups are not touched: rowid would tell a delete and insert."""
+    kept = "select rowid, * from staging.stg_lookups__phone_numbers order by rowid"
+    before = real.query(kept)
+    assert len(before) > 10
+    again = real.land()
+    assert (again.ok, again.landed, again.quarantined) == (True, 0, 0)
+    assert real.build("stg_lookups__phone_numbers", "stg_lookups__user_agent_values").succeeded
+    assert real.query(kept) == before
+
+
+def test_a_key_that_is_current_twice_is_seen(real: RealTables) -> None:
+    """The failing twin of the uniqueness tests: one current version too many, of one key and of two columns."""
+    with (
+        real.changed(
+            "insert into raw_hubspot.contacts select * replace ('twice' as _load_id) from raw_hubspot.contacts",
+            "delete from raw_hubspot.contacts where _load_id = 'twice'",
+        ),
+        real.changed(
+            "insert into raw_hubspot.contacts__deals"
+            " select * replace ('twice' as _load_id) from raw_hubspot.contacts__deals",
+            "delete from raw_hubspot.contacts__deals where _load_id = 'twice'",
+        ),
+    ):
+        built = real.build("stg_hubspot__contacts", "stg_hubspot__contacts_deals")
+    failures = {failure.name: failure.message for failure in built.failures}
+    assert len(failures) == 2
+    assert any(name.startswith("unique_stg_hubspot__contacts_contact_id") for name in failures)
+    assert any(name.startswith("is_unique_together_stg_hubspot__contacts_deals") for name in failures)
