@@ -80,11 +80,12 @@ class World:
         """Makes the world.
 
         threads: DuckDB's own choice unless given; bytes do not depend on it. spill_dir: where what does not fit in
-        memory goes (the system's temporary directory unless given). progress: called with what is done, how many of it,
-        and of how many.
+        memory goes (the system's temporary directory unless given). progress: called with the step that is done, how
+        many are, and of how many (to make the world, write it once, and write its truth).
         """
         self.config = config
         self._progress = progress or _silent
+        self._steps = (0, sum(len(_scripts(folder)) for folder in ("model", "shapes", "truth")))
         self._spill = tempfile.TemporaryDirectory(prefix="world-", dir=spill_dir)
         self._connection = duckdb.connect(":memory:", config={"memory_limit": f"{_memory_limit() >> 20}MiB"})
         try:
@@ -120,9 +121,8 @@ class World:
         first, last = self._window(since, through)
         self._set("window_start", datetime.combine(first, time()))
         self._set("window_end", min(datetime.combine(last + timedelta(days=1), time()), self.config.until))
-        shapes = sorted((_HERE / "shapes").glob("*__*.sql"))
         written = []
-        for done, shape in enumerate(shapes, start=1):
+        for shape in _scripts("shapes"):
             source, entity = shape.stem.split("__", 1)
             suffix = _FORMATS.get(source, _DEFAULT_FORMAT)
             path = landing_dir / source / entity / f"{first.isoformat()}_{last.isoformat()}.{suffix}"
@@ -131,15 +131,17 @@ class World:
                 written.append(WrittenFile(source, entity, path, rows))
             else:
                 path.unlink()
-            self._progress(f"{source}.{entity}", done, len(shapes))
+            self._step(f"{source}.{entity}")
         return tuple(written)
 
     def write_truth(self, truth_dir: Path) -> dict[str, int]:
         """Writes truth_dir/<table>.parquet for the whole world, whatever was written of it; returns rows by table."""
-        return {
-            query.stem: self._copy(query.read_text(encoding="utf-8"), truth_dir / f"{query.stem}.parquet", "parquet")
-            for query in sorted((_HERE / "truth").glob("*.sql"))
-        }
+        rows = {}
+        for query in _scripts("truth"):
+            path = truth_dir / f"{query.stem}.parquet"
+            rows[query.stem] = self._copy(query.read_text(encoding="utf-8"), path, "parquet")
+            self._step(f"truth: {query.stem}")
+        return rows
 
     def _make(self) -> None:
         config = self.config
@@ -156,10 +158,14 @@ class World:
         }
         for name, value in variables.items():
             self._set(name, value)
-        scripts = sorted((_HERE / "model").glob("*.sql"))
-        for done, script in enumerate(scripts, start=1):
+        for script in _scripts("model"):
             self._connection.execute(script.read_text(encoding="utf-8"))
-            self._progress(f"world: {script.stem.split('_', 1)[1].replace('_', ' ')}", done, len(scripts))
+            self._step(f"world: {script.stem.split('_', 1)[1].replace('_', ' ')}")
+
+    def _step(self, what: str) -> None:
+        done, total = self._steps
+        self._steps = (done + 1, max(total, done + 1))
+        self._progress(what, *self._steps)
 
     def _window(self, since: date | None, through: date | None) -> tuple[date, date]:
         first = since or self.config.starts_at.date()
@@ -197,6 +203,11 @@ def write_world(
     with World(config, threads=threads, progress=progress) as world:
         files = world.write_raw(landing_dir, since=since, through=through)
         return WorldReport(files=files, truth=world.write_truth(truth_dir))
+
+
+def _scripts(folder: str) -> list[Path]:
+    """The SQL of model, shapes or truth, in the order of its names."""
+    return sorted((_HERE / folder).glob("*.sql"))
 
 
 def _window_query(shape: str) -> str:

@@ -48,7 +48,7 @@ where happened_at < getvariable('world_end');
 -- The id that the browser gave the call; one step has one id per kind of call.
 create or replace macro message_id(kind, event_no) as concat('ajs-', printf('%016x', bits(kind, event_no)));
 
--- A call as the warehouse has it, and the second delivery of some of them.
+-- A call as the warehouse has it, and the second delivery of some of them: the same row, which comes again up to two days later.
 create or replace macro deliveries(kind, wanted_steps) as table
 select
     event.*,

@@ -37,9 +37,9 @@ select
     case delivery.channel when 'paid_search' then 'cpc' when 'paid_social' then 'paid_social' when 'email' then 'email' end as campaign_medium,
     case when delivery.channel in ('paid_search', 'paid_social') then campaign.campaign_name when delivery.channel = 'email' then 'newsletter' end as campaign_name,
     if(delivery.channel = 'paid_search', category.category, null) as campaign_term,
-    delivery._arrived_at as received_at,
+    delivery.received_at,
     -- A clock that is off dates what it sends; Segment takes the error out, unless the page itself set the moment.
-    after(delivery._arrived_at, device.skew_seconds - 0.15) as sent_at,
+    after(delivery.received_at, device.skew_seconds - 0.15) as sent_at,
     after(delivery.happened_at, device.skew_seconds) as original_timestamp,
     after(delivery.happened_at, if(device.is_uncorrected, device.skew_seconds, 0)) as timestamp,
     delivery._arrived_at,
