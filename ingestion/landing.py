@@ -15,7 +15,7 @@ raw row; *contested* is a key that is otherwise in the raw table, or twice in th
   it replaces the current one unless it equals it.
 
 Arrival is the order of loads, then of file names, then of records in a file. Without a key (append only) the whole
-content is the key.
+content is the key; with the key [_file, _row] each line of a file is a record of its own, equal lines too.
 
 Add here when a load does something new to raw tables. Keep out: parsing (readers.py), DDL and books (warehouse.py).
 """
@@ -418,7 +418,7 @@ class _Loading:
             f" where {key_hash(self.entity)} in (from contested_hashes)"
         )
         self.connection.execute(
-            f"create temp table existing as select met.raw_row, {self.columns},"
+            f"create temp table existing as select met.raw_row, {self.columns}, _file, _row,"
             f" _superseded_at is null as is_current from {self.table} as raw inner join met on raw.rowid = met.raw_row"
             " where met.hash in (from contested_hashes)"
         )

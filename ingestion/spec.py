@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 SIMPLE_TYPES = ("varchar", "bigint", "double", "boolean", "date", "timestamp", "json")
+POSITION = ("_file", "_row")  # may be a key: each line of a file is then a record of its own
 META_COLUMNS = ("_load_id", "_loaded_at", "_file", "_row", "_extra", "_superseded_at")
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -108,7 +109,9 @@ class EntitySpec(_Declaration):
             raise ValueError("mode merge needs a key: without one, a record cannot be told from its newer version")
         if len(set(self.key)) != len(self.key):
             raise ValueError("the key names a column twice")
-        for name in self.key:
+        if self.key == POSITION and self.mode == "merge":
+            raise ValueError(f"the key {list(POSITION)} is for mode append: a line of a file has no newer version")
+        for name in self.key if self.key != POSITION else ():
             if name not in self.columns:
                 raise ValueError(f"key column {name!r} is not declared under columns")
         if self.version is not None:
@@ -123,10 +126,6 @@ class EntitySpec(_Declaration):
     def required_columns(self) -> tuple[str, ...]:
         """Columns that no record may lack: the declared ones, and the key."""
         return tuple(name for name, column in self.columns.items() if column.required or name in self.key)
-
-    def identity(self) -> tuple[str, ...]:
-        """Columns that tell records apart: the key, or without one the whole content (append only)."""
-        return self.key or tuple(self.columns)
 
 
 class SourceSpec(_Declaration):

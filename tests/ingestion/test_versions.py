@@ -6,6 +6,7 @@ import os
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from pydantic import ValidationError
 
 from ingestion.errors import SchemaChangedError
 from ingestion.landing import ensure_raw_tables
@@ -150,6 +151,21 @@ def test_append_without_a_key_lands_each_content_once(landing: Landing) -> None:
     assert (report.landed, report.unchanged, report.quarantined) == (3, 1, 0)
     landing.write("crm/contact/3.csv", HEADER + ",,\n")
     assert landing.land_one().unchanged == 1
+
+
+def test_with_its_place_as_key_each_line_is_a_record(landing: Landing) -> None:
+    by_place = contact(mode="append", key=["_file", "_row"], version=None)
+    place = Landing(landing.settings, source(contact=by_place))
+    place.write("crm/contact/a.csv", "id,visits\n1,1\n1,1\n2,5\n")
+    assert place.land().landed == 3
+    place.write("crm/contact/a.csv", "id,visits\n1,1\n1,1\n2,5\n1,1\n")
+    grown = place.land()
+    assert (grown.landed, grown.unchanged) == (1, 3)
+
+
+def test_a_place_has_no_newer_version() -> None:
+    with pytest.raises(ValidationError, match="mode append"):
+        source(contact=contact(key=["_file", "_row"], version=None))
 
 
 def test_undeclared_fields_are_content_too(landing: Landing) -> None:
