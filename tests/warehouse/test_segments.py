@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import duckdb
 import pytest
 
 from ingestion.synthetic import WorldConfig
-from orchestration.lib.home import Home
+from orchestration.lib.home import PROJECT_ROOT, Home
 from orchestration.lib.transform import BuildReport, build
 from tests.warehouse.workbench import Workbench
 
@@ -86,7 +89,7 @@ def test_stays_follow_the_segments_through_time(workbench: Workbench) -> None:
         names = [name for name, *_ in connection.execute("describe marts.dim_customer_redirects").fetchall()]
         values = {"retired_customer_id": younger, "customer_id": oldest}
         connection.execute(
-            f"insert into marts.dim_customer_redirects ({', '.join(values)}) values (?, ?)",  # noqa: S608
+            f"insert into marts.dim_customer_redirects ({', '.join(values)}) values (?, ?)",
             [values[name] for name in values],
         )
         assert set(values) <= set(names)
@@ -106,12 +109,6 @@ def test_a_var_outside_its_range_does_not_compile(
     workbench: Workbench, monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
     """The message names the var and its legal range."""
-    import os
-    import subprocess
-    import sys
-
-    from orchestration.lib.home import PROJECT_ROOT
-
     monkeypatch.setenv("MERGANSER_HOME", str(workbench.home.path))
     done = subprocess.run(
         [sys.executable, "-c", "from dbt.cli.main import cli; cli()", "parse", "--quiet", "--no-partial-parse",
