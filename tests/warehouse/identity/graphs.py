@@ -1,0 +1,225 @@
+"""A bench for the materialization alone: a dbt project of four models around the real macros, fed with numbers.
+
+Add here: how a graph is laid in, run, and checked. Keep out: which graphs (test_graphs.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+import duckdb
+
+ROOT = Path(__file__).resolve().parents[3]
+_PROJECT = """
+name: merganser
+version: "0.1.0"
+profile: graphs
+model-paths: [models]
+macro-paths: [macros]
+test-paths: [none]
+flags: {send_anonymous_usage_stats: false}
+models: {+materialized: view}
+"""
+_PROFILE = """
+graphs:
+  target: graphs
+  outputs:
+    graphs: {type: duckdb, path: PATH, threads: 1, settings: {preserve_insertion_order: false, memory_limit: 8GB}}
+"""
+_PARTITION = """
+{{ config(materialized='connected_components', nodes='nodes', exclusions='exclusions') }}
+-- depends_on: {{ ref('nodes') }} {{ ref('exclusions') }}
+select * from graph.edges
+"""
+
+
+@dataclass(frozen=True)
+class Node:
+    number: int
+    kind: str
+    value: str
+    limit: int | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}:{self.value}"
+
+
+@dataclass(frozen=True)
+class Edge:
+    a: int
+    b: int
+    tier: int = 2
+    times: int = 1
+    sources: int = 1
+    seen_day: int = 0
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Nodes with limits, edges with evidence, and pairs of numbers that must stay apart."""
+
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    exclusions: tuple[tuple[int, int], ...] = ()
+
+    def renumbered(self, numbers: Sequence[int]) -> Graph:
+        """The same graph when its identifiers arrived in another order."""
+        new = {node.number: number for node, number in zip(self.nodes, numbers, strict=True)}
+        return Graph(
+            tuple(Node(new[node.number], node.kind, node.value, node.limit) for node in self.nodes),
+            tuple(Edge(new[e.a], new[e.b], e.tier, e.times, e.sources, e.seen_day) for e in self.edges),
+            tuple((new[a], new[b]) for a, b in self.exclusions),
+        )
+
+
+Partition = dict[int, tuple[int, int]]
+
+
+class GraphBench:
+    """One small dbt project in a directory; `run` gives (component_no, customer_no) by node."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.database = directory / "graphs.duckdb"
+        for name, text in {
+            "dbt_project.yml": _PROJECT,
+            "profiles.yml": _PROFILE.replace("PATH", str(self.database)),
+            "models/nodes.sql": "select * from graph.nodes",
+            "models/exclusions.sql": "select * from graph.exclusions",
+            "models/partition.sql": _PARTITION,
+        }.items():
+            path = directory / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        for room in ("identity", "platform"):
+            shutil.copytree(ROOT / "dbt_project/macros" / room, directory / "macros" / room)
+
+    def lay(self, graphs: Iterable[Graph]) -> None:
+        """Writes graphs as the tables that the models read; numbers of two graphs must not meet."""
+        graphs = list(graphs)
+        nodes = [(n.number, n.kind, n.value, n.limit) for graph in graphs for n in graph.nodes]
+        edges = [
+            (min(e.a, e.b), max(e.a, e.b), e.tier, e.times, e.sources, e.seen_day)
+            for graph in graphs
+            for e in graph.edges
+        ]
+        exclusions = [(min(pair), max(pair)) for graph in graphs for pair in graph.exclusions]
+        with self.opened() as connection:
+            connection.execute(
+                "create table graph.nodes (identifier_no bigint, identifier_type varchar, identifier_value varchar, "
+                "max_per_customer integer, has_customer boolean default true)"
+            )
+            connection.execute(
+                "create table graph.edges (identifier_no_a bigint, identifier_no_b bigint, tier integer, "
+                "times_seen bigint, source_count bigint, seen_day integer)"
+            )
+            connection.execute("create table graph.exclusions (identifier_no_a bigint, identifier_no_b bigint)")
+            for table, rows in (("nodes", nodes), ("edges", edges), ("exclusions", exclusions)):
+                if rows:
+                    columns = list(map(list, zip(*rows, strict=True)))
+                    values = ", ".join(f"unnest($c{i})" for i in range(len(columns)))
+                    names = {"nodes": " by position"}.get(table, "")
+                    extra = ", true" if table == "nodes" else ""
+                    connection.execute(
+                        f"insert into graph.{table}{names} select {values}{extra}",
+                        {f"c{i}": column for i, column in enumerate(columns)},
+                    )
+            connection.execute(
+                "alter table graph.edges add column last_seen_at timestamp; "
+                "update graph.edges set last_seen_at = timestamp '2026-01-01' + to_days(seen_day)"
+            )
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The database with an empty schema `graph`, for laying tables in."""
+        with duckdb.connect(str(self.database)) as connection:
+            connection.execute("drop schema if exists graph cascade; create schema graph")
+            yield connection
+
+    def build(self) -> None:
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+        from dbt.cli.main import dbtRunner
+
+        told = io.StringIO()
+        places = ["--project-dir", str(self.directory), "--profiles-dir", str(self.directory)]
+        kept = ["--target-path", str(self.directory / "target"), "--log-path", str(self.directory / "logs")]
+        with mock.patch.dict(os.environ), contextlib.redirect_stdout(told):
+            for name in ("DBT_TARGET_PATH", "DBT_LOG_PATH"):
+                os.environ.pop(name, None)
+            outcome = dbtRunner().invoke(["run", *places, *kept, "--log-level-file", "info"])
+            with DuckDBConnectionManager._LOCK:
+                if DuckDBConnectionManager._ENV is not None:
+                    DuckDBConnectionManager._ENV.close()
+                    DuckDBConnectionManager._ENV = None
+        assert outcome.success, told.getvalue()[-3000:]
+
+    def read(self) -> Partition:
+        with duckdb.connect(str(self.database), read_only=True) as connection:
+            rows = connection.execute("select identifier_no, component_no, customer_no from partition").fetchall()
+        assert len({row[0] for row in rows}) == len(rows)
+        return {number: (component, customer) for number, component, customer in rows}
+
+    def run(self, *graphs: Graph) -> Partition:
+        self.lay(graphs)
+        self.build()
+        return self.read()
+
+
+def smallest_connected(numbers: Iterable[int], pairs: Iterable[tuple[int, int]]) -> dict[int, int]:
+    """Union-find: the smallest number that each number is connected with. The oracle."""
+    parent = {number: number for number in numbers}
+
+    def root(number: int) -> int:
+        while parent[number] != number:
+            parent[number] = parent[parent[number]]
+            number = parent[number]
+        return number
+
+    for a, b in pairs:
+        first, second = sorted((root(a), root(b)))
+        parent[second] = first
+    return {number: root(number) for number in parent}
+
+
+def broken_promises(graph: Graph, partition: Partition) -> list[str]:
+    """What is wrong with the partition of a graph, in words; nothing where every promise is kept."""
+    wrong = []
+    nodes = {node.number: node for node in graph.nodes}
+    customers = {number: partition[number][1] for number in nodes}
+    pairs = [(edge.a, edge.b) for edge in graph.edges]
+    if {number: partition[number][0] for number in nodes} != smallest_connected(nodes, pairs):
+        wrong.append("the raw components are not the connected components")
+    inside = [(a, b) for a, b in pairs if customers[a] == customers[b]]
+    if smallest_connected(nodes, inside) != customers:
+        wrong.append("a customer is not connected, or not named by its smallest number")
+    decided = smallest_connected(nodes, [(edge.a, edge.b) for edge in graph.edges if edge.tier == 0])
+    if any(customers[number] != customers[root] for number, root in decided.items()):
+        wrong.append("a decision to join was not kept")
+    counts = Counter((customers[n], node.kind) for n, node in nodes.items() if node.limit is not None)
+    limits = {node.kind: node.limit for node in graph.nodes if node.limit is not None}
+    forced = {customers[a] for a, b in pairs for edge in graph.edges if edge.tier == 0 and edge.a == a and edge.b == b}
+    for (customer, kind), count in counts.items():
+        if count > limits[kind] and customer not in forced:
+            wrong.append(f"customer {customer} holds {count} of {kind}")
+    for a, b in graph.exclusions:
+        if customers[a] == customers[b] and customers[a] not in forced:
+            wrong.append(f"{a} and {b} were to be kept apart")
+    for a, b in pairs:
+        first, second = customers[a], customers[b]
+        too_many = any(
+            counts[first, kind] and counts[second, kind] and counts[first, kind] + counts[second, kind] > limit
+            for kind, limit in limits.items()
+        )
+        excluded = any({customers[x], customers[y]} == {first, second} for x, y in graph.exclusions)
+        if first != second and not too_many and not excluded:
+            wrong.append(f"edge {a}-{b} was refused without a reason")
+    return wrong

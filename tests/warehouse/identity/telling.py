@@ -1,0 +1,255 @@
+"""Lands and builds stories, batch by batch, and reads back who is who.
+
+Add here: how a line of a story becomes a raw record, or a row of a seed. Keep out: what must come of it (stories.py and
+the tests).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import duckdb
+
+from tests.warehouse.identity.stories import Story
+from tests.warehouse.workbench import Workbench
+
+TYPES = {
+    "h": "hubspot_contact_id",
+    "s": "shopify_customer_id",
+    "u": "user_id",
+    "a": "anonymous_id",
+    "e": "email",
+    "p": "phone",
+    "k": "klaviyo_person_id",
+    "z": "zendesk_user_id",
+    "o": "shopify_order_id",
+    "r": "partner_record_id",
+}
+FIRST_BATCH = datetime.fromisoformat("2026-06-01")
+PUBLISHED = ("fct_identity_changes", "dim_customer_redirects")
+Identifier = tuple[str, str]
+_OPTION = re.compile(r" (?:@(?P<date>\S+)|x(?P<times>\d+)|until (?P<until>\S+)|>(?P<loser>\S+))")
+
+
+@dataclass
+class Teller:
+    """Turns the lines of one story into raw records and seed rows; `number` keeps its names apart from the others'."""
+
+    number: int
+    moment: datetime = FIRST_BATCH
+    last: dict[str, dict[str, Any]] = field(default_factory=dict)
+    events: int = 0
+
+    def identifier(self, name: str) -> Identifier:
+        """(type, normalised value) of a short name."""
+        kind, number = name[0], name[1:]
+        if number.startswith(":"):
+            return TYPES[kind], number[1:]
+        value = {
+            "s": f"8{self.number:03}{number:0>4}",
+            "u": f"8{self.number:03}{number:0>4}",
+            "e": f"e{number}@story-{self.number}.example",
+            "p": f"+49151{self.number:03}{number:0>5}",
+        }.get(kind, f"{kind}{number}-story-{self.number}")
+        return TYPES[kind], value
+
+    def records(self, line: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        """(source, entity, record) of one line."""
+        options = {key: value for found in _OPTION.finditer(line) for key, value in found.groupdict().items() if value}
+        words = _OPTION.sub("", line)
+        if words.startswith("!"):
+            yield from self._deleted(words[1:])
+            return
+        names = re.split(r" (?=[a-z][:0-9])", words)
+        values: dict[str, list[str]] = {}
+        for name in names:
+            values.setdefault(name[0], []).append(self.identifier(name)[1])
+        self.moment += timedelta(seconds=1)
+        seen_at = datetime.fromisoformat(options["date"]) if "date" in options else self.moment
+        for _ in range(int(options.get("times", 1))):
+            source, entity, record = self._record(names[0], values, seen_at, options)
+            self.last[names[0]] = {"source": source, "entity": entity, "record": record}
+            yield source, entity, record
+
+    def _record(
+        self, own: str, values: dict[str, list[str]], seen_at: datetime, options: dict[str, str]
+    ) -> tuple[str, str, dict[str, Any]]:
+        def one(kind: str, position: int = 0) -> str | None:
+            return values[kind][position] if len(values.get(kind, ())) > position else None
+
+        moment = seen_at.isoformat()
+        match own[0]:
+            case "h":
+                loser = options.get("loser")
+                return "hubspot", "contacts", {
+                    "id": one("h"), "email": one("e"), "phone": one("p"), "mobilephone": one("p", 1),
+                    "hs_merged_object_ids": self.identifier(loser)[1] if loser else None,
+                    "lastmodifieddate": moment, "is_deleted": False,
+                }  # fmt: skip
+            case "s":
+                return "shopify", "customer", {
+                    "id": one("s"), "email": one("e"), "phone": one("p"), "updated_at": moment,
+                    "_fivetran_deleted": False,
+                }  # fmt: skip
+            case "k":
+                return "klaviyo", "person", {
+                    "id": one("k"), "email": one("e"), "phone_number": one("p"), "updated": moment,
+                    "_fivetran_deleted": False,
+                }  # fmt: skip
+            case "z":
+                return "zendesk", "user", {
+                    "id": one("z"), "email": one("e"), "phone": one("p"), "external_id": one("u"), "role": "end-user",
+                    "active": True, "updated_at": moment, "_fivetran_deleted": False,
+                }  # fmt: skip
+            case "o":
+                return "shopify", "order", {
+                    "id": one("o"), "email": one("e"), "phone": one("p"), "processed_at": moment, "updated_at": moment,
+                    "_fivetran_deleted": False,
+                }  # fmt: skip
+            case "r":
+                return "partner", "customers", {
+                    "partner_record_id": one("r"), "email": one("e"), "phone": one("p"), "licence": "NK-2025-022",
+                    "purpose": "personalisation", "shared_at": moment, "expires_at": options.get("until", "2027-01-01"),
+                }  # fmt: skip
+        self.events += 1
+        event = {
+            "id": f"event-{self.number}-{self.events}", "anonymous_id": one("a"), "user_id": one("u"),
+            "original_timestamp": moment, "received_at": moment,
+        }  # fmt: skip
+        if "e" in values or "p" in values:
+            return "segment", "identifies", {**event, "email": one("e"), "phone": one("p")}
+        return "segment", "pages", event
+
+    def _deleted(self, name: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        self.moment += timedelta(seconds=1)
+        last = self.last[name]
+        moment = self.moment.isoformat()
+        versions = {"hubspot": ("lastmodifieddate", "is_deleted"), "klaviyo": ("updated", "_fivetran_deleted")}
+        version, flag = versions.get(last["source"], ("updated_at", "_fivetran_deleted"))
+        yield last["source"], last["entity"], {**last["record"], version: moment, flag: True}
+
+
+def _is_decision(line: str) -> bool:
+    return line[0] in "+-~#" or line.startswith("limit ")
+
+
+def apply_decision(connection: duckdb.DuckDBPyConnection, teller: Teller, line: str) -> None:
+    """Writes a decision into the seeds' tables, as a reviewed change of the CSV would."""
+    if line.startswith("limit "):
+        _, kind, number = line.split()
+        connection.execute(
+            "update seeds.identifier_types set max_per_customer = ? where identifier_type = ?",
+            [int(number), TYPES[kind]],
+        )
+        return
+    named = [teller.identifier(name) for name in line[1:].split()]
+    match line[0]:
+        case "#":
+            row = [*named[0], "told by a story"]
+            connection.execute("insert into seeds.identifier_blocklist values (?, 'exact', ?, false, ?)", row)
+        case "~":
+            connection.execute(
+                "delete from seeds.identity_overrides where identifier_value_a = ? and identifier_value_b = ?",
+                [named[0][1], named[1][1]],
+            )
+        case sign:
+            action = "include" if sign == "+" else "exclude"
+            row = [action, *named[0], *named[1], "a story", FIRST_BATCH, "told by a story"]
+            connection.execute("insert into seeds.identity_overrides values (?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a warehouse says after a build: customer ids by identifier, refused edges, redirects and changes of ids."""
+
+    customers: dict[Identifier, str | None]
+    refused: list[tuple[Any, ...]]
+    redirects: dict[str, str | None]
+    changes: list[tuple[Any, ...]]
+
+    @classmethod
+    def read(cls, bench: Workbench) -> Told:
+        return cls(
+            customers={
+                (kind, value): customer
+                for kind, value, customer in bench.query(
+                    "select identifier_type, identifier_value, customer_id "
+                    "from intermediate.int_identity__customer_identifiers"
+                )
+            },
+            refused=bench.query(
+                "select identifier_no_a, identifier_no_b, rule, source, record_id, reason "
+                "from intermediate.int_identity__refused_edges order by all"
+            ),
+            redirects=dict(bench.query("select retired_customer_id, customer_id from marts.dim_customer_redirects")),
+            changes=bench.query(
+                "select change_type, from_customer_id, to_customer_id, reason, changed_at "
+                "from marts.fct_identity_changes order by all"
+            ),
+        )
+
+
+def land_batch(
+    bench: Workbench, tellers: Sequence[Teller], stories: Sequence[Story], batch: int
+) -> list[tuple[Teller, str]]:
+    """Lands one batch of all stories; returns the decisions that come with it."""
+    files: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    decisions = []
+    for teller, story in zip(tellers, stories, strict=True):
+        teller.moment = max(teller.moment, FIRST_BATCH + timedelta(days=batch))
+        for line in filter(None, story.batches[batch].split("\n")):
+            if _is_decision(line):
+                decisions.append((teller, line))
+                continue
+            for source, entity, record in teller.records(line):
+                files.setdefault((source, entity), []).append(record)
+    for (source, entity), records in files.items():
+        path = bench.settings.landing_dir / source / entity / f"batch-{batch}.ndjson"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    bench.land(FIRST_BATCH + timedelta(days=batch, hours=12))
+    return decisions
+
+
+def build_identity(bench: Workbench, decisions: Iterable[tuple[Teller, str]], *, with_seeds: bool) -> Told:
+    """Builds what identity needs. `with_seeds`: also its parents; without, the decisions in the seeds' tables stay."""
+    if with_seeds:
+        bench.build(*(f"+{name}" for name in ("int_identity__records", "employee_domains")), "identifier_blocklist",
+                    "identity_overrides", "identifier_types", "match_rules")  # fmt: skip
+    with duckdb.connect(str(bench.home.warehouse)) as connection:
+        for teller, line in decisions:
+            apply_decision(connection, teller, line)
+    bench.build("stg_lookups__phone_numbers", "int_identity__*", *PUBLISHED)
+    return Told.read(bench)
+
+
+def tell(bench: Workbench, stories: Sequence[Story]) -> list[Told]:
+    """Tells all stories in four batches. Returns what stood after each, and what one full run over the same raw gives."""
+    bench.empty()
+    tellers = [Teller(number) for number in range(1, len(stories) + 1)]
+    told, decided = [], []
+    for batch in range(4):
+        decisions = land_batch(bench, tellers, stories, batch)
+        decided += decisions
+        told.append(build_identity(bench, decisions, with_seeds=batch == 0))
+    bench.drop_built()
+    told.append(build_identity(bench, decided, with_seeds=True))
+    return told
+
+
+def expected_groups(teller: Teller, outcome: str) -> tuple[set[frozenset[Identifier]], set[Identifier]]:
+    """The customers that an outcome names, and the identifiers that must belong to nobody."""
+    groups, nobody = set(), set()
+    for part in outcome.split("|"):
+        words = part.strip()
+        names = {teller.identifier(name) for name in words.removeprefix("nobody:").split()}
+        if words.startswith("nobody:"):
+            nobody |= names
+        else:
+            groups.add(frozenset(names))
+    return groups, nobody

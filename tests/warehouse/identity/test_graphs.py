@@ -1,0 +1,187 @@
+"""The materialization connected_components: exact, within limits, independent of order, and repeatable."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+from itertools import pairwise
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.warehouse.identity.graphs import Edge, Graph, GraphBench, Node, broken_promises, smallest_connected
+
+EXAMPLES = 40 if os.environ.get("TORTURE") else 4
+GRAPHS_PER_EXAMPLE = 150
+LIMITS = {"login": 1, "contact": 2, "email": 3, "cookie": None, "order": None}
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> GraphBench:
+    return GraphBench(tmp_path_factory.mktemp("graphs"))
+
+
+def path(numbers: list[int], kind: str = "cookie", limit: int | None = None, **evidence: int) -> Graph:
+    """A chain in which each node is linked to the next."""
+    nodes = tuple(Node(number, kind, f"{kind} {position}", limit) for position, number in enumerate(numbers))
+    edges = tuple(Edge(a, b, **evidence) for a, b in pairwise(numbers))
+    return Graph(nodes, edges)
+
+
+def alternating(count: int, start: int) -> list[int]:
+    """Small and large numbers in turn: every inner node is a local extreme."""
+    low, high = list(range(start, start + count // 2)), list(range(start + count // 2, start + count))
+    return [number for pair in zip(low, reversed(high), strict=True) for number in pair]
+
+
+def test_shapes_reach_the_fixpoint(bench: GraphBench) -> None:
+    """Chains of 2,000 in order of arrival, backwards, alternating and shuffled; a star, a tree, a ring; lone nodes."""
+    shuffled = list(range(30_000, 32_000))
+    random.Random(1).shuffle(shuffled)
+    draw = random.Random(2)
+    star = range(40_000, 45_000)
+    tree = range(50_000, 53_000)
+    ring = path(list(range(60_000, 60_500)))
+    graphs = [
+        path(list(range(1, 2_001))),
+        path(list(reversed(range(10_000, 12_000)))),
+        path(alternating(2_000, 20_000)),
+        path(shuffled),
+        Graph(tuple(Node(n, "cookie", f"star {n}") for n in star), tuple(Edge(44_999, n) for n in star if n != 44_999)),
+        Graph(
+            tuple(Node(n, "cookie", f"tree {n}") for n in tree),
+            tuple(Edge(draw.randrange(tree[0], n), n) for n in tree[1:]),
+        ),
+        Graph(ring.nodes, (*ring.edges, Edge(60_000, 60_499))),
+        Graph(tuple(Node(n, "email", f"lone {n}", 3) for n in range(70_000, 70_010)), ()),
+    ]
+    partition = bench.run(*graphs)
+    for graph in graphs:
+        assert broken_promises(graph, partition) == []
+    assert {customer for _, customer in partition.values() if customer <= 2_000} == {1}
+
+
+def test_fixed_rounds_are_seen() -> None:
+    """The failing twin: five passes of the smallest neighbour leave a chain in pieces, and the check says so."""
+    graph = path(list(range(1, 2_001)))
+    with duckdb.connect() as connection:
+        connection.execute("create table labels as select unnest(range(1, 2001)) as node, node as label")
+        for _ in range(5):
+            connection.execute(
+                "create or replace table labels as select labels.node, min(least(labels.label, near.label)) as label "
+                "from labels inner join labels as near on near.node between labels.node - 1 and labels.node + 1 "
+                "group by all"
+            )
+        labels = dict(connection.execute("select node, label from labels").fetchall())
+    assert broken_promises(graph, {node: (label, label) for node, label in labels.items()}) != []
+
+
+def test_one_edge_more_and_an_empty_graph(bench: GraphBench) -> None:
+    lone = Graph((Node(1, "email", "a", 3), Node(2, "email", "b", 3)), ())
+    assert bench.run(lone) == {1: (1, 1), 2: (2, 2)}
+    assert bench.run(Graph((), ())) == {}
+
+
+def test_a_long_chain_of_claims_is_cut_into_full_customers(bench: GraphBench) -> None:
+    """1,500 addresses in a chain, three to a customer at most, with evidence that rises along the chain."""
+    numbers = list(range(1, 1_501))
+    chain = path(numbers, "email", 3)
+    rising = Graph(chain.nodes, tuple(Edge(e.a, e.b, seen_day=position) for position, e in enumerate(chain.edges)))
+    partition = bench.run(rising)
+    assert broken_promises(rising, partition) == []
+    assert len({customer for _, customer in partition.values()}) >= 500
+
+
+def random_graph(draw: random.Random) -> Graph:
+    """Up to 16 identifiers, numbered from 0; any two of them may be linked, excluded or joined by a decision."""
+    count = draw.randint(1, 16)
+    kinds = [draw.choice(sorted(LIMITS)) for _ in range(count)]
+    nodes = tuple(Node(number, kind, f"value {number}", LIMITS[kind]) for number, kind in enumerate(kinds))
+    pairs = [(a, b) for b in range(count) for a in range(b)]
+    linked = draw.sample(pairs, min(len(pairs), draw.randint(0, 2 * count)))
+    tiers = [1, 2, 2, 3, 4, *([0] if draw.random() < 0.2 else [])]
+    edges = tuple(
+        Edge(a, b, draw.choice(tiers), draw.randint(1, 2), draw.randint(1, 2), draw.randint(0, 1)) for a, b in linked
+    )
+    excluded = draw.sample(pairs, min(len(pairs), draw.choice([0, 0, 1, 2])))
+    return Graph(nodes, edges, tuple(excluded))
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_promises_hold_in_any_order(bench: GraphBench, seed: int) -> None:
+    """Every promise of a partition; and the same partition, in whatever order the identifiers were numbered."""
+    draw = random.Random(seed)
+    laid = []
+    for position in range(GRAPHS_PER_EXAMPLE):
+        graph = random_graph(draw)
+        copies = []
+        for turn in range(3):
+            first = 1 + 100 * (3 * position + turn)
+            numbers = list(range(first, first + len(graph.nodes)))
+            if turn:
+                draw.shuffle(numbers)
+            copies.append(graph.renumbered(numbers))
+        laid.append(copies)
+    partition = bench.run(*(copy for copies in laid for copy in copies))
+    cut = 0
+    for copies in laid:
+        for copy in copies:
+            assert broken_promises(copy, partition) == [], copy
+        assert len({_by_name(copy, partition) for copy in copies}) == 1, copies
+        cut += any(partition[node.number][0] != partition[node.number][1] for node in copies[0].nodes)
+    assert cut > GRAPHS_PER_EXAMPLE // 10, "too few graphs broke a limit to prove anything"
+
+
+def _by_name(graph: Graph, partition: dict[int, tuple[int, int]]) -> frozenset[frozenset[str]]:
+    groups: dict[int, set[str]] = {}
+    for node in graph.nodes:
+        groups.setdefault(partition[node.number][1], set()).add(node.name)
+    return frozenset(frozenset(group) for group in groups.values())
+
+
+def test_unchanged_input_gives_the_same_table(bench: GraphBench) -> None:
+    graph = path(list(range(1, 50)), "email", 3)
+    assert bench.run(graph) == bench.run(graph)
+
+
+def test_a_crash_leaves_nothing_that_breaks_the_next_run(bench: GraphBench) -> None:
+    """A killed run may leave its scratch schema with tables of any shape, and the old partition."""
+    graph = path(list(range(1, 20)))
+    expected = bench.run(graph)
+    with duckdb.connect(str(bench.database)) as connection:
+        connection.execute("create schema partition__scratch; create table partition__scratch.edges (wrong varchar)")
+        connection.execute("create table partition__scratch.raw_9_hooks (wrong varchar)")
+    bench.build()
+    assert bench.read() == expected
+    with duckdb.connect(str(bench.database), read_only=True) as connection:
+        rows = connection.execute("select schema_name from information_schema.schemata").fetchall()
+    assert "partition__scratch" not in {row[0] for row in rows}
+
+
+def _without(graph: Graph, partition: dict[int, tuple[int, int]]) -> dict[int, tuple[int, int]]:
+    joined = smallest_connected([node.number for node in graph.nodes], [(edge.a, edge.b) for edge in graph.edges])
+    return {number: (root, root) for number, root in joined.items()}
+
+
+def _whole_group_refused(graph: Graph, partition: dict[int, tuple[int, int]]) -> dict[int, tuple[int, int]]:
+    return {node.number: (partition[node.number][0], node.number) for node in graph.nodes}
+
+
+@pytest.mark.parametrize("twin", [_without, _whole_group_refused], ids=["limits ignored", "groups shattered"])
+def test_a_partition_that_breaks_a_promise_is_seen(
+    bench: GraphBench, twin: Callable[[Graph, dict[int, tuple[int, int]]], dict[int, tuple[int, int]]]
+) -> None:
+    """The failing twins of broken_promises."""
+    graph = path(list(range(1, 8)), "email", 3)
+    partition = bench.run(graph)
+    assert broken_promises(graph, partition) == []
+    assert broken_promises(graph, twin(graph, partition)) != []
