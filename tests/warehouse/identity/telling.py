@@ -229,7 +229,7 @@ def build_identity(bench: Workbench, decisions: Iterable[tuple[Teller, str]], *,
 
 
 def tell(bench: Workbench, stories: Sequence[Story]) -> list[Told]:
-    """Tells all stories in four batches. Returns what stood after each, and what one full run over the same raw gives."""
+    """Tells all stories in four batches. Returns what stood after each, and after one full run."""
     bench.empty()
     tellers = [Teller(number) for number in range(1, len(stories) + 1)]
     told, decided = [], []
