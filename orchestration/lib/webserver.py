@@ -19,16 +19,21 @@ telemetry:
 concurrency:
   pools:
     default_limit: 1
-    granularity: run
+    granularity: op
 """
 
 
-def prepare(home: Home) -> None:
-    """Write dagster.yaml into the home where there is none, and parse the dbt project: its manifest names assets."""
+def write_settings(home: Home) -> None:
+    """Write dagster.yaml into the home where there is none: what a user changed in it stays."""
     home.prepare()
     settings = home.dagster / "dagster.yaml"
     if not settings.exists():
         settings.write_text(_SETTINGS)
+
+
+def prepare(home: Home) -> None:
+    """Write dagster.yaml where there is none, and parse the dbt project: its manifest names the assets."""
+    write_settings(home)
     parse(home)
 
 

@@ -1,0 +1,140 @@
+"""Dagster sees the house as it is: a snapshot of the asset graph, its jobs, and a small world built in process.
+
+The snapshot is written anew with WRITE_ASSET_GRAPH=1: read its difference before committing it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+import yaml
+
+from orchestration.definitions import build_defs
+from orchestration.defs.resources import WAREHOUSE_POOL, HomeResource
+from orchestration.lib import demo, publishing, quality, transform, webserver
+from orchestration.lib.home import PROJECT_ROOT, Home, open_home
+
+SNAPSHOT = Path(__file__).with_name("asset_graph.json")
+
+
+@pytest.fixture(scope="module")
+def module_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    home = open_home(tmp_path_factory.mktemp("dagster") / "home")
+    home.prepare()
+    return home
+
+
+@pytest.fixture(scope="module")
+def definitions(module_home: Home) -> Iterator[dg.Definitions]:
+    with module_home.entered():
+        yield build_defs({"home": HomeResource(path=str(module_home.path))})
+
+
+def graph_of(definitions: dg.Definitions) -> dict[str, Any]:
+    """Groups and parents of every asset, by key."""
+    graph = definitions.resolve_asset_graph()
+    return {
+        key.to_user_string(): {
+            "group": graph.get(key).group_name,
+            "parents": sorted(parent.to_user_string() for parent in graph.get(key).parent_keys),
+        }
+        for key in sorted(graph.get_all_asset_keys())
+    }
+
+
+def test_the_asset_graph_is_what_we_think(definitions: dg.Definitions) -> None:
+    graph = graph_of(definitions)
+    if os.environ.get("WRITE_ASSET_GRAPH"):
+        SNAPSHOT.write_text(json.dumps(graph, indent=1, sort_keys=True) + "\n")
+    expected = json.loads(SNAPSHOT.read_text())
+    differing = sorted(name for name in graph.keys() | expected.keys() if graph.get(name) != expected.get(name))
+    assert differing == [], "write the snapshot anew with WRITE_ASSET_GRAPH=1 and read what changed"
+
+
+def test_every_raw_asset_is_landed_and_none_is_invented_by_dbt(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    raw = {key for key in graph.get_all_asset_keys() if key.path[0] == "raw"}
+    assert len(raw) > 40
+    assert [key.to_user_string() for key in raw if not graph.get(key).is_materializable] == []
+
+
+def test_nothing_leaves_but_through_audit_and_publication(definitions: dg.Definitions) -> None:
+    graph = graph_of(definitions)
+    deliveries = {name: node for name, node in graph.items() if node["group"] == "activation"}
+    assert len(deliveries) >= 3
+    assert all("quality/serving" in node["parents"] for node in deliveries.values())
+    assert graph["quality/serving"]["parents"] == ["quality/audit"]
+    published = {name for name in graph if name.split("/")[0] in {"marts", "segments"}}
+    assert published <= set(graph["quality/audit"]["parents"])
+
+
+def test_jobs_and_schedules(definitions: dg.Definitions) -> None:
+    repository = definitions.get_repository_def()
+    jobs = {job.name for job in repository.get_all_jobs()}
+    assert {"ingestion_job", "transform_job", "quality_job", "exports_job", "main_job"} <= jobs
+    schedules = {schedule.name: schedule for schedule in repository.schedule_defs}
+    assert "main_daily_schedule" in schedules
+    assert "exp_meta__lapsed_buyers_schedule" in schedules
+    assert {schedule.default_status for schedule in schedules.values()} == {dg.DefaultScheduleStatus.STOPPED}
+
+
+def test_what_writes_the_warehouse_shares_one_pool(definitions: dg.Definitions, module_home: Home) -> None:
+    pools = {}
+    for asset in definitions.assets or []:
+        if isinstance(asset, dg.AssetsDefinition) and asset.is_executable:
+            pools[asset.op.name] = asset.op.pool
+    writers = {name for name in pools if name.startswith("land_")} | {"dbt", "quality__audit", "quality__serving"}
+    assert {pools[name] for name in writers} == {WAREHOUSE_POOL}
+    webserver.write_settings(module_home)
+    settings = yaml.safe_load((module_home.dagster / "dagster.yaml").read_text())
+    assert settings["telemetry"] == {"enabled": False}
+    assert settings["concurrency"]["pools"]["default_limit"] == 1
+
+
+def test_a_small_world_through_dagster(tmp_path: Path) -> None:
+    """All assets in one process: what is delivered is what `merganser run` would deliver, and what readers get."""
+    from exports.destinations.webhook.loopback import serve
+
+    home = demo.prepare(open_home(tmp_path / "home"), customers=100, seed=7)
+    with serve(tmp_path / "inbox") as receiver, home.entered():
+        resource = HomeResource(path=str(home.path), webhook_url=receiver.url)
+        definitions = build_defs({"home": resource})
+        job = definitions.resolve_job_def("main_job")
+        with dg.DagsterInstance.ephemeral() as instance:
+            result = job.execute_in_process(instance=instance, raise_on_error=True)
+    assert result.success
+    build, check = transform.last_build(home), quality.last_check(home)
+    assert build is not None
+    assert check is not None
+    assert build.whole
+    assert check.passed
+    assert publishing.published_build(home)["build_id"] == build.build_id
+    evaluations = {
+        (evaluation.asset_key.to_user_string(), evaluation.check_name): evaluation.passed
+        for evaluation in result.get_asset_check_evaluations()
+    }
+    assert all(evaluations.values())
+    delivered = [key for key in evaluations if key[1] == "delivered_as_planned"]
+    assert len(delivered) >= 3
+
+
+def test_definitions_load_as_dagster_loads_them(module_home: Home) -> None:
+    """What `dagster dev -m orchestration.definitions` does first; Dagster's own files stay in the home."""
+    webserver.write_settings(module_home)
+    done = subprocess.run(
+        [sys.executable, "-m", "dagster", "definitions", "validate", "-m", "orchestration.definitions"],
+        cwd=PROJECT_ROOT,
+        env={**os.environ, **module_home.environment()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]

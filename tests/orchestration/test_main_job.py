@@ -1,0 +1,218 @@
+"""The main job on a small made-up business: all stages, again without effect, and each failure at its place."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from orchestration.lib import demo, stages, summary, transform
+from orchestration.lib.errors import EXIT_CHECK_FAILED, WrongUseError
+from orchestration.lib.home import Home, open_home
+from tests.orchestration.handmade import DEMO_CUSTOMERS, DEMO_SEED, read, write
+
+Invoke = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def copied_home(demo_home: Home, tmp_path: Path) -> Home:
+    """A copy of the demo's home, for tests that break something in it."""
+    shutil.copytree(demo_home.path, tmp_path / "copy")
+    return open_home(tmp_path / "copy")
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_all_stages_went_through(demo_home: Home, demo_report: stages.RunReport) -> None:
+    assert demo_report.failed_stage == ""
+    assert demo_report.landing is not None
+    assert demo_report.landing.ok
+    assert demo_report.build is not None
+    assert demo_report.build.whole
+    assert demo_report.build.count("unit_test") == 0
+    assert demo_report.build.count("model", "success") > 60
+    assert demo_report.check is not None
+    assert demo_report.check.passed
+    assert demo_report.publication is not None
+    assert {outcome.status for outcome in demo_report.exports} == {"delivered"}
+    assert demo_home.as_of == "2026-06-30T00:00:00"
+
+
+def test_readers_find_the_contract(demo_home: Home) -> None:
+    tables = {
+        f"{s}.{t}" for s, t in read(demo_home.serving, "select table_schema, table_name from information_schema.tables")
+    }
+    assert {
+        "marts.dim_customers",
+        "marts.bdg_customer_identifiers",
+        "marts.fct_identity_changes",
+        "marts.fct_customer_attributes",
+        "marts.fct_events",
+        "marts.fct_sessions",
+        "marts.fct_orders",
+        "marts.fct_deals",
+        "marts.fct_interactions",
+        "marts.fct_ad_spend",
+        "marts.fct_messages",
+        "marts.dim_consents",
+        "segments.fct_segment_memberships",
+        "main.build_info",
+    } <= tables
+    assert not any(table.startswith(("raw_", "staging.", "intermediate.")) for table in tables)
+
+
+def test_the_summary_says_what_a_person_asks_first(demo_home: Home) -> None:
+    told = summary.read_summary(demo_home)
+    assert told is not None
+    assert told.customers >= 100
+    assert told.identifiers > told.customers >= told.identified_customers > 0
+    assert len(told.segments) >= 10
+    assert all(segment.title != segment.name for segment in told.segments)
+
+
+def test_status_of_a_built_home(demo_home: Home, merganser: Invoke) -> None:
+    code, told, _ = merganser("status", "--json", "--home", demo_home.path)
+    standing = json.loads(told)
+    assert code == 0
+    assert standing["check"]["passed"] is True
+    assert standing["build"]["build_id"] == standing["published"]["build_id"]
+    assert {row["source"] for row in standing["sources"] if row["landed"]} >= {"shopify", "hubspot", "segment"}
+    assert all(r["extracted"] == r["landed"] + r["quarantined"] + r["unchanged"] for r in standing["sources"])
+
+
+def test_exports_are_listed_and_planned(demo_home: Home, merganser: Invoke) -> None:
+    code, told, _ = merganser("export", "list", "--json", "--home", demo_home.path)
+    exports = {export["name"]: export for export in json.loads(told)["exports"]}
+    assert code == 0
+    assert len(exports) >= 3
+    name = next(name for name, export in exports.items() if export["destination"] == "meta_file")
+    code, told, _ = merganser("export", "plan", name, "--json", "--home", demo_home.path)
+    plan = json.loads(told)
+    assert (plan["adds"], plan["updates"], plan["removes"]) == (0, 0, 0)
+    assert plan["unchanged"] == exports[name]["delivered_count"]
+
+
+def test_an_unknown_export_is_told_with_the_known_ones(demo_home: Home, merganser: Invoke) -> None:
+    for arguments in (("plan", "exp_nobody__x"), ("deliver", "exp_nobody__x")):
+        code, told, error = merganser("export", *arguments, "--home", demo_home.path)
+        assert code == 2
+        assert told == ""
+        assert "exp_meta__lapsed_buyers" in error
+    assert merganser("export", "deliver", "--home", demo_home.path)[0] == 2
+
+
+def test_a_selection_that_matches_nothing(copied_home: Home, merganser: Invoke) -> None:
+    """Nothing is built, and the build before stays publishable."""
+    before = transform.last_build(copied_home)
+    code, _, error = merganser("build", "no_such_model", "--home", copied_home.path)
+    assert code == 2
+    assert "no_such_model" in error
+    assert transform.last_build(copied_home) == before
+
+
+def test_a_second_run_changes_nothing_and_sends_nothing(copied_home: Home) -> None:
+    watched = {
+        "customers": "select * from marts.dim_customers order by all",
+        "bridge": "select * from marts.bdg_customer_identifiers order by all",
+        "changes": "select * from marts.fct_identity_changes order by all",
+        "memberships": "select * from segments.fct_segment_memberships order by all",
+        "landed": "select count(*) from raw_segment.tracks",
+    }
+    before = {name: read(copied_home.warehouse, statement) for name, statement in watched.items()}
+    world = {path: digest(path) for path in copied_home.landing.rglob("*") if path.is_file()}
+    home, report = demo.run(copied_home, customers=DEMO_CUSTOMERS, seed=DEMO_SEED)
+    assert report.error is None
+    assert report.landing is not None
+    assert (report.landing.landed, report.landing.quarantined) == (0, 0)
+    assert {name: read(home.warehouse, statement) for name, statement in watched.items()} == before
+    assert {path: digest(path) for path in home.landing.rglob("*") if path.is_file()} == world
+    assert {outcome.status for outcome in report.exports} == {"nothing to send"}
+
+
+def test_another_demo_is_not_mixed_into_this_one(demo_home: Home) -> None:
+    with pytest.raises(WrongUseError, match="holds another demo"):
+        demo.prepare(demo_home, customers=DEMO_CUSTOMERS + 1, seed=DEMO_SEED)
+
+
+def test_a_broken_invariant_stops_publication_and_exports(copied_home: Home, merganser: Invoke) -> None:
+    """The failing twin of the whole chain: a withdrawn consent behind an export row is found before anything leaves."""
+    before = digest(copied_home.serving)
+    write(
+        copied_home,
+        """
+        update marts.dim_consents set status = 'withdrawn'
+        where purpose = 'advertising' and customer_id = (select min(customer_id) from exports.exp_meta__lapsed_buyers)
+        """,
+        """
+        update marts.fct_orders set customer_id = 'C9999999999'
+        where order_id = (select min(order_id) from marts.fct_orders)
+        """,
+    )
+    code, told, _ = merganser("check", "--json", "--home", copied_home.path)
+    report = json.loads(told)
+    broken = {(result["table"], result["rule"]): result for result in report["results"] if not result["passed"]}
+    assert code == EXIT_CHECK_FAILED
+    assert set(broken) == {
+        ("exports.exp_meta__lapsed_buyers", "consent_is_live"),
+        ("marts.fct_orders", "customers_are_there"),
+    }
+    assert broken["marts.fct_orders", "customers_are_there"]["keys"] == ["C9999999999"]
+    assert merganser("publish", "--home", copied_home.path)[0] == EXIT_CHECK_FAILED
+    assert digest(copied_home.serving) == before
+
+
+def test_a_failed_build_stops_the_run(copied_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A seed that cannot be what it is declared to be: nothing after the build is tried."""
+    before = digest(copied_home.serving)
+    monkeypatch.setenv("MERGANSER_TARGET", "ci")
+    monkeypatch.setattr(
+        "orchestration.lib.transform._invoke",
+        lambda home, arguments, counter: [_Failed()],
+    )
+    report = stages.run(copied_home)
+    assert report.failed_stage == "build"
+    assert report.error is not None
+    assert "dim_customers" in report.error.message
+    assert report.check is None
+    assert report.publication is None
+    assert report.exports == []
+    assert digest(copied_home.serving) == before
+
+
+class _Failed:
+    """A node's result as dbt gives it, failed."""
+
+    status = "error"
+    message = "Runtime Error in model dim_customers (models/dim_customers.sql)\n  Binder Error: no such column"
+    execution_time = 0.1
+
+    class node:  # noqa: N801 stands for dbt's own object
+        name = "dim_customers"
+        resource_type = "model"
+        original_file_path = "models/dim_customers.sql"
+
+
+def test_two_homes_never_touch(demo_home: Home, tmp_path: Path, merganser: Invoke) -> None:
+    """Work in a second home, in the same process, leaves every file of the first as it was."""
+    before = {path: path.stat().st_mtime_ns for path in demo_home.path.rglob("*") if path.is_file()}
+    other = tmp_path / "other"
+    assert merganser("ingest", "--all", "--home", other)[0] == 0
+    assert merganser("build", "countries", "--exclude", "test_type:data", "--home", other)[0] == 0
+    assert merganser("check", "--home", other)[0] == EXIT_CHECK_FAILED
+    after = {path: path.stat().st_mtime_ns for path in demo_home.path.rglob("*") if path.is_file()}
+    assert after == before
+    assert (other / "warehouse.duckdb").exists()
+    assert {path.name for path in other.iterdir()} <= {
+        "warehouse.duckdb",
+        "dbt",
+        "quality",
+        "dagster",
+        "spill",
+        "merganser.lock",
+    }
