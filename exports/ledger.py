@@ -328,9 +328,15 @@ def mark_sending(connection: duckdb.DuckDBPyConnection, delivery_id: str, number
 
 
 def mark_unsent(connection: duckdb.DuckDBPyConnection, delivery_id: str, number: int) -> None:
-    """Says that a batch was refused before it was read (access, address), so that none of it arrived."""
+    """Says that a batch was refused before it was read (access, address), so that none of it arrived.
+
+    Only a first attempt can say so: an earlier one that went unanswered may have arrived, whatever is said of a later.
+    """
     connection.execute(
-        "update ledger.delivery_batches set state = 'planned' where delivery_id = ? and batch_number = ?",
+        """
+        update ledger.delivery_batches set state = 'planned', attempt_count = 0
+        where delivery_id = ? and batch_number = ? and attempt_count = 1
+        """,
         [delivery_id, number],
     )
 
@@ -402,7 +408,36 @@ def store_rejection(
     now: datetime,
     apply: bool,
 ) -> None:
-    """Stores that a batch was refused as a whole."""
+    """Stores that a batch was refused as a whole.
+
+    Where an earlier attempt went unanswered, what it added may have arrived all the same (a receiver may refuse a key
+    that it has seen): it counts as delivered in an unknown version, so that its removal is not forgotten.
+    """
+    if apply:
+        connection.execute(
+            """
+            insert into ledger.delivered_records
+            select $export, $destination, planned.record_key, planned.customer_id, $uncertain, planned.removal_fields,
+                planned.delivery_id, $now
+            from ledger.delivery_records as planned
+            inner join ledger.delivery_batches as batches
+                on batches.delivery_id = planned.delivery_id and batches.batch_number = planned.batch_number
+            where planned.delivery_id = $delivery_id and planned.batch_number = $number
+                and planned.action = 'add' and batches.attempt_count > 1
+                and planned.record_key not in (
+                    select record_key from ledger.delivered_records
+                    where export = $export and destination = $destination
+                )
+            """,
+            {
+                "export": spec.name,
+                "destination": spec.destination,
+                "uncertain": UNCERTAIN,
+                "delivery_id": delivery_id,
+                "number": number,
+                "now": now,
+            },
+        )
     keys = connection.execute(
         """
         select record_key from ledger.delivery_records

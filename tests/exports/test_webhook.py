@@ -291,6 +291,48 @@ def test_being_refused_ourselves_blames_no_record(connected: World, receiver: Re
     assert receipt.rejected == {}
 
 
+def test_refused_ourselves_and_then_withdrawn_is_never_sent(connected: World, receiver: Receiver) -> None:
+    """A receiver that never read the batch is owed no removal of it."""
+    connected.publish({WEBHOOK: CARTS[:2]})
+    receiver.answers = [Answer(401)]
+    with pytest.raises(DestinationError):
+        deliver(connected.settings, WEBHOOK)
+    connected.publish({WEBHOOK: []})
+    assert deliver(connected.settings, WEBHOOK).status == "nothing to send"
+    assert len(receiver.requests) == 1
+
+
+def test_unanswered_then_batch_refused_then_withdrawn_is_removed(connected: World, receiver: Receiver) -> None:
+    """A receiver may refuse a key that it has already taken: what it took is removed when its persons withdraw."""
+    connected.declare(**{WEBHOOK: {"guard": {"min_records": 0, "max_removed_share": 1.0}}})
+    connected.publish({WEBHOOK: CARTS[:2]})
+    receiver.answers = [Answer(apply=True, hang_up=True), Answer(409)]
+    assert deliver(connected.settings, WEBHOOK, sleep=Naps()).rejected == {"http_409": 2}
+    assert deliver(connected.settings, WEBHOOK).held == 2
+    connected.publish({WEBHOOK: []})
+    assert deliver(connected.settings, WEBHOOK).removes == 2
+    assert receiver.members == {}
+
+
+@pytest.mark.parametrize("runs", [1, 2])
+def test_unanswered_then_refused_ourselves_then_withdrawn_is_removed(
+    connected: World, receiver: Receiver, runs: int
+) -> None:
+    """The twin: an earlier attempt may have arrived, in this run or the one before; the refusal proves nothing."""
+    connected.declare(**{WEBHOOK: {"guard": {"min_records": 0, "max_removed_share": 1.0}}})
+    connected.publish({WEBHOOK: CARTS[:2]})
+    receiver.answers = [Answer(apply=True, hang_up=True), Answer(401)]
+    if runs == 2:
+        with pytest.raises(TransientError):
+            deliver(connected.settings, WEBHOOK, retry=RetryPolicy(attempts=1), sleep=Naps())
+    with pytest.raises(DestinationError):
+        deliver(connected.settings, WEBHOOK, sleep=Naps())
+    assert len(receiver.members) == 2
+    connected.publish({WEBHOOK: []})
+    assert deliver(connected.settings, WEBHOOK).removes == 2
+    assert receiver.members == {}
+
+
 @pytest.mark.parametrize(
     "body",
     [b"ok", b"[]", b"{", b'{"rejected": "all"}', b'{"rejected": [1, {"record_key": ["x"]}]}', b"\xff\xfe", b""],
