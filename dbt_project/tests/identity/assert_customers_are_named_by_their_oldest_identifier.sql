@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'int_identity__partition'}}}) }}
 -- customer_no is the smallest identifier_no of the customer, component_no that of the raw component.
 select
     customer_no,

@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'int_identity__refused_edges'}}}) }}
 -- The partition is closed under its edges: two ends of an edge are one customer, or the edge stands among the refused with a reason.
 select
     edges.identifier_no_a,

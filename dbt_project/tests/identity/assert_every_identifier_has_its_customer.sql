@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'int_identity__customer_identifiers'}}}) }}
 -- Every usable or shared identifier has exactly one customer, and a blocked or invalid one has none.
 select
     identifier_no,

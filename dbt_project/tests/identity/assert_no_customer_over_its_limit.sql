@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'int_identity__partition'}}}) }}
 -- No customer holds more identifiers of a type than the type allows, unless a person's decision joined them.
 with
 

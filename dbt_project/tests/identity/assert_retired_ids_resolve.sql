@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'dim_customer_redirects'}}}) }}
 -- Every customer id that was ever published is a present one, or resolves to a present one, or to nothing because nothing is left.
 select history.customer_no
 from {{ ref('int_identity__membership_history') }} as history

@@ -4,7 +4,8 @@ A record is a line of short names, a letter for the type and a number: `h1 e1 p1
 phone 1. h HubSpot contact, s shop account (its login is the u of the same number), u login, a cookie, e e-mail,
 p phone, k Klaviyo profile, z support requester, o guest order, r partner record. `u1 a1 e1` is an identify call,
 `a1 u1` a page view. `!h1` deletes, `h1 e1 >h2` says that HubSpot merged contact 2 into 1, ` @2024-01-01` dates a
-record, ` x3` repeats an event, ` until ...` ends a partner's licence. A name with a colon carries its own value (`e:info@firm.example`).
+record, ` x3` repeats an event, ` until ...` ends a partner's licence. A name with a colon carries its own value
+(`e:info@firm.example`).
 Decisions: `+e1 e2` include, `-h1 k1` exclude, `~e1 e2` withdraw, `#e1` block, `limit z 1` change a limit.
 Names of two stories are never the same identifier, so all stories share one warehouse.
 Add here: a story. Keep out: how a batch is landed and built (telling.py).

@@ -229,7 +229,7 @@ def build_identity(bench: Workbench, decisions: Iterable[tuple[Teller, str]], *,
 
 
 def tell(bench: Workbench, stories: Sequence[Story]) -> list[Told]:
-    """Tells all stories in four batches. Returns what stood after each, and after one full run."""
+    """Tells all stories in four batches. Returns what stood after each, after a re-run, and after one full run."""
     bench.empty()
     tellers = [Teller(number) for number in range(1, len(stories) + 1)]
     told, decided = [], []
@@ -237,6 +237,7 @@ def tell(bench: Workbench, stories: Sequence[Story]) -> list[Told]:
         decisions = land_batch(bench, tellers, stories, batch)
         decided += decisions
         told.append(build_identity(bench, decisions, with_seeds=batch == 0))
+    told.append(build_identity(bench, [], with_seeds=False))
     bench.drop_built()
     told.append(build_identity(bench, decided, with_seeds=True))
     return told

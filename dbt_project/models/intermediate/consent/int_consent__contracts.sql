@@ -9,33 +9,35 @@ with
 contracts as (
 
     {% for source in ['shopify', 'shopify_graphql'] %}
-    select
-        '{{ source }}' as source,
-        case when shopify_customer_id is null then 'shopify_order_id' else 'shopify_customer_id' end
-            as identifier_type,
-        coalesce(shopify_customer_id, order_id) as identifier_value,
-        coalesce(ordered_at, updated_at, loaded_at) as contracted_at
-    from {{ ref('stg_' ~ source ~ '__orders') }}
-    where is_current and not coalesce(is_deleted, false) and not coalesce(is_test, false)
+        select
+            '{{ source }}' as source,
+            case
+                when shopify_customer_id is null then 'shopify_order_id' else 'shopify_customer_id'
+            end
+                as identifier_type,
+            coalesce(shopify_customer_id, order_id) as identifier_value,
+            coalesce(ordered_at, updated_at, loaded_at) as contracted_at
+        from {{ ref('stg_' ~ source ~ '__orders') }}
+        where is_current and not coalesce(is_deleted, false) and not coalesce(is_test, false)
 
-    union all
+        union all
 
     {% endfor %}
     {% for source in ['hubspot', 'hubspot_fivetran'] %}
-    select
-        '{{ source }}' as source,
-        'hubspot_contact_id' as identifier_type,
-        links.contact_id as identifier_value,
-        coalesce(deals.created_at, deals.loaded_at) as contracted_at
-    from {{ ref('stg_' ~ source ~ '__contacts_deals') }} as links
-    inner join {{ ref('stg_' ~ source ~ '__deals') }} as deals on links.deal_id = deals.deal_id
-    where
-        links.is_current
-        and not coalesce(links.is_deleted, false)
-        and deals.is_current
-        and not coalesce(deals.is_deleted, false)
+        select
+            '{{ source }}' as source,
+            'hubspot_contact_id' as identifier_type,
+            links.contact_id as identifier_value,
+            coalesce(deals.created_at, deals.loaded_at) as contracted_at
+        from {{ ref('stg_' ~ source ~ '__contacts_deals') }} as links
+        inner join {{ ref('stg_' ~ source ~ '__deals') }} as deals on links.deal_id = deals.deal_id
+        where
+            links.is_current
+            and not coalesce(links.is_deleted, false)
+            and deals.is_current
+            and not coalesce(deals.is_deleted, false)
 
-    union all
+        union all
 
     {% endfor %}
     select

@@ -15,47 +15,53 @@ banner as (
 banner_decisions as (
 
     {% for type, column in [('user_id', 'user_id'), ('email', 'email'), ('anonymous_id', 'anonymous_id')] %}
-    select
-        'consent_banner:' || decision_id as decision_key,
-        'consent_banner' as source,
-        '{{ type }}' as identifier_type,
-        {{ column }} as identifier_value,
-        purpose,
-        channel,
-        case when decision in ('granted', 'denied', 'withdrawn') then decision else 'denied' end as decision,
-        decided_at
-    from banner
-    where {{ column }} is not null
+        select
+            'consent_banner:' || decision_id as decision_key,
+            'consent_banner' as source,
+            '{{ type }}' as identifier_type,
+            {{ column }} as identifier_value,
+            purpose,
+            channel,
+            case
+                when decision in ('granted', 'denied', 'withdrawn') then decision else 'denied'
+            end as decision,
+            decided_at
+        from banner
+        where {{ column }} is not null
 
-    {{ 'union all' if not loop.last }}
+                {{ 'union all' if not loop.last }}
 
     {% endfor %}
 
 ),
 
 {% for source in ['shopify', 'shopify_graphql'] %}
-{# A no counts where the shop knows when it was said; a box that was never ticked says nothing. #}
-{{ source }}_decisions as (
+    {# A no counts where the shop knows when it was said; a box that was never ticked says nothing. #}
+    {{ source }}_decisions as (
 
-    select
-        '{{ source }}:' || shopify_customer_id as decision_key,
-        '{{ source }}' as source,
-        'shopify_customer_id' as identifier_type,
-        shopify_customer_id as identifier_value,
-        'email_marketing' as purpose,
-        'email' as channel,
-        case when email_marketing_status = 'subscribed' then 'granted' else 'denied' end as decision,
-        coalesce(email_marketing_updated_at, updated_at, created_at, loaded_at) as decided_at
-    from {{ ref('stg_' ~ source ~ '__customers') }}
-    where
-        is_current
-        and not coalesce(is_deleted, false)
-        and (
-            email_marketing_status = 'subscribed'
-            or (email_marketing_status = 'not_subscribed' and email_marketing_updated_at is not null)
-        )
+        select
+            '{{ source }}:' || shopify_customer_id as decision_key,
+            '{{ source }}' as source,
+            'shopify_customer_id' as identifier_type,
+            shopify_customer_id as identifier_value,
+            'email_marketing' as purpose,
+            'email' as channel,
+            case when email_marketing_status = 'subscribed' then 'granted' else 'denied' end
+                as decision,
+            coalesce(email_marketing_updated_at, updated_at, created_at, loaded_at) as decided_at
+        from {{ ref('stg_' ~ source ~ '__customers') }}
+        where
+            is_current
+            and not coalesce(is_deleted, false)
+            and (
+                email_marketing_status = 'subscribed'
+                or (
+                    email_marketing_status = 'not_subscribed'
+                    and email_marketing_updated_at is not null
+                )
+            )
 
-),
+    ),
 
 {% endfor %}
 klaviyo_decisions as (
@@ -65,7 +71,9 @@ klaviyo_decisions as (
         'klaviyo' as source,
         'klaviyo_person_id' as identifier_type,
         events.person_id as identifier_value,
-        case when metrics.metric_name = 'Unsubscribed' then 'email_marketing' else 'sms_marketing' end
+        case
+            when metrics.metric_name = 'Unsubscribed' then 'email_marketing' else 'sms_marketing'
+        end
             as purpose,
         case when metrics.metric_name = 'Unsubscribed' then 'email' else 'sms' end as channel,
         'withdrawn' as decision,
@@ -84,21 +92,21 @@ klaviyo_decisions as (
     ('hubspot_fivetran', 'hubspot_contact_id'),
     ('salesforce', 'salesforce_contact_id'),
 ] %}
-{{ source }}_decisions as (
+    {{ source }}_decisions as (
 
-    select
-        '{{ source }}:' || contact_id as decision_key,
-        '{{ source }}' as source,
-        '{{ id_type }}' as identifier_type,
-        contact_id as identifier_value,
-        'email_marketing' as purpose,
-        'email' as channel,
-        'withdrawn' as decision,
-        coalesce(updated_at, created_at, loaded_at) as decided_at
-    from {{ ref('stg_' ~ source ~ '__contacts') }}
-    where is_current and not coalesce(is_deleted, false) and has_opted_out_of_email
+        select
+            '{{ source }}:' || contact_id as decision_key,
+            '{{ source }}' as source,
+            '{{ id_type }}' as identifier_type,
+            contact_id as identifier_value,
+            'email_marketing' as purpose,
+            'email' as channel,
+            'withdrawn' as decision,
+            coalesce(updated_at, created_at, loaded_at) as decided_at
+        from {{ ref('stg_' ~ source ~ '__contacts') }}
+        where is_current and not coalesce(is_deleted, false) and has_opted_out_of_email
 
-),
+    ),
 
 {% endfor %}
 final as (
@@ -108,9 +116,9 @@ final as (
     {% for source in [
         'shopify', 'shopify_graphql', 'klaviyo', 'hubspot', 'hubspot_fivetran', 'salesforce'
     ] %}
-    union all
+        union all
 
-    select * from {{ source }}_decisions
+        select * from {{ source }}_decisions
 
     {% endfor %}
 

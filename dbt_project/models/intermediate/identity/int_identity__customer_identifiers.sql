@@ -52,8 +52,9 @@ final as (
         seen.last_seen_at
     from identifier_status
     inner join seen
-        on identifier_status.identifier_type = seen.identifier_type
-        and identifier_status.identifier_value = seen.identifier_value
+        on
+            identifier_status.identifier_type = seen.identifier_type
+            and identifier_status.identifier_value = seen.identifier_value
     left join partition_members
         on identifier_status.identifier_no = partition_members.identifier_no
 

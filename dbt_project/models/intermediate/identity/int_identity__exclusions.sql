@@ -21,14 +21,17 @@ final as (
 
     select distinct
         least(first_identifiers.identifier_no, second_identifiers.identifier_no) as identifier_no_a,
-        greatest(first_identifiers.identifier_no, second_identifiers.identifier_no) as identifier_no_b
+        greatest(first_identifiers.identifier_no, second_identifiers.identifier_no)
+            as identifier_no_b
     from overrides
     inner join identifiers as first_identifiers
-        on overrides.identifier_type_a = first_identifiers.identifier_type
-        and overrides.identifier_value_a = first_identifiers.identifier_value
+        on
+            overrides.identifier_type_a = first_identifiers.identifier_type
+            and overrides.identifier_value_a = first_identifiers.identifier_value
     inner join identifiers as second_identifiers
-        on overrides.identifier_type_b = second_identifiers.identifier_type
-        and overrides.identifier_value_b = second_identifiers.identifier_value
+        on
+            overrides.identifier_type_b = second_identifiers.identifier_type
+            and overrides.identifier_value_b = second_identifiers.identifier_value
     where
         overrides.action = 'exclude'
         and first_identifiers.identifier_no <> second_identifiers.identifier_no

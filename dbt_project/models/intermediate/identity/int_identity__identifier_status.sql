@@ -48,11 +48,13 @@ typed as (
         identifier_types.max_per_customer,
         identifier_types.max_persons_before_shared,
         identifier_types.valid_pattern is null
-        or {{ matches_pattern('identifiers.identifier_value', 'identifier_types.valid_pattern') }} as is_valid
+        or {{ matches_pattern('identifiers.identifier_value', 'identifier_types.valid_pattern') }}
+            as is_valid
     from observed
     inner join identifiers
-        on observed.identifier_type = identifiers.identifier_type
-        and observed.identifier_value = identifiers.identifier_value
+        on
+            observed.identifier_type = identifiers.identifier_type
+            and observed.identifier_value = identifiers.identifier_value
     inner join identifier_types on identifiers.identifier_type = identifier_types.identifier_type
 
 ),
@@ -89,13 +91,19 @@ judged as (
 
 both_ways as (
 
-    select identifier_no_a as identifier_no, identifier_no_b as neighbour_no, source
+    select
+        identifier_no_a as identifier_no,
+        identifier_no_b as neighbour_no,
+        source
     from links
     where is_enabled and is_joining and not is_expired and source <> 'override'
 
     union all
 
-    select identifier_no_b as identifier_no, identifier_no_a as neighbour_no, source
+    select
+        identifier_no_b as identifier_no,
+        identifier_no_a as neighbour_no,
+        source
     from links
     where is_enabled and is_joining and not is_expired and source <> 'override'
 

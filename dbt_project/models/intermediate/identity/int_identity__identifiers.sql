@@ -41,17 +41,17 @@ greatest_number as (
 
 ),
 {% else %}
-new as (
+    new as (
 
-    select * from arrived
+        select * from arrived
 
-),
+    ),
 
-greatest_number as (
+    greatest_number as (
 
-    select cast(0 as bigint) as identifier_no
+        select cast(0 as bigint) as identifier_no
 
-),
+    ),
 {% endif %}
 
 final as (

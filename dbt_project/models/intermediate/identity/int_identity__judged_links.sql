@@ -29,13 +29,19 @@ final as (
                 then 'not_observed'
             when not links.is_enabled then 'rule_disabled'
             when not links.is_joining then 'type_does_not_join'
-            when first_status.identifier_status = 'invalid' or second_status.identifier_status = 'invalid'
+            when
+                first_status.identifier_status = 'invalid'
+                or second_status.identifier_status = 'invalid'
                 then 'invalid'
-            when first_status.identifier_status = 'blocked' or second_status.identifier_status = 'blocked'
+            when
+                first_status.identifier_status = 'blocked'
+                or second_status.identifier_status = 'blocked'
                 then 'blocked'
             when links.source = 'override' then null
             when links.is_expired then 'expired'
-            when first_status.identifier_status = 'shared' or second_status.identifier_status = 'shared'
+            when
+                first_status.identifier_status = 'shared'
+                or second_status.identifier_status = 'shared'
                 then 'shared_identifier'
         end as refusal_reason,
         links.tier,

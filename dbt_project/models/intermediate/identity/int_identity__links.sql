@@ -55,16 +55,21 @@ observed as (
         ) as usable_days
     from observations
     inner join identifiers as own
-        on observations.own_type = own.identifier_type
-        and observations.own_value = own.identifier_value
+        on
+            observations.own_type = own.identifier_type
+            and observations.own_value = own.identifier_value
     inner join identifiers as other
-        on observations.identifier_type = other.identifier_type
-        and observations.identifier_value = other.identifier_value
+        on
+            observations.identifier_type = other.identifier_type
+            and observations.identifier_value = other.identifier_value
     inner join match_rules
-        on observations.source = match_rules.source
-        and observations.record_type = match_rules.record_type
+        on
+            observations.source = match_rules.source
+            and observations.record_type = match_rules.record_type
     inner join identifier_types as own_types on own.identifier_type = own_types.identifier_type
-    inner join identifier_types as other_types on other.identifier_type = other_types.identifier_type
+    inner join
+        identifier_types as other_types
+        on other.identifier_type = other_types.identifier_type
     where own.identifier_no <> other.identifier_no
 
 ),
@@ -87,11 +92,13 @@ decided as (
     from overrides
     inner join match_rules on match_rules.rule = 'override_include'
     inner join identifiers as first_identifiers
-        on overrides.identifier_type_a = first_identifiers.identifier_type
-        and overrides.identifier_value_a = first_identifiers.identifier_value
+        on
+            overrides.identifier_type_a = first_identifiers.identifier_type
+            and overrides.identifier_value_a = first_identifiers.identifier_value
     inner join identifiers as second_identifiers
-        on overrides.identifier_type_b = second_identifiers.identifier_type
-        and overrides.identifier_value_b = second_identifiers.identifier_value
+        on
+            overrides.identifier_type_b = second_identifiers.identifier_type
+            and overrides.identifier_value_b = second_identifiers.identifier_value
     where
         overrides.action = 'include'
         and first_identifiers.identifier_no <> second_identifiers.identifier_no

@@ -70,17 +70,17 @@ changed as (
 
 ),
 {% else %}
-revision as (
+    revision as (
 
-    select 1 as revision_no
+        select 1 as revision_no
 
-),
+    ),
 
-changed as (
+    changed as (
 
-    select * from members
+        select * from members
 
-),
+    ),
 {% endif %}
 
 final as (

@@ -45,7 +45,9 @@ placed as (
 
 cut as (
 
-    select distinct customer_no_a, customer_no_b
+    select distinct
+        customer_no_a,
+        customer_no_b
     from placed
     where refusal_reason is null and customer_no_a <> customer_no_b
 
@@ -75,10 +77,12 @@ broken_limits as (
     from cut
     inner join counts as first_counts on cut.customer_no_a = first_counts.customer_no
     inner join counts as second_counts
-        on cut.customer_no_b = second_counts.customer_no
-        and first_counts.identifier_type = second_counts.identifier_type
+        on
+            cut.customer_no_b = second_counts.customer_no
+            and first_counts.identifier_type = second_counts.identifier_type
     where
-        first_counts.identifier_count + second_counts.identifier_count > first_counts.max_per_customer
+        first_counts.identifier_count + second_counts.identifier_count
+        > first_counts.max_per_customer
     group by 1, 2
 
 ),
@@ -128,11 +132,13 @@ final as (
         placed.last_seen_at
     from placed
     left join broken_limits
-        on placed.customer_no_a = broken_limits.customer_no_a
-        and placed.customer_no_b = broken_limits.customer_no_b
+        on
+            placed.customer_no_a = broken_limits.customer_no_a
+            and placed.customer_no_b = broken_limits.customer_no_b
     left join kept_apart
-        on placed.customer_no_a = kept_apart.customer_no_a
-        and placed.customer_no_b = kept_apart.customer_no_b
+        on
+            placed.customer_no_a = kept_apart.customer_no_a
+            and placed.customer_no_b = kept_apart.customer_no_b
     where
         placed.refusal_reason is not null
         or placed.customer_no_a <> placed.customer_no_b

@@ -14,7 +14,7 @@ records as (
 slots as (
 
     {% for slot in range(7) %}
-    select {{ slot }} as slot{{ ' union all' if not loop.last }}
+        select {{ slot }} as slot{{ ' union all' if not loop.last }}
     {% endfor %}
 
 ),

@@ -30,8 +30,9 @@ owned as (
         customer_identifiers.customer_id
     from records
     inner join customer_identifiers
-        on records.identifier_type = customer_identifiers.identifier_type
-        and records.identifier_value = customer_identifiers.identifier_value
+        on
+            records.identifier_type = customer_identifiers.identifier_type
+            and records.identifier_value = customer_identifiers.identifier_value
     where customer_identifiers.customer_id is not null
 
 ),
@@ -70,14 +71,17 @@ reachable as (
         offers.*,
         case
             when offers.contact_value is null then 0
-            when contacts.identifier_status = 'usable' and contacts.customer_id = offers.customer_id then 0
+            when
+                contacts.identifier_status = 'usable' and contacts.customer_id = offers.customer_id
+                then 0
             when contacts.identifier_status in ('usable', 'shared') then 1
             else 2
         end as reach
     from offers
     left join customer_identifiers as contacts
-        on offers.attribute_group = contacts.identifier_type
-        and offers.contact_value = contacts.identifier_value
+        on
+            offers.attribute_group = contacts.identifier_type
+            and offers.contact_value = contacts.identifier_value
     where offers.contact_value is null or contacts.is_attribute
 
 ),
@@ -88,7 +92,13 @@ ranked as (
         *,
         row_number() over (
             partition by customer_id, attribute_group
-            order by reach, priority, observed_at desc, source, record_type, record_id
+            order by
+                reach asc,
+                priority asc,
+                observed_at desc,
+                source asc,
+                record_type asc,
+                record_id asc
         ) as choice
     from reachable
 
@@ -103,8 +113,10 @@ attributes as (
         ('email', 'email'), ('phone', 'phone'), ('birth_date', 'birth_date'),
         ('company_name', 'company'), ('lifecycle_stage', 'lifecycle_stage'), ('loyalty_tier', 'loyalty_tier'),
     ] %}
-    select '{{ attribute }}' as attribute, '{{ group }}' as attribute_group
-    {{ 'union all' if not loop.last }}
+        select
+            '{{ attribute }}' as attribute,
+            '{{ group }}' as attribute_group
+                {{ 'union all' if not loop.last }}
     {% endfor %}
 
 ),
@@ -119,7 +131,7 @@ chosen as (
                 'first_name', 'last_name', 'street', 'city', 'region', 'postal_code', 'country_code', 'email',
                 'phone', 'company_name', 'lifecycle_stage', 'loyalty_tier'
             ] %}
-            when '{{ attribute }}' then ranked.{{ attribute }}
+                when '{{ attribute }}' then ranked.{{ attribute }}
             {% endfor %}
             when 'birth_date' then cast(ranked.birth_date as {{ dbt.type_string() }})
         end as value,
@@ -135,7 +147,8 @@ chosen as (
 
 final as (
 
-    select * from chosen where value is not null
+    select * from chosen
+    where value is not null
 
 )
 

@@ -7,7 +7,8 @@ with
 
 customer_identifiers as (
 
-    select * from {{ ref('int_identity__customer_identifiers') }} where customer_id is not null
+    select * from {{ ref('int_identity__customer_identifiers') }}
+    where customer_id is not null
 
 ),
 
@@ -40,14 +41,16 @@ members as (
         max(
             case when customer_identifiers.scope in ('person', 'household') then 1 else 0 end
         ) = 1 as is_identified,
-        max(case when employee_domains.email_domain is not null then 1 else 0 end) = 1 as is_employee,
+        max(case when employee_domains.email_domain is not null then 1 else 0 end)
+        = 1 as is_employee,
         min(customer_identifiers.first_seen_at) as first_seen_at,
         max(customer_identifiers.last_seen_at) as last_seen_at
     from customer_identifiers
     left join employee_domains
-        on customer_identifiers.identifier_type = 'email'
-        and {{ dbt.split_part('customer_identifiers.identifier_value', "'@'", 2) }}
-        = employee_domains.email_domain
+        on
+            customer_identifiers.identifier_type = 'email'
+            and {{ dbt.split_part('customer_identifiers.identifier_value', "'@'", 2) }}
+            = employee_domains.email_domain
     group by 1
 
 ),
@@ -59,8 +62,9 @@ sources as (
         count(distinct observations.source) as source_count
     from observations
     inner join customer_identifiers
-        on observations.identifier_type = customer_identifiers.identifier_type
-        and observations.identifier_value = customer_identifiers.identifier_value
+        on
+            observations.identifier_type = customer_identifiers.identifier_type
+            and observations.identifier_value = customer_identifiers.identifier_value
     group by 1
 
 ),
@@ -75,7 +79,7 @@ golden as (
         ] %}
         max(case when attribute = '{{ attribute }}' then value end) as {{ attribute }}
         {{- ',' if not loop.last }}
-        {% endfor %}
+    {% endfor %}
     from golden_attributes
     group by 1
 

@@ -40,7 +40,7 @@ final as (
         living,
     ) }}
 
-    union all
+        union all
 
     {% endfor %}
     {{ offer_attributes(
@@ -59,7 +59,7 @@ final as (
         ["'shopify_customer_id'", 'shopify_customer_id'], moment, dict(named, **reached), living,
     ) }}
 
-    union all
+        union all
 
     {{ offer_attributes(
         source, 'order', ref('stg_' ~ source ~ '__orders'), 'order_id',
@@ -69,7 +69,7 @@ final as (
         living ~ ' and not coalesce(is_test, false)',
     ) }}
 
-    union all
+        union all
 
     {{ offer_attributes(
         source, 'checkout', ref('stg_' ~ source ~ '__abandoned_checkouts'), 'checkout_id',
@@ -78,7 +78,7 @@ final as (
         moment, reached, living,
     ) }}
 
-    union all
+        union all
 
     {% endfor %}
     {{ offer_attributes(

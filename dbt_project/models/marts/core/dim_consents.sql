@@ -19,7 +19,8 @@ contracts as (
 
 customer_identifiers as (
 
-    select * from {{ ref('int_identity__customer_identifiers') }} where customer_id is not null
+    select * from {{ ref('int_identity__customer_identifiers') }}
+    where customer_id is not null
 
 ),
 
@@ -43,7 +44,7 @@ latest as (
             order by
                 decisions.decided_at desc,
                 case when decisions.decision = 'granted' then 1 else 0 end,
-                decisions.decision_key
+                decisions.decision_key asc
         ) as recency
     from decisions
     where decisions.decision <> 'granted' or decisions.decided_at <= {{ as_of() }}
@@ -67,11 +68,13 @@ dated as (
         latest.decision_key
     from latest
     inner join purposes
-        on latest.purpose = purposes.purpose
-        and coalesce(latest.channel, purposes.channel) = purposes.channel
+        on
+            latest.purpose = purposes.purpose
+            and coalesce(latest.channel, purposes.channel) = purposes.channel
     inner join customer_identifiers
-        on latest.identifier_type = customer_identifiers.identifier_type
-        and latest.identifier_value = customer_identifiers.identifier_value
+        on
+            latest.identifier_type = customer_identifiers.identifier_type
+            and latest.identifier_value = customer_identifiers.identifier_value
     where latest.recency = 1 and purposes.legal_basis = 'consent'
 
 ),
@@ -82,7 +85,9 @@ judged as (
         customer_id,
         purpose,
         channel,
-        case when decision = 'granted' and expires_at <= {{ as_of() }} then 'expired' else decision end
+        case
+            when decision = 'granted' and expires_at <= {{ as_of() }} then 'expired' else decision
+        end
             as status,
         basis,
         source,
@@ -100,9 +105,11 @@ ranked as (
         row_number() over (
             partition by customer_id, purpose, channel
             order by
-                case status when 'withdrawn' then 0 when 'denied' then 0 when 'granted' then 1 else 2 end,
+                case status
+                    when 'withdrawn' then 0 when 'denied' then 0 when 'granted' then 1 else 2
+                end,
                 decided_at desc,
-                decision_key
+                decision_key asc
         ) as choice
     from judged
 
@@ -125,21 +132,38 @@ under_contract as (
         ) as choice
     from contracts
     inner join customer_identifiers
-        on contracts.identifier_type = customer_identifiers.identifier_type
-        and contracts.identifier_value = customer_identifiers.identifier_value
+        on
+            contracts.identifier_type = customer_identifiers.identifier_type
+            and contracts.identifier_value = customer_identifiers.identifier_value
     inner join purposes on purposes.legal_basis = 'contract'
 
 ),
 
 united as (
 
-    select customer_id, purpose, channel, status, basis, source, decided_at, expires_at
+    select
+        customer_id,
+        purpose,
+        channel,
+        status,
+        basis,
+        source,
+        decided_at,
+        expires_at
     from ranked
     where choice = 1
 
     union all
 
-    select customer_id, purpose, channel, status, basis, source, decided_at, expires_at
+    select
+        customer_id,
+        purpose,
+        channel,
+        status,
+        basis,
+        source,
+        decided_at,
+        expires_at
     from under_contract
     where choice = 1
 

@@ -44,7 +44,9 @@ successors as (
             partition by former_members.customer_no
             order by
                 case when partition_members.customer_no is null then 1 else 0 end,
-                case when former_members.identifier_no = former_members.customer_no then 0 else 1 end,
+                case
+                    when former_members.identifier_no = former_members.customer_no then 0 else 1
+                end,
                 former_members.identifier_no
         ) as choice
     from former_members
