@@ -59,7 +59,12 @@ def shown_progress(*, quiet: bool) -> Iterator[Callable[[str], told.Progress]]:
     ]
     with Progress(*columns, console=console) as bars:
 
+        def finish_last() -> None:
+            for task in bars.tasks[-1:]:
+                bars.update(task.id, total=task.completed or 1, completed=task.completed or 1, description="")
+
         def bar(stage: str) -> told.Progress:
+            finish_last()
             task = bars.add_task("", total=None, stage=stage)
 
             def tell(done: int, total: int | None, label: str) -> None:
@@ -68,6 +73,7 @@ def shown_progress(*, quiet: bool) -> Iterator[Callable[[str], told.Progress]]:
             return tell
 
         yield bar
+        finish_last()
 
 
 def show_error(error: CorridorError) -> None:
@@ -80,15 +86,22 @@ def show_error(error: CorridorError) -> None:
 
 
 def show_landing(report: LandingReport) -> None:
-    """Records by source and entity of one ingest."""
-    table = _table("Landed", "source", "records", "landed", "quarantined", "unchanged")
-    for source, row in landed_by_source(report).items():
-        table.add_row(source, *(f"{row[name]:,}" for name in ("extracted", "landed", "quarantined", "unchanged")))
+    """Records by source of one ingest, and what deserves a look."""
     console = out()
-    console.print(table)
+    table = _table("Landed", "source", "records", "landed", "quarantined", "unchanged")
+    quiet = 0
+    for source, row in landed_by_source(report).items():
+        quiet += not row["extracted"]
+        if row["extracted"]:
+            table.add_row(source, *(f"{row[name]:,}" for name in ("extracted", "landed", "quarantined", "unchanged")))
+    if table.row_count:
+        console.print(table)
+        console.print(f"Nothing new came from {quiet} more declared sources.", markup=False, style="dim")
+    else:
+        console.print(f"Nothing new came from any of {quiet} declared sources.", markup=False)
     for entity in report.entities:
-        for warning in entity.warnings:
-            console.print(f"  {entity.source}.{entity.entity}: {warning}", markup=False, style="yellow")
+        for told_warning in (*entity.warnings, *([entity.error] if entity.error else [])):
+            console.print(f"  {entity.source}.{entity.entity}: {told_warning}", markup=False, style="yellow")
 
 
 def landed_by_source(report: LandingReport) -> dict[str, dict[str, int]]:
@@ -235,9 +248,10 @@ def show_status(home: Home, status: Status) -> None:
 
 def _people(summary: Summary) -> str:
     return (
-        f"{summary.identifiers:,} identifiers ({summary.identifiers_withheld:,} of them join nobody) are "
-        f"{summary.customers:,} customers, {summary.identified_customers:,} of them known by name or address; "
-        f"{summary.merges:,} merges are recorded."
+        f"\n{summary.identifiers:,} identifiers, joined {summary.joins:,} times, are {summary.customers:,} customers, "
+        f"{summary.identified_customers:,} of them known by name or address.\n"
+        f"{summary.identifiers_withheld:,} identifiers join nobody (shared, blocked or invalid). "
+        f"{summary.merges:,} customers were merged into another since they first appeared.\n"
     )
 
 

@@ -40,12 +40,17 @@ class SourceTotals:
 
 @dataclass(frozen=True)
 class Summary:
-    """A published home at a glance."""
+    """A published home at a glance.
+
+    `identifiers_withheld`: those that join nobody. `joins`: how often two identifiers proved to be one person's.
+    `merges`: customers that became one with another after they had been customers of their own.
+    """
 
     customers: int = 0
     identified_customers: int = 0
     identifiers: int = 0
     identifiers_withheld: int = 0
+    joins: int = 0
     merges: int = 0
     tables: int = 0
     segments: list[SegmentSize] = field(default_factory=list)
@@ -82,6 +87,7 @@ def read_summary(home: Home) -> Summary | None:
         ]
         return Summary(
             customers=_number(connection, _customers(), "marts.dim_customers" in tables),
+            joins=_number(connection, _joins(), "marts.bdg_customer_identifiers" in tables),
             identified_customers=_number(connection, _identified_customers(), "marts.dim_customers" in tables),
             identifiers=_number(connection, _identifiers(), "marts.bdg_customer_identifiers" in tables),
             identifiers_withheld=_number(connection, _unused_identifiers(), "marts.bdg_customer_identifiers" in tables),
@@ -161,6 +167,10 @@ def _identifiers() -> str:
 def _unused_identifiers() -> str:
     """Identifiers that join nobody: blocked, invalid or shared."""
     return "select count(*) filter (where customer_id is null) from marts.bdg_customer_identifiers"
+
+
+def _joins() -> str:
+    return "select count(customer_id) - count(distinct customer_id) from marts.bdg_customer_identifiers"
 
 
 def _merges() -> str:
