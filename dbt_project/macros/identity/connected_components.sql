@@ -40,12 +40,11 @@
             cast(customer_no as bigint) as customer_no
         from ({{ customers_sql }}) as customers
     {%- endset -%}
-    {%- set partition = create_scratch('partition', partition_sql) -%}
 
     {%- set existing_relation = load_cached_relation(this) -%}
     {{ drop_relation_if_exists(existing_relation) }}
     {%- call statement('main') -%}
-        {{ create_table_as(False, target_relation, 'select * from ' ~ partition) }}
+        {{ create_table_as(False, target_relation, partition_sql) }}
     {%- endcall -%}
 
     {{ run_hooks(post_hooks, inside_transaction=True) }}

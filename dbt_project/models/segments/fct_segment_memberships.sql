@@ -29,7 +29,7 @@ with members as (
     {% for segment, relation in segments %}
         select
             customer_id,
-            '{{ segment }}' as segment,
+            '{{ segment }}' as segment
         from {{ relation }}
         {{ "union all" if not loop.last }}
     {% endfor %}
@@ -127,7 +127,7 @@ redirects as (
 
         select
             customer_id,
-            segment,
+            segment
         from members
 
     ),
@@ -142,7 +142,7 @@ opened as (
         segment,
         cast(null as {{ dbt.type_string() }}) as exit_reason,
         {{ as_of() }} as entered_at,
-        cast(null as timestamp) as exited_at,
+        cast(null as timestamp) as exited_at
     from entered
 
 ),

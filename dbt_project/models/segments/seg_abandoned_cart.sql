@@ -20,7 +20,7 @@ last_orders as (
     -- Any order counts as an answer to the cart, also one that was cancelled later.
     select
         customer_id,
-        max(occurred_at) as last_order_at,
+        max(occurred_at) as last_order_at
     from {{ ref('fct_orders') }}
     where customer_id is not null and not is_test and occurred_at <= {{ as_of() }}
     group by 1
@@ -35,7 +35,7 @@ final as (
         checkouts.cart_id,
         checkouts.currency_code,
         checkouts.total_amount,
-        checkouts.occurred_at as abandoned_at,
+        checkouts.occurred_at as abandoned_at
     from checkouts
     left join last_orders on checkouts.customer_id = last_orders.customer_id
     where

@@ -18,7 +18,7 @@ final as (
         customer_id,
         min(segment_name) as segment_name,
         cast(count(*) as bigint) as interest_count,
-        max(expires_at) as expires_at,
+        max(expires_at) as expires_at
     from interests
     group by 1
 

@@ -9,7 +9,7 @@ with days as (
         select
             {{ days_until }} as days_until,
             cast({{ dbt.dateadd('day', days_until, as_of()) }} as date) as birthday_date,
-            cast({{ dbt.dateadd('day', days_until + 1, as_of()) }} as date) as following_date,
+            cast({{ dbt.dateadd('day', days_until + 1, as_of()) }} as date) as following_date
         {{ "union all" if not loop.last }}
     {% endfor %}
 
@@ -21,7 +21,7 @@ customers as (
         customer_id,
         birth_date,
         extract(month from birth_date) as birth_month,
-        extract(day from birth_date) as birth_day,
+        extract(day from birth_date) as birth_day
     from {{ ref('dim_customers') }}
     where birth_date is not null
 
@@ -33,7 +33,7 @@ final as (
         customers.customer_id,
         customers.birth_date,
         cast(days.days_until as integer) as days_until,
-        days.birthday_date,
+        days.birthday_date
     from customers
     inner join days
         on

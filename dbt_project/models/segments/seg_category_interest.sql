@@ -11,7 +11,7 @@ with views as (
         product_category,
         count(*) as view_count,
         min(occurred_at) as first_viewed_at,
-        max(occurred_at) as last_viewed_at,
+        max(occurred_at) as last_viewed_at
     from {{ ref('fct_events') }}
     where
         customer_id is not null
@@ -28,7 +28,7 @@ purchases as (
 
     select distinct
         customer_id,
-        product_category,
+        product_category
     from {{ ref('fct_order_lines') }}
     where
         customer_id is not null
@@ -45,7 +45,7 @@ final as (
         views.customer_id,
         views.product_category,
         cast(views.view_count as bigint) as view_count,
-        views.last_viewed_at,
+        views.last_viewed_at
     from views
     left join purchases
         on
@@ -55,7 +55,7 @@ final as (
     qualify
         row_number() over (
             partition by views.customer_id
-            order by views.view_count desc, views.last_viewed_at desc, views.product_category
+            order by views.view_count desc, views.last_viewed_at desc, views.product_category asc
         ) = 1
 
 )

@@ -18,7 +18,7 @@ final as (
         customer_id,
         city,
         region,
-        country_code,
+        country_code
     from customers
 
 )

@@ -22,7 +22,7 @@ final as (
         contract_status,
         currency_code,
         amount,
-        contract_end_date,
+        contract_end_date
     from deals
     qualify
         row_number() over (partition by customer_id order by contract_end_date, deal_id) = 1

@@ -21,7 +21,7 @@ final as (
     select
         customers.customer_id,
         first_orders.order_id,
-        first_orders.occurred_at as first_order_at,
+        first_orders.occurred_at as first_order_at
     from customers
     inner join first_orders on customers.customer_id = first_orders.customer_id
 

@@ -18,7 +18,7 @@ final as (
         revenue_currency,
         order_count,
         lifetime_revenue_amount,
-        last_order_at,
+        last_order_at
     from customers
 
 )

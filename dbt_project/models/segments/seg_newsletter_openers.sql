@@ -21,7 +21,7 @@ final as (
     select
         customer_id,
         cast(count(*) as bigint) as opened_count,
-        max(occurred_at) as last_opened_at,
+        max(occurred_at) as last_opened_at
     from messages
     group by 1
 

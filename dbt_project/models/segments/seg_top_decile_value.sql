@@ -17,7 +17,7 @@ ranked as (
         revenue_currency,
         lifetime_revenue_amount,
         rank() over (order by lifetime_revenue_amount desc) as value_rank,
-        count(*) over () as buyer_count,
+        count(*) over () as buyer_count
     from customers
 
 ),
@@ -29,7 +29,7 @@ final as (
         revenue_currency,
         cast(value_rank as bigint) as value_rank,
         cast(buyer_count as bigint) as buyer_count,
-        lifetime_revenue_amount,
+        lifetime_revenue_amount
     from ranked
     -- Rounded up, so that nine buyers have a top tenth of one.
     where value_rank <= ceil(buyer_count / cast({{ parts }} as double))

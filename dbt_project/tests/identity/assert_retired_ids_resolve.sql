@@ -5,8 +5,13 @@ from {{ ref('int_identity__membership_history') }} as history
 left join {{ ref('int_identity__partition') }} as living on history.customer_no = living.customer_no
 left join {{ ref('dim_customer_redirects') }} as redirects
     on {{ customer_id_of('history.customer_no') }} = redirects.retired_customer_id
-left join {{ ref('int_identity__customer_identifiers') }} as present on redirects.customer_id = present.customer_id
+left join
+    {{ ref('int_identity__customer_identifiers') }} as present
+    on redirects.customer_id = present.customer_id
 where
     history.customer_no is not null
     and living.customer_no is null
-    and (redirects.retired_customer_id is null or (redirects.customer_id is not null and present.customer_id is null))
+    and (
+        redirects.retired_customer_id is null
+        or (redirects.customer_id is not null and present.customer_id is null)
+    )

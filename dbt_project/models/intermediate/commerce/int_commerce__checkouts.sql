@@ -13,7 +13,7 @@ with recorded as (
             order by
                 coalesce(updated_at, cast('1970-01-01' as timestamp)) desc,
                 loaded_at desc,
-                source
+                source asc
         ) = 1
 
 ),
@@ -59,7 +59,7 @@ checkouts as (
         recorded.currency_code,
         recorded.total_amount,
         recorded.created_at as occurred_at,
-        recorded.completed_at,
+        recorded.completed_at
     from recorded
     left join identifiers
         on
@@ -76,7 +76,7 @@ checkouts as (
         currency_code,
         value_amount as total_amount,
         occurred_at,
-        cast(null as timestamp) as completed_at,
+        cast(null as timestamp) as completed_at
     from web_checkouts
 
 ),
@@ -86,7 +86,7 @@ completions as (
     select
         checkout_id,
         cart_id,
-        occurred_at as completed_at,
+        occurred_at as completed_at
     from orders
     where not is_test
 
@@ -95,7 +95,7 @@ completions as (
     select
         checkout_id,
         cart_id,
-        occurred_at as completed_at,
+        occurred_at as completed_at
     from web_events
     where event_name = 'order_completed'
 
@@ -105,7 +105,7 @@ completed_checkouts as (
 
     select
         checkout_id,
-        min(completed_at) as completed_at,
+        min(completed_at) as completed_at
     from completions
     where checkout_id is not null
     group by 1
@@ -116,7 +116,7 @@ completed_carts as (
 
     select
         cart_id,
-        min(completed_at) as completed_at,
+        min(completed_at) as completed_at
     from completions
     where cart_id is not null
     group by 1
@@ -142,7 +142,7 @@ final as (
             checkouts.completed_at,
             completed_checkouts.completed_at,
             completed_carts.completed_at
-        ) as completed_at,
+        ) as completed_at
     from checkouts
     left join completed_checkouts on checkouts.checkout_id = completed_checkouts.checkout_id
     left join completed_carts on checkouts.cart_id = completed_carts.cart_id

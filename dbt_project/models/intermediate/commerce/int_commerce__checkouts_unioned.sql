@@ -15,13 +15,14 @@ with unioned as (
             when email is not null then 'email'
             when phone is not null then 'phone'
         end as identifier_type,
-        coalesce(cast(shopify_customer_id as {{ dbt.type_string() }}), email, phone) as identifier_value,
+        coalesce(cast(shopify_customer_id as {{ dbt.type_string() }}), email, phone)
+            as identifier_value,
         currency_code,
         total_amount,
         created_at,
         completed_at,
         updated_at,
-        loaded_at,
+        loaded_at
     from {{ ref('stg_shopify__abandoned_checkouts') }}
     where is_current and not is_deleted
 
@@ -36,13 +37,14 @@ with unioned as (
             when email is not null then 'email'
             when phone is not null then 'phone'
         end as identifier_type,
-        coalesce(cast(shopify_customer_id as {{ dbt.type_string() }}), email, phone) as identifier_value,
+        coalesce(cast(shopify_customer_id as {{ dbt.type_string() }}), email, phone)
+            as identifier_value,
         currency_code,
         total_amount,
         created_at,
         completed_at,
         updated_at,
-        loaded_at,
+        loaded_at
     from {{ ref('stg_shopify_graphql__abandoned_checkouts') }}
     where is_current and not is_deleted
 
@@ -61,7 +63,7 @@ final as (
         created_at,
         completed_at,
         updated_at,
-        loaded_at,
+        loaded_at
     from unioned
 
 )

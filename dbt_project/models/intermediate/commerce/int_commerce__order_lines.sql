@@ -36,7 +36,7 @@ final as (
         {{ money('lines.quantity * lines.unit_price_amount - lines.discount_amount') }}
             as line_amount,
         orders.is_purchase,
-        orders.occurred_at,
+        orders.occurred_at
     from lines
     -- Lines come from the same source as the version of the order that was kept.
     inner join orders

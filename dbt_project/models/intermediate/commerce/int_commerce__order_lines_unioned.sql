@@ -15,7 +15,7 @@ with unioned as (
         product_name,
         quantity,
         unit_price_amount,
-        discount_amount,
+        discount_amount
     from {{ ref('stg_shopify__order_lines') }}
     where is_current and not is_deleted
 
@@ -30,7 +30,7 @@ with unioned as (
         product_name,
         quantity,
         unit_price_amount,
-        discount_amount,
+        discount_amount
     from {{ ref('stg_shopify_graphql__order_lines') }}
     where is_current and not is_deleted
 
@@ -47,7 +47,7 @@ final as (
         product_name,
         cast(quantity as bigint) as quantity,
         {{ money('unit_price_amount') }} as unit_price_amount,
-        {{ money('coalesce(discount_amount, 0)') }} as discount_amount,
+        {{ money('coalesce(discount_amount, 0)') }} as discount_amount
     from unioned
 
 )

@@ -14,7 +14,7 @@ with orders as (
             order by
                 coalesce(updated_at, cast('1970-01-01' as timestamp)) desc,
                 loaded_at desc,
-                source
+                source asc
         ) = 1
 
 ),
@@ -24,7 +24,7 @@ refunds as (
     select
         source,
         order_id,
-        sum(refund_amount) as refunded_amount,
+        sum(refund_amount) as refunded_amount
     from {{ ref('int_commerce__refunds_unioned') }}
     group by 1, 2
 
@@ -36,7 +36,7 @@ lines as (
         source,
         order_id,
         count(*) as line_count,
-        sum(quantity) as item_count,
+        sum(quantity) as item_count
     from {{ ref('int_commerce__order_lines_unioned') }}
     group by 1, 2
 
@@ -73,7 +73,7 @@ valued as (
             else
                 {{ money('coalesce(orders.total_amount, 0) - coalesce(refunds.refunded_amount, 0)') }}
         end as net_amount,
-        rates.rate_to_reporting,
+        rates.rate_to_reporting
     from orders
     left join refunds
         on orders.source = refunds.source and orders.order_id = refunds.order_id
@@ -124,7 +124,7 @@ final as (
         and coalesce(total_amount, 0) >= 0 as is_purchase,
         cancelled_at,
         ordered_at as occurred_at,
-        loaded_at,
+        loaded_at
     from valued
 
 )

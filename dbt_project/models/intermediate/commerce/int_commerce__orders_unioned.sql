@@ -30,7 +30,7 @@ with unioned as (
         cancelled_at,
         ordered_at,
         updated_at,
-        loaded_at,
+        loaded_at
     from {{ ref('stg_shopify__orders') }}
     where is_current and not is_deleted
 
@@ -60,7 +60,7 @@ with unioned as (
         cancelled_at,
         ordered_at,
         updated_at,
-        loaded_at,
+        loaded_at
     from {{ ref('stg_shopify_graphql__orders') }}
     where is_current and not is_deleted
 
@@ -89,7 +89,7 @@ final as (
         cancelled_at,
         ordered_at,
         updated_at,
-        loaded_at,
+        loaded_at
     from unioned
 
 )

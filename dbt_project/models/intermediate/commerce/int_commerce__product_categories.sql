@@ -7,7 +7,7 @@ with seen as (
     select
         product_id,
         product_category,
-        max(occurred_at) as last_occurred_at,
+        max(occurred_at) as last_occurred_at
     from {{ ref('int_events__events') }}
     where product_id is not null and product_category is not null
     group by 1, 2
@@ -18,12 +18,12 @@ final as (
 
     select
         product_id,
-        product_category,
+        product_category
     from seen
     qualify
         row_number() over (
             partition by product_id
-            order by last_occurred_at desc, product_category
+            order by last_occurred_at desc, product_category asc
         ) = 1
 
 )

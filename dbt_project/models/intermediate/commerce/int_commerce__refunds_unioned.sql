@@ -9,7 +9,7 @@ with refunded_lines as (
     select
         'shopify' as source,
         refund_id,
-        coalesce(subtotal_amount, 0) + coalesce(tax_amount, 0) as line_amount,
+        coalesce(subtotal_amount, 0) + coalesce(tax_amount, 0) as line_amount
     from {{ ref('stg_shopify__order_line_refunds') }}
     where is_current and not is_deleted
 
@@ -18,7 +18,7 @@ with refunded_lines as (
     select
         'shopify_graphql' as source,
         refund_id,
-        coalesce(subtotal_amount, 0) + coalesce(tax_amount, 0) as line_amount,
+        coalesce(subtotal_amount, 0) + coalesce(tax_amount, 0) as line_amount
     from {{ ref('stg_shopify_graphql__order_line_refunds') }}
     where is_current and not is_deleted
 
@@ -29,7 +29,7 @@ line_totals as (
     select
         source,
         refund_id,
-        sum(line_amount) as line_amount,
+        sum(line_amount) as line_amount
     from refunded_lines
     group by 1, 2
 
@@ -43,7 +43,7 @@ unioned as (
         refund_id,
         order_id,
         cast(null as decimal(18, 2)) as refund_amount,
-        refunded_at,
+        refunded_at
     from {{ ref('stg_shopify__refunds') }}
     where is_current and not is_deleted
 
@@ -54,7 +54,7 @@ unioned as (
         refund_id,
         order_id,
         refund_amount,
-        refunded_at,
+        refunded_at
     from {{ ref('stg_shopify_graphql__refunds') }}
     where is_current and not is_deleted
 
@@ -68,7 +68,7 @@ final as (
         cast(unioned.order_id as {{ dbt.type_string() }}) as order_id,
         {{ money('coalesce(unioned.refund_amount, line_totals.line_amount, 0)') }}
             as refund_amount,
-        unioned.refunded_at,
+        unioned.refunded_at
     from unioned
     left join line_totals
         on unioned.source = line_totals.source and unioned.refund_id = line_totals.refund_id

@@ -23,7 +23,7 @@ final as (
         reporting.currency_code as reporting_currency,
         cast(reporting.units_per_eur as double) / cast(rates.units_per_eur as double)
             as rate_to_reporting,
-        rates.rate_date,
+        rates.rate_date
     from rates
     cross join reporting
 

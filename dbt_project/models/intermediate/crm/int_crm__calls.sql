@@ -11,7 +11,7 @@ with calls as (
         disposition,
         duration_seconds,
         occurred_at,
-        loaded_at,
+        loaded_at
     from {{ ref('stg_hubspot__calls') }}
     where is_current and not is_deleted
 
@@ -24,7 +24,7 @@ with calls as (
         disposition,
         duration_seconds,
         occurred_at,
-        loaded_at,
+        loaded_at
     from {{ ref('stg_hubspot_fivetran__calls') }}
     where is_current and not is_deleted
 
@@ -37,7 +37,7 @@ with calls as (
         disposition,
         duration_seconds,
         occurred_at,
-        loaded_at,
+        loaded_at
     from {{ ref('stg_salesforce__calls') }}
     where is_current and not is_deleted
 
@@ -48,7 +48,7 @@ distinct_calls as (
     -- A portal that moves from one connector to the other has the same call in both for a while.
     select *
     from calls
-    qualify row_number() over (partition by call_id order by loaded_at desc, source) = 1
+    qualify row_number() over (partition by call_id order by loaded_at desc, source asc) = 1
 
 ),
 
@@ -58,7 +58,7 @@ links as (
         'hubspot' as source,
         cast(call_id as {{ dbt.type_string() }}) as call_id,
         'hubspot_contact_id' as identifier_type,
-        cast(contact_id as {{ dbt.type_string() }}) as contact_id,
+        cast(contact_id as {{ dbt.type_string() }}) as contact_id
     from {{ ref('stg_hubspot__calls_contacts') }}
     where is_current and not is_deleted
 
@@ -68,7 +68,7 @@ links as (
         'hubspot_fivetran' as source,
         cast(call_id as {{ dbt.type_string() }}) as call_id,
         'hubspot_contact_id' as identifier_type,
-        cast(contact_id as {{ dbt.type_string() }}) as contact_id,
+        cast(contact_id as {{ dbt.type_string() }}) as contact_id
     from {{ ref('stg_hubspot_fivetran__calls_contacts') }}
     where is_current and not is_deleted
 
@@ -81,7 +81,7 @@ links as (
             when contact_id is not null then 'salesforce_contact_id'
             else 'salesforce_lead_id'
         end as identifier_type,
-        cast(coalesce(contact_id, lead_id) as {{ dbt.type_string() }}) as contact_id,
+        cast(coalesce(contact_id, lead_id) as {{ dbt.type_string() }}) as contact_id
     from {{ ref('stg_salesforce__calls') }}
     where is_current and not is_deleted
 
@@ -91,7 +91,7 @@ contacts as (
 
     select
         source,
-        contact_id,
+        contact_id
     from {{ ref('int_crm__contacts_unioned') }}
 
 ),
@@ -102,7 +102,7 @@ primary_links as (
         links.source,
         links.call_id,
         links.identifier_type,
-        links.contact_id,
+        links.contact_id
     from links
     left join contacts
         on links.source = contacts.source and links.contact_id = contacts.contact_id
@@ -134,7 +134,7 @@ final as (
         distinct_calls.disposition,
         cast(distinct_calls.duration_seconds as bigint) as duration_seconds,
         distinct_calls.occurred_at,
-        distinct_calls.loaded_at,
+        distinct_calls.loaded_at
     from distinct_calls
     left join primary_links
         on

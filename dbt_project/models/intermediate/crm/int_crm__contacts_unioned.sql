@@ -13,7 +13,7 @@ with unioned as (
         company_id,
         lifecycle_stage,
         updated_at,
-        loaded_at,
+        loaded_at
     from {{ ref('stg_hubspot__contacts') }}
     where is_current and not is_deleted
 
@@ -26,7 +26,7 @@ with unioned as (
         company_id,
         lifecycle_stage,
         updated_at,
-        loaded_at,
+        loaded_at
     from {{ ref('stg_hubspot_fivetran__contacts') }}
     where is_current and not is_deleted
 
@@ -39,7 +39,7 @@ with unioned as (
         company_id,
         lifecycle_stage,
         updated_at,
-        loaded_at,
+        loaded_at
     from {{ ref('stg_salesforce__contacts') }}
     where is_current and not is_deleted
 
@@ -56,7 +56,7 @@ final as (
         cast(company_id as {{ dbt.type_string() }}) as company_id,
         lifecycle_stage,
         updated_at,
-        loaded_at,
+        loaded_at
     from unioned
 
 )

@@ -7,7 +7,7 @@ with links as (
     select
         'hubspot' as source,
         cast(deal_id as {{ dbt.type_string() }}) as deal_id,
-        cast(contact_id as {{ dbt.type_string() }}) as contact_id,
+        cast(contact_id as {{ dbt.type_string() }}) as contact_id
     from {{ ref('stg_hubspot__contacts_deals') }}
     where is_current and not is_deleted
 
@@ -16,7 +16,7 @@ with links as (
     select
         'hubspot_fivetran' as source,
         cast(deal_id as {{ dbt.type_string() }}) as deal_id,
-        cast(contact_id as {{ dbt.type_string() }}) as contact_id,
+        cast(contact_id as {{ dbt.type_string() }}) as contact_id
     from {{ ref('stg_hubspot_fivetran__contacts_deals') }}
     where is_current and not is_deleted
 
@@ -25,7 +25,7 @@ with links as (
     select
         source,
         deal_id,
-        contact_id,
+        contact_id
     from {{ ref('int_crm__deals_unioned') }}
     where contact_id is not null
 
@@ -36,7 +36,7 @@ contacts as (
     select
         source,
         contact_id,
-        identifier_type,
+        identifier_type
     from {{ ref('int_crm__contacts_unioned') }}
 
 ),
@@ -52,7 +52,7 @@ final as (
             when links.source = 'salesforce' then 'salesforce_contact_id'
             else 'hubspot_contact_id'
         end as identifier_type,
-        contacts.contact_id is not null as is_known_contact,
+        contacts.contact_id is not null as is_known_contact
     from links
     left join contacts
         on links.source = contacts.source and links.contact_id = contacts.contact_id

@@ -8,7 +8,7 @@ with unioned as (
         'hubspot' as source,
         cast(deal_id as {{ dbt.type_string() }}) as deal_id,
         cast(stage_id as {{ dbt.type_string() }}) as stage_id,
-        entered_at,
+        entered_at
     from {{ ref('stg_hubspot__deal_stages') }}
     where is_current and not is_deleted
 
@@ -18,7 +18,7 @@ with unioned as (
         'hubspot_fivetran' as source,
         cast(deal_id as {{ dbt.type_string() }}) as deal_id,
         cast(stage_id as {{ dbt.type_string() }}) as stage_id,
-        entered_at,
+        entered_at
     from {{ ref('stg_hubspot_fivetran__deal_stages') }}
     where is_current and not is_deleted
 
@@ -28,7 +28,7 @@ with unioned as (
         'salesforce' as source,
         cast(deal_id as {{ dbt.type_string() }}) as deal_id,
         cast(stage_id as {{ dbt.type_string() }}) as stage_id,
-        entered_at,
+        entered_at
     from {{ ref('stg_salesforce__deal_stages') }}
     where is_current and not is_deleted
 
@@ -52,7 +52,7 @@ entries as (
         unioned.source,
         unioned.deal_id,
         unioned.stage_id,
-        unioned.entered_at,
+        unioned.entered_at
     from unioned
     -- History of the same source as the version of the deal that was kept.
     inner join deals
@@ -74,7 +74,7 @@ final as (
         lead(entries.entered_at) over (
             partition by entries.deal_id
             order by entries.entered_at, entries.stage_id
-        ) as left_at,
+        ) as left_at
     from entries
     left join stages
         on entries.source = stages.source and entries.stage_id = stages.stage_id

@@ -15,7 +15,7 @@ with deals as (
             order by
                 coalesce(updated_at, cast('1970-01-01' as timestamp)) desc,
                 loaded_at desc,
-                source
+                source asc
         ) = 1
 
 ),
@@ -37,7 +37,7 @@ companies_deals as (
     select
         'hubspot' as source,
         cast(deal_id as {{ dbt.type_string() }}) as deal_id,
-        min(cast(company_id as {{ dbt.type_string() }})) as company_id,
+        min(cast(company_id as {{ dbt.type_string() }})) as company_id
     from {{ ref('stg_hubspot__companies_deals') }}
     where is_current and not is_deleted
     group by 1, 2
@@ -47,7 +47,7 @@ companies_deals as (
     select
         'hubspot_fivetran' as source,
         cast(deal_id as {{ dbt.type_string() }}) as deal_id,
-        min(cast(company_id as {{ dbt.type_string() }})) as company_id,
+        min(cast(company_id as {{ dbt.type_string() }})) as company_id
     from {{ ref('stg_hubspot_fivetran__companies_deals') }}
     where is_current and not is_deleted
     group by 1, 2
@@ -81,7 +81,7 @@ joined as (
             when coalesce(deals.is_won, stages.is_won, false) then 'won'
             when coalesce(deals.is_closed, stages.is_closed, false) then 'lost'
             else 'open'
-        end as status,
+        end as status
     from deals
     left join stages
         on deals.source = stages.source and deals.stage_id = stages.stage_id
@@ -127,7 +127,7 @@ final as (
         joined.created_at as occurred_at,
         -- Some CRMs keep the expected close date in the same field.
         case when joined.status <> 'open' then joined.closed_at end as closed_at,
-        joined.loaded_at,
+        joined.loaded_at
     from joined
     left join rates on joined.deal_currency_code = rates.currency_code
 

@@ -27,7 +27,7 @@ with unioned as (
         created_at,
         closed_at,
         updated_at,
-        loaded_at,
+        loaded_at
     from {{ ref('stg_hubspot__deals') }}
     where is_current and not is_deleted
 
@@ -54,7 +54,7 @@ with unioned as (
         created_at,
         closed_at,
         updated_at,
-        loaded_at,
+        loaded_at
     from {{ ref('stg_hubspot_fivetran__deals') }}
     where is_current and not is_deleted
 
@@ -81,7 +81,7 @@ with unioned as (
         created_at,
         closed_at,
         updated_at,
-        loaded_at,
+        loaded_at
     from {{ ref('stg_salesforce__deals') }}
     where is_current and not is_deleted
 
@@ -110,7 +110,7 @@ final as (
         created_at,
         closed_at,
         updated_at,
-        loaded_at,
+        loaded_at
     from unioned
 
 )

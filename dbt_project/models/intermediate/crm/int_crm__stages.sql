@@ -13,7 +13,7 @@ with unioned as (
         probability,
         is_closed,
         is_won,
-        loaded_at,
+        loaded_at
     from {{ ref('stg_hubspot__pipelines_stages') }}
     where is_current and not is_deleted
 
@@ -27,7 +27,7 @@ with unioned as (
         probability,
         is_closed,
         is_won,
-        loaded_at,
+        loaded_at
     from {{ ref('stg_hubspot_fivetran__pipelines_stages') }}
     where is_current and not is_deleted
 
@@ -38,7 +38,7 @@ pipelines as (
     select
         'hubspot' as source,
         cast(pipeline_id as {{ dbt.type_string() }}) as pipeline_id,
-        pipeline_name,
+        pipeline_name
     from {{ ref('stg_hubspot__pipelines') }}
     where is_current and not is_deleted
 
@@ -47,7 +47,7 @@ pipelines as (
     select
         'hubspot_fivetran' as source,
         cast(pipeline_id as {{ dbt.type_string() }}) as pipeline_id,
-        pipeline_name,
+        pipeline_name
     from {{ ref('stg_hubspot_fivetran__pipelines') }}
     where is_current and not is_deleted
 
@@ -62,13 +62,13 @@ stages as (
         stage_name,
         probability,
         is_closed,
-        is_won,
+        is_won
     from unioned
     -- Two pipelines may use the same stage id in old portals: the newest says what it means.
     qualify
         row_number() over (
             partition by source, stage_id
-            order by loaded_at desc, pipeline_id
+            order by loaded_at desc, pipeline_id asc
         ) = 1
 
 ),
@@ -84,7 +84,7 @@ final as (
         stages.stage_name,
         stages.probability,
         stages.is_closed,
-        stages.is_won,
+        stages.is_won
     from stages
     left join pipelines
         on stages.source = pipelines.source and stages.pipeline_id = pipelines.pipeline_id

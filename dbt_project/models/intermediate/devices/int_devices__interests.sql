@@ -41,7 +41,7 @@ final as (
         live.consent_string,
         live.collected_at,
         live.expires_at,
-        live.loaded_at,
+        live.loaded_at
     from live
     left join identifiers on live.cookie_id = identifiers.identifier_value
     qualify

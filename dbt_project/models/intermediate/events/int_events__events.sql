@@ -62,7 +62,7 @@ final as (
         events.quantity,
         events.is_bot,
         events.occurred_at,
-        events.loaded_at,
+        events.loaded_at
     from distinct_events as events
     left join identifiers
         on

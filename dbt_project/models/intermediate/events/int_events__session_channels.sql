@@ -9,7 +9,7 @@ with sessions as (
         coalesce(lower(utm_medium), '') as utm_medium,
         coalesce(referrer_domain, '') as referrer_domain,
         gclid is not null as has_gclid,
-        fbclid is not null as has_fbclid,
+        fbclid is not null as has_fbclid
     from {{ ref('int_events__sessions') }}
 
 ),
@@ -34,7 +34,7 @@ matched as (
                 sessions.has_gclid,
                 sessions.has_fbclid
             order by rules.rule_priority
-        ) as rule_rank,
+        ) as rule_rank
     from sessions
     inner join rules
         on
@@ -72,7 +72,7 @@ final as (
         channel,
         rule_priority,
         has_gclid,
-        has_fbclid,
+        has_fbclid
     from matched
     where rule_rank = 1
 

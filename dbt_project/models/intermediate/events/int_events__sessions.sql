@@ -11,7 +11,7 @@ with events as (
         *,
         case
             when coalesce(utm_source, utm_medium, utm_campaign, gclid, fbclid) is not null then 1
-        end as has_campaign,
+        end as has_campaign
     from {{ ref('int_events__events') }}
     where identifier_no is not null
 
@@ -77,7 +77,7 @@ ordered as (
         row_number() over (partition by identifier_no order by occurred_at, event_id)
             as event_index,
         lag(occurred_at) over (partition by identifier_no order by occurred_at, event_id)
-            as previous_occurred_at,
+            as previous_occurred_at
     from considered
 
 ),
@@ -99,7 +99,7 @@ numbered as (
             partition by identifier_no
             order by event_index
             rows between unbounded preceding and current row
-        ) as session_index,
+        ) as session_index
     from ordered
 
 ),
@@ -125,7 +125,7 @@ gathered as (
         max(case when is_bot then 1 else 0 end) as bot_flag,
         min(occurred_at) as occurred_at,
         max(occurred_at) as ended_at,
-        max(loaded_at) as loaded_at,
+        max(loaded_at) as loaded_at
     from numbered
     group by 1, 2
 
@@ -148,7 +148,7 @@ final as (
         bot_flag = 1 as is_bot,
         occurred_at,
         ended_at,
-        loaded_at,
+        loaded_at
     from gathered
 
 )

@@ -47,7 +47,7 @@ unioned as (
         quantity,
         is_bot,
         occurred_at,
-        loaded_at,
+        loaded_at
     from tracks
 
     union all
@@ -78,7 +78,7 @@ unioned as (
         cast(null as bigint) as quantity,
         is_bot,
         occurred_at,
-        loaded_at,
+        loaded_at
     from pages
 
     union all
@@ -107,7 +107,7 @@ unioned as (
         cast(null as bigint) as quantity,
         false as is_bot,
         occurred_at,
-        loaded_at,
+        loaded_at
     from identifies
 
 ),
@@ -138,7 +138,7 @@ final as (
         cast(quantity as bigint) as quantity,
         coalesce(is_bot, false) as is_bot,
         occurred_at,
-        loaded_at,
+        loaded_at
     from unioned
 
 )

@@ -35,14 +35,14 @@ salesforce_arrivals as (
 salesforce_merges_arrived as (
 
     select
-        merges.contact_id,
-        greatest(merges.loaded_at, coalesce(losers.loaded_at, merges.loaded_at)) as loaded_at,
-        merges.created_at,
-        merges.updated_at,
-        merges.is_living,
-        merges.merged_contact_id
-    from salesforce_merges as merges
-    left join salesforce_arrivals as losers on merges.merged_contact_id = losers.contact_id
+        said.contact_id,
+        greatest(said.loaded_at, coalesce(losers.loaded_at, said.loaded_at)) as loaded_at,
+        said.created_at,
+        said.updated_at,
+        said.is_living,
+        said.merged_contact_id
+    from salesforce_merges as said
+    left join salesforce_arrivals as losers on said.merged_contact_id = losers.contact_id
 
 ),
 

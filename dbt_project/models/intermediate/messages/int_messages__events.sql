@@ -54,7 +54,7 @@ final as (
         flows.flow_name,
         events.subject,
         events.occurred_at,
-        events.loaded_at,
+        events.loaded_at
     from events
     inner join metrics on events.metric_id = metrics.metric_id
     inner join message_metrics on metrics.metric_name = message_metrics.metric_name

@@ -68,7 +68,7 @@ unioned as (
         google_stats.spend_amount,
         google_stats.impression_count,
         google_stats.click_count,
-        google_stats.spend_date,
+        google_stats.spend_date
     from google_stats
     left join google_campaigns on google_stats.campaign_id = google_campaigns.campaign_id
 
@@ -87,7 +87,7 @@ unioned as (
         meta_stats.spend_amount,
         meta_stats.impression_count,
         meta_stats.click_count,
-        meta_stats.spend_date,
+        meta_stats.spend_date
     from meta_stats
     left join meta_ads on meta_stats.ad_id = meta_ads.ad_id
     left join meta_campaigns on meta_ads.campaign_id = meta_campaigns.campaign_id
@@ -111,9 +111,11 @@ final as (
         '{{ reporting_currency }}' as reporting_currency,
         cast(unioned.impression_count as bigint) as impression_count,
         cast(unioned.click_count as bigint) as click_count,
-        cast(unioned.spend_date as timestamp) as occurred_at,
+        cast(unioned.spend_date as timestamp) as occurred_at
     from unioned
-    left join rates on coalesce(unioned.currency_code, '{{ default_currency }}') = rates.currency_code
+    left join
+        rates
+        on coalesce(unioned.currency_code, '{{ default_currency }}') = rates.currency_code
 
 )
 

@@ -46,7 +46,7 @@ final as (
         case
             when lower(tickets.status) in ('solved', 'closed') then tickets.updated_at
         end as closed_at,
-        tickets.loaded_at,
+        tickets.loaded_at
     from tickets
     left join ratings on tickets.ticket_id = ratings.ticket_id
     left join identifiers

@@ -11,7 +11,7 @@ customers as (
 
     select
         identifier_no,
-        customer_id,
+        customer_id
     from {{ ref('int_identity__customer_identifiers') }}
     where customer_id is not null
 
@@ -26,7 +26,7 @@ final as (
             as cancelled_order_count,
         {{ money('sum(coalesce(orders.net_amount_reporting, 0))') }} as lifetime_revenue_amount,
         min(case when orders.is_purchase then orders.occurred_at end) as first_order_at,
-        max(case when orders.is_purchase then orders.occurred_at end) as last_order_at,
+        max(case when orders.is_purchase then orders.occurred_at end) as last_order_at
     from orders
     inner join customers on orders.identifier_no = customers.identifier_no
     group by 1

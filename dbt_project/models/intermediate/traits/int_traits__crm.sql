@@ -5,7 +5,7 @@ with customers as (
 
     select
         identifier_no,
-        customer_id,
+        customer_id
     from {{ ref('int_identity__customer_identifiers') }}
     where customer_id is not null
 
@@ -19,7 +19,7 @@ deals as (
         sum(case when deals.status = 'won' then 1 else 0 end) as won_deal_count,
         0 as call_count,
         sum(case when deals.status = 'open' then coalesce(deals.amount_reporting, 0) else 0 end)
-            as pipeline_amount,
+            as pipeline_amount
     from {{ ref('int_crm__deals') }} as deals
     inner join customers on deals.identifier_no = customers.identifier_no
     group by 1
@@ -33,7 +33,7 @@ calls as (
         0 as open_deal_count,
         0 as won_deal_count,
         count(*) as call_count,
-        0 as pipeline_amount,
+        0 as pipeline_amount
     from {{ ref('int_crm__calls') }} as calls
     inner join customers on calls.identifier_no = customers.identifier_no
     group by 1
@@ -57,7 +57,7 @@ final as (
         sum(open_deal_count) as open_deal_count,
         sum(won_deal_count) as won_deal_count,
         sum(call_count) as call_count,
-        {{ money('sum(pipeline_amount)') }} as pipeline_amount,
+        {{ money('sum(pipeline_amount)') }} as pipeline_amount
     from unioned
     group by 1
 

@@ -11,7 +11,7 @@ customers as (
 
     select
         identifier_no,
-        customer_id,
+        customer_id
     from {{ ref('int_identity__customer_identifiers') }}
     where customer_id is not null
 
@@ -26,7 +26,7 @@ final as (
         sum(case when messages.message_event = 'clicked' then 1 else 0 end)
             as message_clicked_count,
         max(case when messages.message_event = 'opened' then messages.occurred_at end)
-            as last_message_opened_at,
+            as last_message_opened_at
     from messages
     inner join customers on messages.identifier_no = customers.identifier_no
     group by 1

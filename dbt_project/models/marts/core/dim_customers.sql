@@ -84,7 +84,7 @@ final as (
         commerce.last_order_at,
         web.last_session_at,
         messages.last_message_opened_at,
-        support.last_ticket_at,
+        support.last_ticket_at
     from golden
     left join commerce on golden.customer_id = commerce.customer_id
     left join web on golden.customer_id = web.customer_id

@@ -22,7 +22,7 @@ final as (
         reporting_currency,
         impression_count,
         click_count,
-        occurred_at,
+        occurred_at
     from spend
 
 )

@@ -11,7 +11,7 @@ customers as (
 
     select
         identifier_no,
-        customer_id,
+        customer_id
     from {{ ref('int_identity__customer_identifiers') }}
 
 ),
@@ -27,7 +27,7 @@ final as (
         checkouts.total_amount,
         checkouts.is_completed,
         checkouts.occurred_at,
-        checkouts.completed_at,
+        checkouts.completed_at
     from checkouts
     left join customers on checkouts.identifier_no = customers.identifier_no
 

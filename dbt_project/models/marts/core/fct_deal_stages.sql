@@ -11,7 +11,7 @@ deals as (
 
     select
         deal_id,
-        customer_id,
+        customer_id
     from {{ ref('fct_deals') }}
 
 ),
@@ -25,7 +25,7 @@ final as (
         deal_stages.stage_id,
         deal_stages.stage_name,
         deal_stages.occurred_at,
-        deal_stages.left_at,
+        deal_stages.left_at
     from deal_stages
     inner join deals on deal_stages.deal_id = deals.deal_id
 

@@ -11,7 +11,7 @@ customers as (
 
     select
         identifier_no,
-        customer_id,
+        customer_id
     from {{ ref('int_identity__customer_identifiers') }}
 
 ),
@@ -38,7 +38,7 @@ final as (
         deals.reporting_currency,
         deals.contract_end_date,
         deals.occurred_at,
-        deals.closed_at,
+        deals.closed_at
     from deals
     left join customers on deals.identifier_no = customers.identifier_no
 

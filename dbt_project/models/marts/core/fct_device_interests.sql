@@ -12,7 +12,7 @@ identifiers as (
 
     select
         identifier_no,
-        customer_id,
+        customer_id
     from {{ ref('int_identity__customer_identifiers') }}
 
 ),
@@ -36,7 +36,7 @@ final as (
         interests.segment_name,
         interests.provider,
         interests.collected_at,
-        interests.expires_at,
+        interests.expires_at
     from interests
     left join identifiers on interests.identifier_no = identifiers.identifier_no
     left join anonymous_customers on identifiers.customer_id = anonymous_customers.customer_id

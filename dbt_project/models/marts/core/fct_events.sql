@@ -19,7 +19,7 @@ customers as (
 
     select
         identifier_no,
-        customer_id,
+        customer_id
     from {{ ref('int_identity__customer_identifiers') }}
 
 ),
@@ -49,7 +49,7 @@ final as (
         events.value_amount,
         events.is_bot,
         events.occurred_at,
-        events.loaded_at,
+        events.loaded_at
     from events
     left join customers on events.identifier_no = customers.identifier_no
     -- Sessions of one identifier never overlap, so this finds at most one.

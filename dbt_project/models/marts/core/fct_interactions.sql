@@ -18,7 +18,7 @@ customers as (
 
     select
         identifier_no,
-        customer_id,
+        customer_id
     from {{ ref('int_identity__customer_identifiers') }}
 
 ),
@@ -36,7 +36,7 @@ unioned as (
         cast(null as {{ dbt.type_string() }}) as score,
         duration_seconds,
         occurred_at,
-        cast(null as timestamp) as closed_at,
+        cast(null as timestamp) as closed_at
     from calls
 
     union all
@@ -52,7 +52,7 @@ unioned as (
         score,
         cast(null as bigint) as duration_seconds,
         occurred_at,
-        closed_at,
+        closed_at
     from tickets
 
 ),
@@ -70,7 +70,7 @@ final as (
         unioned.score,
         unioned.duration_seconds,
         unioned.occurred_at,
-        unioned.closed_at,
+        unioned.closed_at
     from unioned
     left join customers on unioned.identifier_no = customers.identifier_no
 

@@ -11,7 +11,7 @@ customers as (
 
     select
         identifier_no,
-        customer_id,
+        customer_id
     from {{ ref('int_identity__customer_identifiers') }}
 
 ),
@@ -27,7 +27,7 @@ final as (
         messages.campaign_name,
         messages.flow_name,
         messages.occurred_at,
-        messages.loaded_at,
+        messages.loaded_at
     from messages
     left join customers on messages.identifier_no = customers.identifier_no
 

@@ -11,7 +11,7 @@ customers as (
 
     select
         identifier_no,
-        customer_id,
+        customer_id
     from {{ ref('int_identity__customer_identifiers') }}
 
 ),
@@ -31,7 +31,7 @@ final as (
         lines.quantity,
         lines.line_amount,
         lines.is_purchase,
-        lines.occurred_at,
+        lines.occurred_at
     from lines
     left join customers on lines.identifier_no = customers.identifier_no
 

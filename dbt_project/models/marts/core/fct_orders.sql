@@ -12,7 +12,7 @@ customers as (
 
     select
         identifier_no,
-        customer_id,
+        customer_id
     from {{ ref('int_identity__customer_identifiers') }}
 
 ),
@@ -25,7 +25,7 @@ joined as (
         row_number() over (
             partition by customers.customer_id, orders.is_purchase
             order by orders.occurred_at, orders.order_id
-        ) as order_index,
+        ) as order_index
     from orders
     left join customers on orders.identifier_no = customers.identifier_no
 
@@ -57,7 +57,7 @@ final as (
         is_cancelled,
         is_test,
         occurred_at,
-        cancelled_at,
+        cancelled_at
     from joined
 
 )

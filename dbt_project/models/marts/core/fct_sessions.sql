@@ -18,7 +18,7 @@ customers as (
 
     select
         identifier_no,
-        customer_id,
+        customer_id
     from {{ ref('int_identity__customer_identifiers') }}
 
 ),
@@ -41,7 +41,7 @@ final as (
         sessions.page_count,
         sessions.is_bot,
         sessions.occurred_at,
-        sessions.ended_at,
+        sessions.ended_at
     from sessions
     left join customers on sessions.identifier_no = customers.identifier_no
     left join channels

@@ -26,7 +26,7 @@ spend as (
         sum(click_count) as click_count,
         cast(0 as bigint) as session_count,
         cast(0 as bigint) as order_count,
-        {{ money('0') }} as revenue_amount,
+        {{ money('0') }} as revenue_amount
     from {{ ref('fct_ad_spend') }}
     group by 1, 2
 
@@ -41,7 +41,7 @@ visits as (
         cast(0 as bigint) as click_count,
         count(*) as session_count,
         cast(0 as bigint) as order_count,
-        {{ money('0') }} as revenue_amount,
+        {{ money('0') }} as revenue_amount
     from sessions
     group by 1, 2
 
@@ -54,12 +54,12 @@ credited as (
         orders.occurred_at,
         orders.net_amount_reporting,
         -- An order with no visit before it has no channel that we know.
-        coalesce(sessions.channel, 'unknown') as channel,
+        coalesce(sessions.channel, 'unknown') as channel
     from orders
     left join sessions
         on
             orders.customer_id = sessions.customer_id
-            and sessions.occurred_at <= orders.occurred_at
+            and orders.occurred_at >= sessions.occurred_at
             and sessions.occurred_at >= {{ dbt.dateadd('day', -days, 'orders.occurred_at') }}
     qualify
         row_number() over (
@@ -78,7 +78,7 @@ sales as (
         cast(0 as bigint) as click_count,
         cast(0 as bigint) as session_count,
         count(*) as order_count,
-        sum(coalesce(net_amount_reporting, 0)) as revenue_amount,
+        sum(coalesce(net_amount_reporting, 0)) as revenue_amount
     from credited
     group by 1, 2
 
@@ -109,7 +109,7 @@ final as (
         cast(sum(session_count) as bigint) as session_count,
         cast(sum(order_count) as bigint) as order_count,
         {{ money('sum(revenue_amount)') }} as revenue_amount,
-        month_date,
+        month_date
     from unioned
     group by channel, month_date
 

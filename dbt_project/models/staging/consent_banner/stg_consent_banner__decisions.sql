@@ -18,7 +18,7 @@ final as (
         upper({{ clean_text('source.region') }}) as region,
         {{ clean_text('source.tc_string') }} as tc_string,
         source.decided_at,
-        source._loaded_at as loaded_at,
+        source._loaded_at as loaded_at
     from source
 
 )

@@ -18,7 +18,7 @@ final as (
         source.conversions as conversion_count,
         {{ money('source.cost_micros * 0.000001') }} as spend_amount,
         source.{{ adapter.quote('date') }} as spend_date,
-        {{ record_state() }},
+        {{ record_state() }}
     from source
 
 )

@@ -11,7 +11,7 @@ final as (
         {{ clean_text('source.campaign_id') }} as campaign_id,
         {{ clean_text('source.customer_id') }} as account_id,
         source.{{ adapter.quote('date') }} as clicked_date,
-        source._loaded_at as loaded_at,
+        source._loaded_at as loaded_at
     from source
 
 )

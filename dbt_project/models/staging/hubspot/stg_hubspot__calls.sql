@@ -14,7 +14,7 @@ final as (
         {{ clean_text('source.hs_call_body') }} as body,
         cast(floor(source.hs_call_duration / 1000.0) as bigint) as duration_seconds,
         source.hs_timestamp as occurred_at,
-        {{ record_state("source.is_deleted") }},
+        {{ record_state("source.is_deleted") }}
     from source
 
 )

@@ -9,7 +9,7 @@ final as (
     select
         source.calls_id as call_id,
         source.{{ adapter.quote('value') }} as contact_id,
-        {{ record_state() }},
+        {{ record_state() }}
     from source
 
 )

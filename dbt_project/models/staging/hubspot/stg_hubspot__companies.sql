@@ -15,7 +15,7 @@ final as (
         country.country_code,
         source.createdate as created_at,
         source.hs_lastmodifieddate as updated_at,
-        {{ record_state("source.is_deleted") }},
+        {{ record_state("source.is_deleted") }}
     from source
     {{ join_country('country', 'source.country') }}
 

@@ -9,7 +9,7 @@ final as (
     select
         source.{{ adapter.quote('value') }} as company_id,
         source.deals_id as deal_id,
-        {{ record_state() }},
+        {{ record_state() }}
     from source
 
 )

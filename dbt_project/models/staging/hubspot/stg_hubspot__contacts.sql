@@ -28,7 +28,7 @@ final as (
         {{ parse_birth_date('source.date_of_birth', 'source._loaded_at') }} as birth_date,
         source.createdate as created_at,
         source.lastmodifieddate as updated_at,
-        {{ record_state("source.is_deleted") }},
+        {{ record_state("source.is_deleted") }}
     from source
     {{ join_country('country', 'source.country') }}
     {{ join_phone('phone', 'source.phone', 'country.country_code') }}

@@ -10,7 +10,7 @@ final as (
         source.id as deal_id,
         source.stage as stage_id,
         source.hs_v2_date_enteredx as entered_at,
-        {{ record_state() }},
+        {{ record_state() }}
     from source
 
 )

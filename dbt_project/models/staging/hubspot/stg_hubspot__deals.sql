@@ -27,7 +27,7 @@ final as (
                 then source.closedate
         end as closed_at,
         source.hs_lastmodifieddate as updated_at,
-        {{ record_state("source.is_deleted") }},
+        {{ record_state("source.is_deleted") }}
     from source
 
 )

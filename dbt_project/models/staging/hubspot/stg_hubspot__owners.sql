@@ -13,7 +13,7 @@ final as (
         {{ clean_text('source.last_name') }} as last_name,
         source.created_at,
         source.updated_at,
-        {{ record_state("source.is_deleted or source.archived") }},
+        {{ record_state("source.is_deleted or source.archived") }}
     from source
 
 )

@@ -12,7 +12,7 @@ final as (
         source.display_order,
         source.created_at,
         source.updated_at,
-        {{ record_state("source.archived") }},
+        {{ record_state("source.archived") }}
     from source
 
 )

@@ -9,7 +9,7 @@ pipelines as (
     -- A pipeline keeps its id but not its row's identifier when it is loaded again.
     select distinct
         _dlt_id,
-        id as pipeline_id,
+        id as pipeline_id
     from {{ source('hubspot', 'pipelines_deals') }}
 
 ),
@@ -31,7 +31,7 @@ final as (
         ) as is_won,
         source.created_at,
         source.updated_at,
-        {{ record_state("source.archived") }},
+        {{ record_state("source.archived") }}
     from source
     left join pipelines on source._dlt_parent_id = pipelines._dlt_id
 

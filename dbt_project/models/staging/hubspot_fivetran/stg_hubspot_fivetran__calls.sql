@@ -14,7 +14,7 @@ final as (
         {{ clean_text('source.property_hs_call_body') }} as body,
         cast(floor(source.property_hs_call_duration / 1000.0) as bigint) as duration_seconds,
         coalesce(source.property_hs_timestamp, source.property_hs_createdate) as occurred_at,
-        {{ record_state("source._fivetran_deleted") }},
+        {{ record_state("source._fivetran_deleted") }}
     from source
 
 )

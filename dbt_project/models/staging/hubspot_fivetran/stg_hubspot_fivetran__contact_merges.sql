@@ -10,7 +10,7 @@ final as (
         source.canonical_vid as contact_id,
         source.vid_to_merge as merged_contact_id,
         source.{{ adapter.quote('timestamp') }} as merged_at,
-        {{ record_state("source._fivetran_deleted") }},
+        {{ record_state("source._fivetran_deleted") }}
     from source
 
 )

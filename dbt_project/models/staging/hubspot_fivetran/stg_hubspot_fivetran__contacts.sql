@@ -28,7 +28,7 @@ final as (
         {{ parse_birth_date('source.property_date_of_birth', 'source._loaded_at') }} as birth_date,
         source.property_createdate as created_at,
         source.property_lastmodifieddate as updated_at,
-        {{ record_state("source._fivetran_deleted") }},
+        {{ record_state("source._fivetran_deleted") }}
     from source
     {{ join_country('country', 'source.property_country') }}
     {{ join_phone('phone', 'source.property_phone', 'country.country_code') }}

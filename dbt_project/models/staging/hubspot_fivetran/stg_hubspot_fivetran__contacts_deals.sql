@@ -10,7 +10,7 @@ final as (
         source.contact_id,
         source.deal_id,
         source.type_id as association_type_id,
-        {{ record_state("source._fivetran_deleted") }},
+        {{ record_state("source._fivetran_deleted") }}
     from source
 
 )

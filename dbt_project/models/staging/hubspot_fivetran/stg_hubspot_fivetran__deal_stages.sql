@@ -10,7 +10,7 @@ final as (
         source.deal_id,
         source.{{ adapter.quote('value') }} as stage_id,
         coalesce(source.date_entered, source._fivetran_start) as entered_at,
-        {{ record_state() }},
+        {{ record_state() }}
     from source
 
 )

@@ -27,7 +27,7 @@ final as (
                 then source.property_closedate
         end as closed_at,
         source.property_hs_lastmodifieddate as updated_at,
-        {{ record_state("source.is_deleted") }},
+        {{ record_state("source.is_deleted") }}
     from source
 
 )

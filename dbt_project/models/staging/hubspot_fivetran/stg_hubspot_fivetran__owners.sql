@@ -13,7 +13,7 @@ final as (
         {{ clean_text('source.last_name') }} as last_name,
         source.created_at,
         source.updated_at,
-        {{ record_state("not source.is_active") }},
+        {{ record_state("not source.is_active") }}
     from source
 
 )

@@ -12,7 +12,7 @@ final as (
         source.display_order,
         source.created_at,
         source.updated_at,
-        {{ record_state("source._fivetran_deleted") }},
+        {{ record_state("source._fivetran_deleted") }}
     from source
 
 )

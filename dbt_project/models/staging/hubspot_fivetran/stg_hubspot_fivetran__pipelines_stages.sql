@@ -16,7 +16,7 @@ final as (
         coalesce(source.closed_won, false) as is_won,
         source.created_at,
         source.updated_at,
-        {{ record_state("source._fivetran_deleted") }},
+        {{ record_state("source._fivetran_deleted") }}
     from source
 
 )

@@ -14,7 +14,7 @@ final as (
         coalesce(source.sent_at, source.send_time) as sent_at,
         source.created as created_at,
         source.updated as updated_at,
-        {{ record_state("source._fivetran_deleted") }},
+        {{ record_state("source._fivetran_deleted") }}
     from source
 
 )

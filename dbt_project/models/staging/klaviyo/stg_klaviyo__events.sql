@@ -19,7 +19,7 @@ final as (
             source.{{ adapter.quote('timestamp') }},
             source._loaded_at
         ) as occurred_at,
-        source._loaded_at as loaded_at,
+        source._loaded_at as loaded_at
     from source
 
 )

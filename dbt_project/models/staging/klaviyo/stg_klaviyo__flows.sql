@@ -12,7 +12,7 @@ final as (
         lower({{ clean_text('source.status') }}) as status,
         source.created as created_at,
         source.updated as updated_at,
-        {{ record_state("source._fivetran_deleted") }},
+        {{ record_state("source._fivetran_deleted") }}
     from source
 
 )

@@ -11,7 +11,7 @@ final as (
         {{ clean_text('source.name') }} as metric_name,
         source.created as created_at,
         source.updated as updated_at,
-        {{ record_state("source._fivetran_deleted") }},
+        {{ record_state("source._fivetran_deleted") }}
     from source
 
 )

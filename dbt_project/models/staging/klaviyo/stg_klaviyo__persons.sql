@@ -18,7 +18,7 @@ final as (
         country.country_code,
         source.created as created_at,
         source.updated as updated_at,
-        {{ record_state("source._fivetran_deleted") }},
+        {{ record_state("source._fivetran_deleted") }}
     from source
     {{ join_country('country', 'source.country') }}
     {{ join_phone('phone', 'source.phone_number', 'country.country_code') }}

@@ -14,13 +14,25 @@ aliases as (
 
 spelled as (
 
-    select {{ country_spelling('country_code') }} as spelling, country_code from countries
+    select
+        {{ country_spelling('country_code') }} as spelling,
+        country_code
+    from countries
     union all
-    select {{ country_spelling('iso3_code') }} as spelling, country_code from countries
+    select
+        {{ country_spelling('iso3_code') }} as spelling,
+        country_code
+    from countries
     union all
-    select {{ country_spelling('country_name') }} as spelling, country_code from countries
+    select
+        {{ country_spelling('country_name') }} as spelling,
+        country_code
+    from countries
     union all
-    select {{ country_spelling('alias') }} as spelling, country_code from aliases
+    select
+        {{ country_spelling('alias') }} as spelling,
+        country_code
+    from aliases
 
 ),
 
@@ -28,7 +40,7 @@ final as (
 
     select distinct
         spelling,
-        country_code,
+        country_code
     from spelled
 
 )

@@ -41,7 +41,7 @@ with stated as (
                         country_{{ loop.index }}.country_code,
                     {%- endfor %}
                     ''
-                ) as country_code,
+                ) as country_code
             from
                 {{ source(source_name, entity) }} as source
                 {%- for country in countries %}
@@ -59,7 +59,7 @@ final as (
 
     select distinct
         raw_phone,
-        country_code,
+        country_code
     from stated
     where raw_phone is not null
 

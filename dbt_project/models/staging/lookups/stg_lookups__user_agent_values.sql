@@ -5,11 +5,11 @@ with arrived as (
     {% for entity in ['identifies', 'tracks', 'pages'] -%}
         select
             context_user_agent as user_agent,
-            _loaded_at as loaded_at,
+            _loaded_at as loaded_at
         from {{ source('segment', entity) }}
         where
             context_user_agent is not null
-            {%- if is_incremental() %}
+        {%- if is_incremental() %}
                 -- What arrived before the newest known value was read together with it.
                 and _loaded_at >= {{ watermark(this, 'first_loaded_at') }}
             {%- endif %}
@@ -24,7 +24,7 @@ final as (
 
     select
         arrived.user_agent,
-        min(arrived.loaded_at) as first_loaded_at,
+        min(arrived.loaded_at) as first_loaded_at
     from
         arrived
     {%- if is_incremental() %}

@@ -17,7 +17,7 @@ matched as (
     select
         user_agents.user_agent,
         max(case when not fragments.is_exception then 1 else 0 end) as is_named,
-        max(case when fragments.is_exception then 1 else 0 end) as is_excused,
+        max(case when fragments.is_exception then 1 else 0 end) as is_excused
     from user_agents
     inner join fragments on position(fragments.fragment in lower(user_agents.user_agent)) > 0
     group by 1
@@ -28,7 +28,7 @@ final as (
 
     select
         user_agents.user_agent,
-        coalesce(matched.is_named = 1 and matched.is_excused = 0, false) as is_bot,
+        coalesce(matched.is_named = 1 and matched.is_excused = 0, false) as is_bot
     from user_agents
     left join matched on user_agents.user_agent = matched.user_agent
 

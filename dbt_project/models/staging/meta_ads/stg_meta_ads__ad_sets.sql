@@ -19,7 +19,7 @@ final as (
             partition by source.id, source._superseded_at is null
             order by source.updated_time desc, source._loaded_at desc
         ) = 1 as is_current,
-        source._loaded_at as loaded_at,
+        source._loaded_at as loaded_at
     from source
 
 )

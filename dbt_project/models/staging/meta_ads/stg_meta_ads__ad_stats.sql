@@ -14,7 +14,7 @@ final as (
         source.reach as reach_count,
         {{ money('source.spend') }} as spend_amount,
         source.{{ adapter.quote('date') }} as spend_date,
-        {{ record_state() }},
+        {{ record_state() }}
     from source
 
 )

@@ -19,7 +19,7 @@ final as (
         lower({{ clean_text('source.purpose') }}) as purpose,
         source.shared_at,
         source.expires_at,
-        {{ record_state() }},
+        {{ record_state() }}
     from source
     {{ join_country('country', 'source.country') }}
     {{ join_phone('phone', 'source.phone', 'country.country_code') }}

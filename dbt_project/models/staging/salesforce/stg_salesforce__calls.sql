@@ -24,7 +24,7 @@ final as (
         ) as occurred_at,
         {{ record_state(
             "source.is_deleted or source._fivetran_deleted or not source._fivetran_active"
-        ) }},
+        ) }}
     from source
     where
         lower(source.task_subtype) = 'call'

@@ -21,7 +21,7 @@ final as (
         source.last_modified_date as updated_at,
         {{ record_state(
             "source.is_deleted or source._fivetran_deleted or not source._fivetran_active"
-        ) }},
+        ) }}
     from source
     {{ join_country('country_of_code', 'source.billing_country_code') }}
     {{ join_country('country_of_name', 'source.billing_country') }}

@@ -8,7 +8,7 @@ accounts as (
 
     select
         id as company_id,
-        {{ clean_text('name') }} as company_name,
+        {{ clean_text('name') }} as company_name
     from {{ source('salesforce', 'account') }}
     where _superseded_at is null
 
@@ -19,7 +19,7 @@ merged as (
     -- Salesforce marks a merge on the record that lost: it is deleted and names its master.
     select
         master_record_id,
-        {{ dbt.listagg('id', "';'", 'order by id') }} as merged_contact_ids,
+        {{ dbt.listagg('id', "';'", 'order by id') }} as merged_contact_ids
     from source
     where _superseded_at is null and master_record_id is not null
     group by 1
@@ -52,7 +52,7 @@ final as (
         coalesce(source.system_modstamp, source.last_modified_date) as updated_at,
         {{ record_state(
             "source.is_deleted or source._fivetran_deleted or not source._fivetran_active"
-        ) }},
+        ) }}
     from source
     left join accounts on source.account_id = accounts.company_id
     left join merged on source.id = merged.master_record_id

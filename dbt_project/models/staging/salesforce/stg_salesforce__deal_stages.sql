@@ -14,7 +14,7 @@ compared as (
             order by source._fivetran_start
         ) as previous_stage_id,
         source._fivetran_start as entered_at,
-        {{ record_state('source.is_deleted') }},
+        {{ record_state('source.is_deleted') }}
     from source
 
 ),
@@ -28,7 +28,7 @@ final as (
         entered_at,
         is_deleted,
         is_current,
-        loaded_at,
+        loaded_at
     from compared
     where previous_stage_id is null or previous_stage_id != stage_id
 

@@ -32,7 +32,7 @@ final as (
         coalesce(source.system_modstamp, source.last_modified_date) as updated_at,
         {{ record_state(
             "source.is_deleted or source._fivetran_deleted or not source._fivetran_active"
-        ) }},
+        ) }}
     from source
     {{ join_country('country_of_code', 'source.country_code') }}
     {{ join_country('country_of_name', 'source.country') }}

@@ -22,7 +22,7 @@ final as (
             source.received_at,
             source._loaded_at
         ) as occurred_at,
-        source._loaded_at as loaded_at,
+        source._loaded_at as loaded_at
     from source
     {{ join_phone('phone', 'source.phone') }}
 

@@ -62,7 +62,7 @@ final as (
             source.received_at,
             source._loaded_at
         ) as occurred_at,
-        source._loaded_at as loaded_at,
+        source._loaded_at as loaded_at
     from source
     left join {{ ref('stg_lookups__user_agents') }} as agents
         on source.context_user_agent = agents.user_agent

@@ -25,7 +25,7 @@ final as (
         ) as email_marketing_updated_at,
         source.created_at,
         source.updated_at,
-        {{ record_state("source._fivetran_deleted") }},
+        {{ record_state("source._fivetran_deleted") }}
     from source
     {{ join_phone('phone', 'source.phone') }}
 

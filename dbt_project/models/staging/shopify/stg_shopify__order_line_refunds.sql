@@ -13,7 +13,7 @@ final as (
         source.quantity,
         {{ money('source.subtotal') }} as subtotal_amount,
         {{ money('source.total_tax') }} as tax_amount,
-        {{ record_state("source._fivetran_deleted") }},
+        {{ record_state("source._fivetran_deleted") }}
     from source
 
 )

@@ -15,7 +15,7 @@ final as (
         source.quantity,
         {{ money('source.price') }} as unit_price_amount,
         {{ money('source.total_discount') }} as discount_amount,
-        {{ record_state("source._fivetran_deleted") }},
+        {{ record_state("source._fivetran_deleted") }}
     from source
 
 )

@@ -10,7 +10,7 @@ final as (
         source.id as refund_id,
         source.order_id,
         coalesce(source.processed_at, source.created_at) as refunded_at,
-        {{ record_state("source._fivetran_deleted") }},
+        {{ record_state("source._fivetran_deleted") }}
     from source
 
 )

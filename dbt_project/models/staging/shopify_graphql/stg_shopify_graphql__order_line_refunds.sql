@@ -13,7 +13,7 @@ final as (
         source.quantity,
         {{ money('source.subtotal_set_shop_amount') }} as subtotal_amount,
         {{ money('source.total_tax_set_shop_amount') }} as tax_amount,
-        {{ record_state("source._fivetran_deleted") }},
+        {{ record_state("source._fivetran_deleted") }}
     from source
 
 )

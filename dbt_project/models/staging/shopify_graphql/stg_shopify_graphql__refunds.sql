@@ -13,7 +13,7 @@ final as (
         {{ money('source.total_refunded_set_shop_amount') }} as refund_amount,
         source.created_at as refunded_at,
         source.updated_at,
-        {{ record_state("source._fivetran_deleted") }},
+        {{ record_state("source._fivetran_deleted") }}
     from source
 
 )

@@ -14,7 +14,7 @@ final as (
         {{ clean_text('source.consent_string') }} as consent_string,
         source.collected_at,
         source.expires_at,
-        {{ record_state() }},
+        {{ record_state() }}
     from source
 
 )

@@ -14,7 +14,7 @@ final as (
         {{ clean_text('source.comment') }} as comment,
         source.created_at,
         source.updated_at,
-        {{ record_state("source._fivetran_deleted") }},
+        {{ record_state("source._fivetran_deleted") }}
     from source
 
 )

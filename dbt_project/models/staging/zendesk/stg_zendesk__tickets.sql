@@ -17,7 +17,7 @@ final as (
         lower({{ clean_text('source.via_channel') }}) as channel,
         source.created_at,
         source.updated_at,
-        {{ record_state("source._fivetran_deleted or lower(source.status) = 'deleted'") }},
+        {{ record_state("source._fivetran_deleted or lower(source.status) = 'deleted'") }}
     from source
 
 )

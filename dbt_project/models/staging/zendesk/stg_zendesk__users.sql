@@ -16,7 +16,7 @@ final as (
         source.created_at,
         source.updated_at,
         -- Zendesk keeps a deleted user as one that is not active.
-        {{ record_state("source._fivetran_deleted or not source.active") }},
+        {{ record_state("source._fivetran_deleted or not source.active") }}
     from source
     {{ join_phone('phone', 'source.phone') }}
 
