@@ -238,6 +238,8 @@ def _invoke(home: Home, arguments: list[str], counter: _NodeCounter) -> list[Any
     told = io.StringIO()
     with contextlib.redirect_stdout(told):
         outcome = dbtRunner(callbacks=[counter]).invoke([*arguments, *common, *quiet])
+    if isinstance(outcome.exception, KeyboardInterrupt):
+        raise outcome.exception
     if outcome.exception is not None:
         message = str(outcome.exception).strip()
         if "Could not set lock on file" in message:

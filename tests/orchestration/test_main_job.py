@@ -8,14 +8,17 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from orchestration.lib import demo, stages, summary, transform
 from orchestration.lib.errors import EXIT_CHECK_FAILED, WrongUseError
+from orchestration.lib.expectations import load_suites
 from orchestration.lib.home import Home, open_home
 from tests.orchestration.handmade import DEMO_CUSTOMERS, DEMO_SEED, read, write
 
 Invoke = Callable[..., tuple[int, str, str]]
+EXPORT = {"table": "exports.exp_x__y", "key": "record_key", "purpose": "advertising", "channel": "ads"}
 
 
 @pytest.fixture
@@ -140,31 +143,113 @@ def test_another_demo_is_not_mixed_into_this_one(demo_home: Home) -> None:
         demo.prepare(demo_home, customers=DEMO_CUSTOMERS + 1, seed=DEMO_SEED)
 
 
-def test_a_broken_invariant_stops_publication_and_exports(copied_home: Home, merganser: Invoke) -> None:
-    """The failing twin of the whole chain: a withdrawn consent behind an export row is found before anything leaves."""
-    before = digest(copied_home.serving)
-    write(
-        copied_home,
-        """
-        update marts.dim_consents set status = 'withdrawn'
-        where purpose = 'advertising' and customer_id = (select min(customer_id) from exports.exp_meta__lapsed_buyers)
-        """,
-        """
+# What breaks each declared rule: its failing twin, on a warehouse where all of them hold.
+BREAKS = {
+    ("raw_ops.loads", "loads_reconcile"): """
+        insert into raw_ops.loads by name
+        select * replace (landed_count + 1 as landed_count) from raw_ops.loads where landed_count > 0 limit 1
+    """,
+    ("raw_ops.loads", "raw_holds_what_landed"): "delete from raw_klaviyo.person",
+    ("raw_ops.loads", "quarantine_holds_what_was_refused"): """
+        insert into raw_quarantine.records by name select 'q' as quarantine_id, 'shopify' as source, 'order' as entity,
+        'f' as file_name, 'type' as rule
+    """,
+    ("raw_quarantine.records", "not_null: rule"): "insert into raw_quarantine.records (quarantine_id) values ('p')",
+    ("intermediate.int_identity__partition", "one_anchor_per_customer"): """
+        update intermediate.int_identity__partition set customer_no = identifier_no + 1
+        where identifier_no = (select max(identifier_no) from intermediate.int_identity__partition)
+    """,
+    ("marts.dim_customers", "customers_have_identifiers"): """
+        delete from marts.bdg_customer_identifiers
+        where customer_id = (select min(customer_id) from marts.dim_customers)
+    """,
+    ("marts.bdg_customer_identifiers", "identifiers_lead_to_customers"): """
+        delete from marts.dim_customers where customer_id = (select max(customer_id) from marts.dim_customers)
+    """,
+    ("marts.dim_customers", "first_before_last"): """
+        update marts.dim_customers set first_seen_at = last_seen_at + interval 1 day
+        where customer_id = (select min(customer_id) from marts.dim_customers)
+    """,
+    ("marts.fct_identity_changes", "retired_ids_resolve"): """
+        insert into marts.fct_identity_changes by name select 'x' as change_id, 'merged' as change_type,
+        'C9999999999' as from_customer_id, 'new_evidence' as reason, now()::timestamp as changed_at
+    """,
+    ("marts.dim_customer_redirects", "redirects_lead_to_customers"): """
+        insert into marts.dim_customer_redirects by name
+        select 'C8888888888' as retired_customer_id, 'C9999999999' as customer_id
+    """,
+    ("marts.fct_orders", "customers_are_there"): """
         update marts.fct_orders set customer_id = 'C9999999999'
         where order_id = (select min(order_id) from marts.fct_orders)
-        """,
-    )
+    """,
+    ("marts.fct_deals", "accepted_values: status"): "update marts.fct_deals set status = 'perhaps'",
+    ("marts.fct_messages", "filled_when_landed"): "delete from marts.fct_messages",
+    ("marts.fct_ad_spend", "table_exists"): "drop table marts.fct_ad_spend",
+    ("marts.fct_device_interests", "nothing_expired"): """
+        update marts.fct_device_interests set expires_at = timestamp '2026-06-29 23:59:59'
+        where device_interest_id = (select min(device_interest_id) from marts.fct_device_interests)
+    """,
+    ("marts.fct_device_interests", "no_name_behind_a_device"): """
+        update marts.fct_device_interests
+        set customer_id = (select min(customer_id) from marts.dim_customers where is_identified)
+    """,
+    ("segments.fct_segment_memberships", "left_after_entering"): """
+        update segments.fct_segment_memberships set exited_at = entered_at - interval 1 day
+        where membership_id = (select min(membership_id) from segments.fct_segment_memberships)
+    """,
+    ("segments.fct_segment_memberships", "one_open_stay"): """
+        insert into segments.fct_segment_memberships by name
+        select * replace ('twice' as membership_id, null as exited_at) from segments.fct_segment_memberships
+        where membership_id = (select max(membership_id) from segments.fct_segment_memberships)
+    """,
+    ("exports.exp_meta__lapsed_buyers", "consent_is_live"): """
+        update marts.dim_consents set status = 'withdrawn'
+        where purpose = 'advertising' and customer_id = (select min(customer_id) from exports.exp_meta__lapsed_buyers)
+    """,
+}
+
+
+def test_every_broken_rule_is_found_and_stops_publication(copied_home: Home, merganser: Invoke) -> None:
+    """The failing twin of the whole chain: nothing that breaks a rule reaches a reader or leaves the house."""
+    before = digest(copied_home.serving)
+    write(copied_home, *BREAKS.values())
     code, told, _ = merganser("check", "--json", "--home", copied_home.path)
     report = json.loads(told)
     broken = {(result["table"], result["rule"]): result for result in report["results"] if not result["passed"]}
     assert code == EXIT_CHECK_FAILED
-    assert set(broken) == {
-        ("exports.exp_meta__lapsed_buyers", "consent_is_live"),
-        ("marts.fct_orders", "customers_are_there"),
-    }
+    assert set(BREAKS) - set(broken) == set()
     assert broken["marts.fct_orders", "customers_are_there"]["keys"] == ["C9999999999"]
     assert merganser("publish", "--home", copied_home.path)[0] == EXIT_CHECK_FAILED
     assert digest(copied_home.serving) == before
+
+
+def test_every_declared_rule_has_its_twin() -> None:
+    """A rule that is added to expectations.yml is added to BREAKS; one that many tables share needs one twin."""
+    declared = {rule.name for suite in load_suites([EXPORT]) for rule in suite.rules}
+    assert declared - {rule for _, rule in BREAKS} == set()
+
+
+def test_an_export_that_is_not_configured_is_no_failure(copied_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MERGANSER_WEBHOOK_URL", raising=False)
+    outcomes = {outcome.name: outcome for outcome in stages.deliver_all(copied_home)}
+    assert outcomes["exp_webhook__abandoned_cart"].status == "not configured"
+    assert "MERGANSER_WEBHOOK_URL" in outcomes["exp_webhook__abandoned_cart"].error
+    assert outcomes["exp_meta__lapsed_buyers"].status == "nothing to send"
+    stages.fail_unless_delivered(list(outcomes.values()))
+
+
+def test_an_export_that_its_guard_stops_fails_and_the_others_go_on(copied_home: Home, merganser: Invoke) -> None:
+    with duckdb.connect(str(copied_home.serving)) as connection:
+        connection.execute("delete from exports.exp_meta__lapsed_buyers")
+    code, told, _ = merganser("export", "deliver", "--all", "--json", "--home", copied_home.path)
+    outcomes = {outcome["name"]: outcome for outcome in json.loads(told)["exports"]}
+    assert code == 1
+    assert outcomes["exp_meta__lapsed_buyers"]["status"] == "failed"
+    assert "--force" in outcomes["exp_meta__lapsed_buyers"]["error"]
+    assert outcomes["exp_hubspot__customer_value"]["status"] == "nothing to send"
+    code, told, _ = merganser("export", "deliver", "exp_meta__lapsed_buyers", "--dry-run", "--home", copied_home.path)
+    assert code == 0
+    assert "dry run" in told
 
 
 def test_a_failed_build_stops_the_run(copied_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
