@@ -9,7 +9,9 @@ with started as (
 ),
 
 numbered as (
-    select person_no, cast(sum(cast(is_start as integer)) over (order by person_no) as bigint) as household_no,
+    select
+        person_no,
+        cast(sum(cast(is_start as integer)) over (order by person_no) as bigint) as household_no,
     from started
 ),
 
@@ -23,8 +25,16 @@ placed as (
     select
         sized.*,
         countries.* exclude (weight),
-        pick((select count(*) from family_names where country_code = countries.country_code), 'family name', household_no) as family_idx,
-        pick((select count(*) from city_slots where country_code = countries.country_code), 'city', household_no) as city_slot,
+        pick(
+            (select count(*) from family_names where country_code = countries.country_code),
+            'family name',
+            household_no
+        ) as family_idx,
+        pick(
+            (select count(*) from city_slots where country_code = countries.country_code),
+            'city',
+            household_no
+        ) as city_slot,
         pick(8, 'street', household_no) as street_idx,
     from sized
     inner join country_slots on country_slots.slot = pick(100, 'country', household_no)
@@ -39,15 +49,28 @@ select
     city_slots.region,
     fill(city_slots.postal_pattern, 'postal code', household_no) as postal_code,
     case
-        when streets.number_first then concat(pick(180, 'house number', household_no), ' ', streets.street)
+        when
+            streets.number_first
+            then concat(pick(180, 'house number', household_no), ' ', streets.street)
         else concat(streets.street, ' ', pick(180, 'house number', household_no))
     end as street,
-    concat('+', dial_code, landline_prefixes[1 + household_no % 3], digits(household_no // 3, if(placed.country_code = 'US', 6, 7))) as family_phone,
-    member_count > 1 and chance(getvariable('shared_family_phones'), 'family phone', household_no) as shares_phone,
-    member_count > 1 and chance(getvariable('shared_tablets'), 'tablet', household_no) as shares_tablet,
+    concat(
+        '+',
+        dial_code,
+        landline_prefixes[1 + household_no % 3],
+        digits(household_no // 3, if(placed.country_code = 'US', 6, 7))
+    ) as family_phone,
+    member_count > 1
+    and chance(getvariable('shared_family_phones'), 'family phone', household_no) as shares_phone,
+    member_count > 1
+    and chance(getvariable('shared_tablets'), 'tablet', household_no) as shares_tablet,
 from placed
-inner join family_names on family_names.country_code = placed.country_code and family_names.idx = placed.family_idx
-inner join city_slots on city_slots.country_code = placed.country_code and city_slots.slot = placed.city_slot
+inner join
+    family_names
+    on family_names.country_code = placed.country_code and family_names.idx = placed.family_idx
+inner join
+    city_slots
+    on city_slots.country_code = placed.country_code and city_slots.slot = placed.city_slot
 inner join streets on streets.country_code = placed.country_code and streets.idx = placed.street_idx
 order by household_no;
 
@@ -56,22 +79,76 @@ create or replace table companies as
 with named as (
     select
         n as company_no,
-        ['Nord', 'Alt', 'Blau', 'Silber', 'Kron', 'Feld', 'Ost', 'Linden', 'Stern', 'Hafen', 'Grand', 'Bel', 'Clear', 'Oak', 'River', 'North', 'Iron', 'Bright', 'Summit', 'Harbour'][pick(20, 'firm beginning', n)] as beginning,
-        ['werk', 'haus', 'tec', 'logistik', 'bau', 'gastro', 'media', 'labs', 'works', 'foods', 'studio', 'mobil'][pick(12, 'firm ending', n)] as ending,
-        ['GmbH', 'AG', 'Ltd', 'SARL', 'BV', 'Inc', 'Sp. z o.o.', 'Ltda'][pick(8, 'firm form', n)] as form,
-        ['Hospitality', 'Retail', 'Manufacturing', 'Professional services', 'Education', 'Health care'][pick(6, 'industry', n)] as industry,
-        after(getvariable('world_start'), draw('firm seen', n) * 0.3 * getvariable('world_seconds')) as created_at,
+        [
+            'Nord',
+            'Alt',
+            'Blau',
+            'Silber',
+            'Kron',
+            'Feld',
+            'Ost',
+            'Linden',
+            'Stern',
+            'Hafen',
+            'Grand',
+            'Bel',
+            'Clear',
+            'Oak',
+            'River',
+            'North',
+            'Iron',
+            'Bright',
+            'Summit',
+            'Harbour'
+        ][pick(20, 'firm beginning', n)] as beginning,
+        [
+            'werk',
+            'haus',
+            'tec',
+            'logistik',
+            'bau',
+            'gastro',
+            'media',
+            'labs',
+            'works',
+            'foods',
+            'studio',
+            'mobil'
+        ][pick(12, 'firm ending', n)] as ending,
+        ['GmbH', 'AG', 'Ltd', 'SARL', 'BV', 'Inc', 'Sp. z o.o.', 'Ltda'][pick(8, 'firm form', n)]
+            as form,
+        [
+            'Hospitality',
+            'Retail',
+            'Manufacturing',
+            'Professional services',
+            'Education',
+            'Health care'
+        ][pick(6, 'industry', n)] as industry,
+        after(
+            getvariable('world_start'), draw('firm seen', n) * 0.3 * getvariable('world_seconds')
+        ) as created_at,
     from range(1, getvariable('companies') + 1) as company (n)
 )
 
 select
     company_no, industry, created_at,
     concat(beginning, ending, ' ', form) as company_name,
-    concat(lower(beginning || ending), if(company_no > 40, concat('-', company_no), ''), '-', company_no % 10, '.example') as domain,
+    concat(
+        lower(beginning || ending),
+        if(company_no > 40, concat('-', company_no), ''),
+        '-',
+        company_no % 10,
+        '.example'
+    ) as domain,
     (8700000000 + company_no * 97)::varchar as company_id,
     households.city, households.country_code, households.country_name,
-from named
-inner join households on households.household_no = 1 + (named.company_no * 7) % (select count(*) from households);
+from (
+    select named.*, 1 + (company_no * 7) % household_count as household_no
+    from named
+    cross join (select count(*) as household_count from households) as counted
+) as settled
+inner join households using (household_no);
 
 create or replace table persons as
 with numbered as (
@@ -82,12 +159,25 @@ with numbered as (
 drawn as (
     select
         *,
-        chance(getvariable('non_latin_names'), 'non latin', person_no) and country_code <> 'JP' as has_foreign_name,
+        chance(getvariable('non_latin_names'), 'non latin', person_no)
+        and country_code <> 'JP' as has_foreign_name,
         if(chance(0.52, 'gender', person_no), 'f', 'm') as gender,
         -- Growth: more customers come late than early; the first day is the first of them.
-        in_daytime(after(getvariable('world_start'), pow(draw('first seen', person_no), 0.8) * 0.985 * getvariable('world_seconds')), 'first hour', person_no) as first_seen_at,
-        cast(date '1946-01-01' + cast(floor(draw('birth', person_no) * 22600) as integer) as date) as birth_date,
-        if(chance(0.16, 'business', person_no), pick(getvariable('companies'), 'company', person_no), null) as company_no,
+        in_daytime(
+            after(
+                getvariable('world_start'),
+                pow(draw('first seen', person_no), 0.8) * 0.985 * getvariable('world_seconds')
+            ),
+            'first hour',
+            person_no
+        ) as first_seen_at,
+        cast(date '1946-01-01' + cast(floor(draw('birth', person_no) * 22600) as integer) as date)
+            as birth_date,
+        if(
+            chance(0.16, 'business', person_no),
+            pick(getvariable('companies'), 'company', person_no),
+            null
+        ) as company_no,
         pick_skewed(6, 1.3, 'favourite', person_no) as favourite_category,
         draw('pace', person_no, 1) as pace,
         -- Which systems know the person.
@@ -102,10 +192,17 @@ drawn as (
         chance(getvariable('changed_surnames'), 'changed surname', person_no) as changes_surname,
         chance(getvariable('changed_addresses'), 'changed address', person_no) as changes_address,
         chance(getvariable('employees'), 'employee', person_no)
-        or (getvariable('employees') > 0 and person_no = 1 + cast(getvariable('customers') // 2 as bigint)) as is_employee,
+        or (
+            getvariable('employees') > 0
+            and person_no = 1 + cast(getvariable('customers') // 2 as bigint)
+        ) as is_employee,
         -- A kiosk is one only when dozens use it, so a small world has its two dozen as well.
         getvariable('kiosk_visits') > 0
-        and chance(greatest(getvariable('kiosk_visits'), least(0.3, 70 / getvariable('customers'))), 'kiosk visitor', person_no) as visits_kiosk,
+        and chance(
+            greatest(getvariable('kiosk_visits'), least(0.3, 70 / getvariable('customers'))),
+            'kiosk visitor',
+            person_no
+        ) as visits_kiosk,
     from numbered
 ),
 
@@ -118,12 +215,22 @@ named as (
         coalesce(own_family.latin, drawn.family_latin) as family_latin,
         married.family_name as later_family_name,
         married.latin as later_family_latin,
-        after(first_seen_at, (0.1 + 0.8 * draw('life moment', person_no)) * epoch(getvariable('world_end') - first_seen_at)) as life_changed_at,
+        after(
+            first_seen_at,
+            (0.1 + 0.8 * draw('life moment', person_no))
+            * epoch(getvariable('world_end') - first_seen_at)
+        ) as life_changed_at,
     from drawn
     inner join given_names
         on given_names.country_code = if(has_foreign_name, 'XX', drawn.country_code)
         and given_names.gender = drawn.gender
-        and given_names.idx = pick_skewed(if(has_foreign_name, 10, if(drawn.country_code = 'JP', 16, 24)), 1.4, 'given name', person_no)
+        and given_names.idx
+        = pick_skewed(
+            if(has_foreign_name, 10, if(drawn.country_code = 'JP', 16, 24)),
+            1.4,
+            'given name',
+            person_no
+        )
     -- One in five in a household bears a name of their own.
     left join family_names as own_family
         on own_family.country_code = if(has_foreign_name, 'XX', drawn.country_code)
@@ -144,7 +251,11 @@ addressed as (
             mailbox_text(given_latin),
             ['.', '', '_', '-'][pick(4, 'mailbox joint', person_no)],
             mailbox_text(family_latin),
-            if(chance(0.4, 'mailbox year', person_no), right(cast(year(birth_date) as varchar), 2), '')
+            if(
+                chance(0.4, 'mailbox year', person_no),
+                right(cast(year(birth_date) as varchar), 2),
+                ''
+            )
         ) as mailbox,
         mail_domains[pick(3, 'mail domain', person_no)] as mail_domain,
     from named
@@ -158,14 +269,42 @@ distinct_mailboxes as (
 )
 
 select
-    * exclude (mailbox, mail_domain, mailbox_turn, in_crm, in_newsletter, first_person_no, landline_prefixes, mail_domains, mobile_prefixes),
+    * exclude (
+        mailbox,
+        mail_domain,
+        mailbox_turn,
+        in_crm,
+        in_newsletter,
+        first_person_no,
+        landline_prefixes,
+        mail_domains,
+        mobile_prefixes
+    ),
     concat('P', lpad(cast(person_no as varchar), 9, '0')) as person_id,
     in_crm or company_no is not null or not (has_account or in_support or at_partner) as in_crm,
     in_newsletter and (has_account or in_crm) as in_newsletter,
     concat(mailbox, if(mailbox_turn > 1, concat('.', mailbox_turn), ''), '@', mail_domain) as email,
-    if(has_second_email, concat(substr(mailbox_text(given_latin), 1, 1), mailbox_text(family_latin), digits(person_no, 7), '@second-box.example'), null) as second_email,
-    concat('+', dial_code, mobile_prefixes[1 + person_no % 3], digits(person_no // 3, if(country_code = 'US', 6, 7))) as own_phone,
-    if(has_account, cast(6100000000000 + person_no * 32768 + bits('account id', person_no) % 32768 as varchar), null) as shopify_customer_id,
+    if(
+        has_second_email,
+        concat(
+            substr(mailbox_text(given_latin), 1, 1),
+            mailbox_text(family_latin),
+            digits(person_no, 7),
+            '@second-box.example'
+        ),
+        null
+    ) as second_email,
+    concat(
+        '+',
+        dial_code,
+        mobile_prefixes[1 + person_no % 3],
+        digits(person_no // 3, if(country_code = 'US', 6, 7))
+    ) as own_phone,
+    if(
+        has_account,
+        cast(6100000000000 + person_no * 32768 + bits('account id', person_no) % 32768 as varchar),
+        null
+    ) as shopify_customer_id,
     after(first_seen_at, draw('account made', person_no) * 3600 * 24 * 3) as account_created_at,
 from distinct_mailboxes
 order by person_no;
@@ -179,7 +318,8 @@ with drawn as (
 ),
 
 ordered as (
-    select *, row_number() over (partition by country_code order by first_seen_at, person_no) as turn
+    select
+        *, row_number() over (partition by country_code order by first_seen_at, person_no) as turn
     from drawn
 )
 
@@ -201,7 +341,17 @@ select
     if(given_up.former_person_no is not null, successor.own_phone, null) as next_phone,
     given_up.changed_hands_at as phone_changed_at,
     if(persons.changes_address, persons.life_changed_at, null) as moved_at,
-    fill(case persons.country_code when 'GB' then 'SW# #@@' when 'NL' then '10## @@' when 'FR' then '751##' when 'US' then '101##' when 'PL' then '01-###' when 'JP' then '150-####' when 'BR' then '02###-000' else '11###' end, 'next postal code', persons.person_no) as next_postal_code,
+    fill(
+        case persons.country_code
+            when 'GB' then 'SW# #@@' when 'NL' then '10## @@' when 'FR' then '751##' when
+                'US'
+                then '101##' when 'PL' then '01-###' when 'JP' then '150-####' when
+                'BR'
+                then '02###-000' else '11###'
+        end,
+        'next postal code',
+        persons.person_no
+    ) as next_postal_code,
     city_slots.city as next_city,
     city_slots.region as next_region,
     concat(streets.street, ' ', pick(120, 'next number', persons.person_no)) as next_street,
@@ -210,5 +360,9 @@ left join recycled_phones as taken on taken.later_person_no = persons.person_no
 left join recycled_phones as given_up on given_up.former_person_no = persons.person_no
 left join persons as successor on successor.person_no = given_up.later_person_no
 inner join city_slots on city_slots.country_code = persons.country_code and city_slots.slot = 1
-inner join streets on streets.country_code = persons.country_code and streets.idx = pick(8, 'next street', persons.person_no)
+inner join
+    streets
+    on
+        streets.country_code = persons.country_code
+        and streets.idx = pick(8, 'next street', persons.person_no)
 order by persons.person_no;

@@ -11,7 +11,9 @@ with lined as (
 select
     lined.visit_no, lined.line,
     (category_no - 1) * 8 + pick(8, 'product', lined.visit_no, line) as product_no,
-    1 + cast(draw('quantity', lined.visit_no, line) > 0.8 as integer) + cast(draw('quantity', lined.visit_no, line) > 0.95 as integer) as quantity,
+    1
+    + cast(draw('quantity', lined.visit_no, line) > 0.8 as integer)
+    + cast(draw('quantity', lined.visit_no, line) > 0.95 as integer) as quantity,
     coalesce(abroad.country_code, persons.country_code) as country_code,
     abroad.country_code is not null and abroad.country_code <> persons.country_code as is_foreign,
 from lined
@@ -32,7 +34,10 @@ order by visit_no, line;
 create or replace table basket_totals as
 with summed as (
     select
-        visit_no, any_value(currency) as currency, any_value(country_code) as country_code, any_value(is_foreign) as is_foreign,
+        visit_no,
+        any_value(currency) as currency,
+        any_value(country_code) as country_code,
+        any_value(is_foreign) as is_foreign,
         any_value(tax_rate) as tax_rate, any_value(money_digits) as money_digits,
         cast(sum(price * quantity) as decimal(18, 2)) as items_amount,
         count(*) as line_count,
@@ -43,7 +48,11 @@ with summed as (
 discounted as (
     select
         *,
-        if(chance(0.12, 'discount code', visit_no), money(items_amount * 0.1, money_digits), 0.00::decimal(18, 2)) as discount_amount,
+        if(
+            chance(0.12, 'discount code', visit_no),
+            money(items_amount * 0.1, money_digits),
+            0.00::decimal(18, 2)
+        ) as discount_amount,
     from summed
 )
 
@@ -56,12 +65,25 @@ from discounted;
 create or replace table orders as
 with placed as (
     select
-        visits.visit_no, visits.person_no, visits.account_no, visits.place, visits.channel, visits.device_no, visits.is_signed_in,
+        visits.visit_no,
+        visits.person_no,
+        visits.account_no,
+        visits.place,
+        visits.channel,
+        visits.device_no,
+        visits.is_signed_in,
         basket_totals.* exclude (visit_no),
-        after(visits.started_at, visits.step_count * visits.step_seconds + coalesce(recovered_after, 0)) as ordered_at,
+        after(
+            visits.started_at,
+            visits.step_count * visits.step_seconds + coalesce(recovered_after, 0)
+        ) as ordered_at,
         recovered_after is not null as is_recovered,
         -- In the store the loyalty card names the account.
-        persons.shopify_customer_id is not null and (visits.is_signed_in or (place = 'store' and chance(0.8, 'loyalty card', visits.visit_no))) as names_account,
+        persons.shopify_customer_id is not null
+        and (
+            visits.is_signed_in
+            or (place = 'store' and chance(0.8, 'loyalty card', visits.visit_no))
+        ) as names_account,
     from visits
     inner join basket_totals using (visit_no)
     inner join persons on persons.person_no = visits.account_no
@@ -86,15 +108,23 @@ select
     case
         when is_cancelled then after(ordered_at, 1800 + 72000 * draw('changed after', visit_no))
         when is_refunded then after(ordered_at, 86400 * (3 + 17 * draw('changed after', visit_no)))
-        when is_shipped_later then after(ordered_at, 86400 * (0.3 + 2 * draw('changed after', visit_no)))
+        when
+            is_shipped_later
+            then after(ordered_at, 86400 * (0.3 + 2 * draw('changed after', visit_no)))
     end as changed_at,
 from fated
 order by order_no;
 
 -- Shopify's ids grow with time and have no pattern that a reader could use.
-create or replace macro order_id(order_no) as cast(5200000000000 + order_no * 65536 + bits('order id', order_no) % 65536 as varchar);
-create or replace macro line_id(order_no, line) as cast(13100000000000 + order_no * 65536 + line * 4096 + bits('line id', order_no) % 4096 as varchar);
-create or replace macro refund_id(order_no) as cast(890000000000 + order_no * 4096 + bits('refund id', order_no) % 4096 as varchar);
+create or replace macro order_id(order_no) as cast(
+    5200000000000 + order_no * 65536 + bits('order id', order_no) % 65536 as varchar
+);
+create or replace macro line_id(order_no, line) as cast(
+    13100000000000 + order_no * 65536 + line * 4096 + bits('line id', order_no) % 4096 as varchar
+);
+create or replace macro refund_id(order_no) as cast(
+    890000000000 + order_no * 4096 + bits('refund id', order_no) % 4096 as varchar
+);
 
 -- The loader comes every quarter of an hour.
 create or replace macro synced(moment, stream, a) as after(moment, 30 + 870 * draw(stream, a));

@@ -23,12 +23,17 @@ with on_banner as (
         [0.52, 0.74, 0.6] as agreement,
     from devices
     inner join visits on visits.visit_no = devices.first_visit_no
-    where not devices.is_bot and draw('answers banner', devices.device_no) < if(visits.is_customer, 0.62, 0.45)
+    where
+        not devices.is_bot
+        and draw('answers banner', devices.device_no) < if(visits.is_customer, 0.62, 0.45)
 ),
 
 at_sign_up as (
     select
-        700000000000000 + records.record_no * 8 as decision_key, null as anonymous_id, records.person_no, if(records.source = 'shopify', records.person_no, null) as signed_in_no,
+        700000000000000 + records.record_no * 8 as decision_key,
+        null as anonymous_id,
+        records.person_no,
+        if(records.source = 'shopify', records.person_no, null) as signed_in_no,
         records.record_no as email_record_no,
         unnest(['email_marketing', 'sms_marketing', 'advertising']) as purpose,
         unnest(['email', 'sms', 'ads']) as channel,
@@ -46,21 +51,37 @@ answered as (
         case purpose_no
             when 4 then allows_email
             when 5 then allows_sms
-            else if(email_record_no is not null, allows_ads, draw('agrees', decision_key, purpose_no) < agreement[purpose_no])
+            else
+                if(
+                    email_record_no is not null,
+                    allows_ads,
+                    draw('agrees', decision_key, purpose_no) < agreement[purpose_no]
+                )
         end as is_granted,
     from (select * from on_banner union all select * from at_sign_up) as asked
     left join wishes using (person_no)
     -- The preference centre asks about advertising only those who open it; a text message is often not asked about at all.
-    where not (email_record_no is not null and purpose_no = 1 and draw('opens preferences', decision_key) > 0.45)
+    where
+        not (
+            email_record_no is not null
+            and purpose_no = 1
+            and draw('opens preferences', decision_key) > 0.45
+        )
         and not (purpose_no = 5 and draw('asked for sms', decision_key) > 0.6)
 ),
 
 decided as (
-    select decision_key + purpose_no as decision_no, * exclude (decision_key), if(is_granted, 'granted', 'denied') as decision
+    select
+        decision_key + purpose_no as decision_no,
+        * exclude (decision_key),
+        if(is_granted, 'granted', 'denied') as decision
     from answered
     union all
     select
-        1000000000000000 + decision_key + purpose_no, * exclude (decision_key) replace (soon_after(decided_at, 400, 'withdrawn at', decision_key, purpose_no) as decided_at),
+        1000000000000000 + decision_key + purpose_no,
+        * exclude (decision_key) replace (
+            soon_after(decided_at, 400, 'withdrawn at', decision_key, purpose_no) as decided_at
+        ),
         'withdrawn',
     from answered
     where is_granted and draw('withdraws', decision_key, purpose_no) < withdrawal_share
@@ -80,6 +101,8 @@ select
     min(decided_at) filter (purpose = 'sms_marketing' and decision = 'granted') as sms_from,
     min(decided_at) filter (purpose = 'sms_marketing' and decision = 'withdrawn') as sms_until,
 from records
-inner join consent_decisions on consent_decisions.person_no = records.person_no and email_record_no is not null
+inner join
+    consent_decisions
+    on consent_decisions.person_no = records.person_no and email_record_no is not null
 where records.source = 'klaviyo'
 group by all;

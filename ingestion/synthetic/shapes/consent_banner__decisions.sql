@@ -8,8 +8,16 @@ select
     channel,
     decision,
     if(consent_decisions.decided_at < timestamp '2026-01-01', '2025-1', '2026-1') as policy_version,
-    case when persons.country_code is null or persons.country_code in ('DE', 'FR', 'NL', 'PL') then 'EU' else persons.country_code end as region,
-    if(anonymous_id is not null and purpose = 'advertising', concat('CP', left(token('tc', decision_no), 20), '.YAAAAAAAAAAA'), null) as tc_string,
+    case
+        when
+            persons.country_code is null or persons.country_code in ('DE', 'FR', 'NL', 'PL')
+            then 'EU' else persons.country_code
+    end as region,
+    if(
+        anonymous_id is not null and purpose = 'advertising',
+        concat('CP', left(token('tc', decision_no), 20), '.YAAAAAAAAAAA'),
+        null
+    ) as tc_string,
     strftime(consent_decisions.decided_at, '%Y-%m-%dT%H:%M:%S.%gZ') as decided_at,
     -- The log and the arrival are one.
     consent_decisions.decided_at as _arrived_at,

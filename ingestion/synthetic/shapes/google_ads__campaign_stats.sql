@@ -11,7 +11,15 @@ select
     cast(orders as double) as conversions,
     cast(round(orders * 61.5, 2) as double) as conversions_value,
     cast(0 as bigint) as view_through_conversions,
-    cast(round(clicks * cost_per_click * (0.85 + 0.3 * draw('click cost', campaign_no * 100000 + epoch(day) // 86400)), 2) * 1000000 as bigint) as cost_micros,
+    cast(
+        round(
+            clicks
+            * cost_per_click
+            * (0.85 + 0.3 * draw('click cost', campaign_no * 100000 + epoch(day) // 86400)),
+            2
+        )
+        * 1000000 as bigint
+    ) as cost_micros,
     'EUR' as currency_code,
     cast(day as date) as date,
     day + interval 29 hour as _fivetran_synced,

@@ -2,13 +2,33 @@
 select
     deals.deal_id as id,
     deals.deal_id as hs_object_id,
-    concat(company_name, ': ', if(pipeline_id = 'renewal', 'renewal', ['coffee corner', 'office supplies', 'canteen', 'garden care'][1 + deals.deal_key % 4])) as dealname,
+    concat(
+        company_name,
+        ': ',
+        if(
+            pipeline_id = 'renewal',
+            'renewal',
+            ['coffee corner', 'office supplies', 'canteen', 'garden care'][1 + deals.deal_key % 4]
+        )
+    ) as dealname,
     pipeline_id as pipeline,
     stage_id as dealstage,
     cast(amount as double) as amount,
     currency as deal_currency_code,
-    if(is_closed and probability = 1, ['Price', 'Product fit', 'Service', 'Existing relationship'][pick(4, 'won because', deals.deal_key)], null) as closed_won_reason,
-    if(is_closed and probability = 0, ['Price', 'Competitor', 'No budget', 'No decision', 'Missing feature'][pick(5, 'lost because', deals.deal_key)], null) as closed_lost_reason,
+    if(
+        is_closed and probability = 1,
+        ['Price', 'Product fit', 'Service', 'Existing relationship'][
+            pick(4, 'won because', deals.deal_key)
+        ],
+        null
+    ) as closed_won_reason,
+    if(
+        is_closed and probability = 0,
+        ['Price', 'Competitor', 'No budget', 'No decision', 'Missing feature'][
+            pick(5, 'lost because', deals.deal_key)
+        ],
+        null
+    ) as closed_lost_reason,
     if(is_closed, 'true', 'false') as hs_is_closed,
     if(is_closed and probability = 1, 'true', 'false') as hs_is_closed_won,
     case
@@ -19,7 +39,9 @@ select
     end as contract_status,
     -- An open renewal still names the end of the contract that runs.
     case
-        when pipeline_id = 'renewal' and deals.fate = 'won' and not is_closed then contract_end_date - 365
+        when
+            pipeline_id = 'renewal' and deals.fate = 'won' and not is_closed
+            then contract_end_date - 365
         when pipeline_id = 'renewal' or (is_closed and probability = 1) then contract_end_date
     end as contract_end_date,
     cast(10 + rep_no as varchar) as hubspot_owner_id,

@@ -7,7 +7,11 @@ select
     uuid_token(concat('message ', metric_no), message_key) as uuid,
     metric_name as type,
     coalesce(subject, if(flow_id = 'WELC01', 'Welcome to Nordkai', null)) as property_subject,
-    if(metric_no in (3, 7), 'https://shop.nordkai.example/?utm_source=klaviyo&utm_medium=email', null) as property_url,
+    if(
+        metric_no in (3, 7),
+        'https://shop.nordkai.example/?utm_source=klaviyo&utm_medium=email',
+        null
+    ) as property_url,
     happened_at as datetime,
     happened_at as timestamp,
     false as _fivetran_deleted,

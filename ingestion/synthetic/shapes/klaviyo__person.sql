@@ -2,7 +2,11 @@
 with profiles as (
     select
         records.*, mail_permissions.email_until,
-        if(is_deleted_at_source, soon_after(created_at, 300, 'profile deleted at', records.record_no, 1), null) as deleted_at,
+        if(
+            is_deleted_at_source,
+            soon_after(created_at, 300, 'profile deleted at', records.record_no, 1),
+            null
+        ) as deleted_at,
     from records
     left join mail_permissions using (record_no)
     where records.source = 'klaviyo'
@@ -11,7 +15,9 @@ with profiles as (
 moments as (
     select record_no, created_at as changed_at from profiles
     union
-    select record_no, email_until from profiles where email_until > created_at and (deleted_at is null or email_until < deleted_at)
+    select record_no, email_until
+    from profiles
+    where email_until > created_at and (deleted_at is null or email_until < deleted_at)
     union
     select record_no, deleted_at from profiles where deleted_at is not null
 )
@@ -29,7 +35,9 @@ select
     city, region,
     postal_code as zip,
     country_name as country,
-    ['Europe/Berlin', 'America/New_York', 'Europe/London'][1 + cast(country_code = 'US' as integer) + 2 * cast(country_code = 'GB' as integer)] as timezone,
+    ['Europe/Berlin', 'America/New_York', 'Europe/London'][
+        1 + cast(country_code = 'US' as integer) + 2 * cast(country_code = 'GB' as integer)
+    ] as timezone,
     created_at as created,
     changed_at as updated,
     coalesce(changed_at >= deleted_at, false) as _fivetran_deleted,

@@ -5,7 +5,14 @@ select
     impressions,
     clicks as inline_link_clicks,
     cast(ceil(impressions * 0.7) as bigint) as reach,
-    cast(round(clicks * cost_per_click * (0.85 + 0.3 * draw('click cost', campaign_no * 100000 + epoch(day) // 86400)), 2) as decimal(18, 2)) as spend,
+    cast(
+        round(
+            clicks
+            * cost_per_click
+            * (0.85 + 0.3 * draw('click cost', campaign_no * 100000 + epoch(day) // 86400)),
+            2
+        ) as decimal(18, 2)
+    ) as spend,
     cast(day as date) as date,
     day + interval 29 hour as _fivetran_synced,
     day + interval 29 hour as _arrived_at,

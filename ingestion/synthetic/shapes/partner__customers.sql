@@ -17,7 +17,8 @@ select
     if(record_no % 2 = 0, 'NK-2025-014', 'NK-2025-022') as licence,
     if(record_no % 2 = 0, 'advertising', 'personalisation') as purpose,
     shared_at,
-    shared_at + to_days(cast([90, 180, 365][pick(3, 'licence length', record_no)] as integer)) as expires_at,
+    shared_at
+    + to_days(cast([90, 180, 365][pick(3, 'licence length', record_no)] as integer)) as expires_at,
     shared_at as _arrived_at,
     record_no as _order,
 from shared

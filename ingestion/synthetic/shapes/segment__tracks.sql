@@ -5,8 +5,16 @@ with done as (
 select
     message_id as id,
     anonymous_id, user_id,
-    case step when 2 then 'signed_in' when 4 then 'product_viewed' when 5 then 'product_added' when 8 then 'checkout_started' else 'order_completed' end as event,
-    case step when 2 then 'Signed In' when 4 then 'Product Viewed' when 5 then 'Product Added' when 8 then 'Checkout Started' else 'Order Completed' end as event_text,
+    case step
+        when 2 then 'signed_in' when 4 then 'product_viewed' when 5 then 'product_added' when
+            8
+            then 'checkout_started' else 'order_completed'
+    end as event,
+    case step
+        when 2 then 'Signed In' when 4 then 'Product Viewed' when 5 then 'Product Added' when
+            8
+            then 'Checkout Started' else 'Order Completed'
+    end as event_text,
     if(step in (4, 5), product_id, null) as product_id,
     if(step in (4, 5), product_name, null) as product_name,
     if(step in (4, 5), category, null) as category,
@@ -20,7 +28,13 @@ select
     ip as context_ip,
     user_agent as context_user_agent,
     locale as context_locale,
-    concat('https://shop.nordkai.example', case step when 2 then '/account/login' when 8 then '/checkout' when 9 then '/thank-you' else concat('/products/', lower(sku)) end) as context_page_url,
+    concat(
+        'https://shop.nordkai.example',
+        case step
+            when 2 then '/account/login' when 8 then '/checkout' when 9 then '/thank-you' else
+                concat('/products/', lower(sku))
+        end
+    ) as context_page_url,
     campaign_source as context_campaign_source,
     campaign_medium as context_campaign_medium,
     campaign_name as context_campaign_name,
