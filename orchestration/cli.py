@@ -114,6 +114,9 @@ def build(
     select: Annotated[list[str] | None, typer.Option("--select", "-s", help="The same, as dbt spells it.")] = None,
     exclude: Annotated[list[str] | None, typer.Option("--exclude", help="dbt selection to leave out.")] = None,
     full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Build incremental models anew.")] = False,
+    unit_tests: Annotated[
+        bool, typer.Option("--unit-tests", help="Run dbt's unit tests too: they are about the code, not the data.")
+    ] = False,
     home: HomeOption = None,
     as_of: AsOfOption = None,
     as_json: JsonOption = False,
@@ -127,7 +130,12 @@ def build(
     chosen = [*(selection or ()), *(select or ())]
     with console.shown_progress(quiet=as_json) as progress, held(place, "build"):
         report = transform.build(
-            place, chosen, exclude=exclude or (), full_refresh=full_refresh, progress=progress("build")
+            place,
+            chosen,
+            exclude=exclude or (),
+            full_refresh=full_refresh,
+            unit_tests=unit_tests,
+            progress=progress("build"),
         )
     if not as_json:
         console.show_build(report)

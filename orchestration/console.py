@@ -39,7 +39,8 @@ def out() -> Console:
 
 def err() -> Console:
     """The console for progress and errors."""
-    return Console(file=sys.stderr, highlight=False, stderr=True)
+    width = None if sys.stderr.isatty() else _WIDTH_OF_A_FILE
+    return Console(file=sys.stderr, highlight=False, stderr=True, width=width)
 
 
 @contextmanager

@@ -83,7 +83,8 @@ def publish(home: Home, *, relations: Sequence[Relation] | None = None, progress
             raise
         raise CorridorError(
             f"The serving file could not be written: {str(error).splitlines()[0]}",
-            f"The last good file is untouched. Free space on the disk of {home.path}, then run `merganser publish`.",
+            f"The last good file is untouched. If the disk of {home.path} is full, free space; then run "
+            "`merganser publish` again.",
         ) from error
     return PublishReport(
         build_id=build.build_id,
@@ -160,8 +161,14 @@ def _write(
     """Copy the relations into a new file and compare the counts; returns rows by table."""
     import duckdb
 
-    with opened(home):  # a warehouse that another process writes is told apart from a disk that is full
-        pass
+    with opened(home) as warehouse:  # one that another process writes is told apart from a disk that is full
+        built = {f"{schema}.{name}" for schema, name in warehouse.execute(_all_relations()).fetchall()}
+    absent = sorted({f"{relation.schema}.{relation.name}" for relation in relations} - built)
+    if absent:
+        raise PublicationRefusedError(
+            f"Nothing is published: {', '.join(absent)} is declared and was not built.",
+            "Run `merganser build`, then check.",
+        )
     connection = duckdb.connect(str(new))
     try:
         connection.execute(f"set temp_directory = {_literal(str(home.spill))}")
@@ -213,6 +220,10 @@ def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
 def _name_of_main(connection: duckdb.DuckDBPyConnection) -> str:
     row = connection.execute("select current_database()").fetchone()
     return str(row[0]) if row else "serving"
+
+
+def _all_relations() -> str:
+    return "select table_schema, table_name from information_schema.tables where table_catalog = current_database()"
 
 
 def _create_build_info() -> str:

@@ -208,7 +208,7 @@ def _run_stage(
         report.landing = ingest(home, progress=progress)
         fail_unless_landed(report.landing)
     elif stage == "build":
-        report.build = transform.build(home, full_refresh=full_refresh, unit_tests=False, progress=progress)
+        report.build = transform.build(home, full_refresh=full_refresh, progress=progress)
         fail_unless_built(report.build)
     elif stage == "check":
         report.check = quality.check(home, progress=progress)

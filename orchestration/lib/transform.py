@@ -77,12 +77,13 @@ def build(
     *,
     exclude: Sequence[str] = (),
     full_refresh: bool = False,
-    unit_tests: bool = True,
+    unit_tests: bool = False,
     progress: Progress = silent,
 ) -> BuildReport:
     """Run `dbt build` (seeds, models, snapshots and their tests) for a home and record it in `dbt/build.json`.
 
-    `selection` and `exclude` are dbt's selection syntax. A failing node does not raise: it stands in the report.
+    `selection` and `exclude` are dbt's selection syntax; `unit_tests` runs dbt's unit tests too. A failing node does
+    not raise: it stands in the report.
     Raises LockedError when another process holds the warehouse, WrongUseError when the selection matches nothing,
     CorridorError when the project does not compile.
     """

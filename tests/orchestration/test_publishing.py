@@ -74,6 +74,12 @@ def test_a_check_of_another_build_does_not_count(checked_by_hand: Home) -> None:
         publishing.publish(checked_by_hand, relations=RELATIONS)
 
 
+def test_a_model_that_was_declared_after_the_build_is_missed(checked_by_hand: Home) -> None:
+    with pytest.raises(PublicationRefusedError, match=r"marts\.dim_new is declared and was not built"):
+        publishing.publish(checked_by_hand, relations=[*RELATIONS, publishing.Relation("marts", "dim_new")])
+    assert leftovers(checked_by_hand) == []
+
+
 def test_a_failed_check_leaves_the_last_good_file(checked_by_hand: Home) -> None:
     publishing.publish(checked_by_hand, relations=RELATIONS)
     before = digest(checked_by_hand.serving)
