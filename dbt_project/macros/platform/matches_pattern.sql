@@ -7,6 +7,7 @@
     regexp_matches({{ expression }}, {{ pattern }})
 {%- endmacro %}
 
+{# Spark reads a backslash in a literal as an escape. #}
 {% macro spark__matches_pattern(expression, pattern) -%}
-    ({{ expression }} rlike {{ pattern }})
+    ({{ expression }} rlike {{ pattern | replace('\\', '\\\\') }})
 {%- endmacro %}

@@ -10,11 +10,10 @@
 {#
     grain: one row per stay of a customer in a segment; key: membership_id
     rebuild: never: it remembers. A run writes who entered, who left and who was merged, and nothing where nothing changed
-    why here: a new segment is one more line of this list
+    why here: a new segment is one more line of this list, unless it rests on what may not be remembered
 #}
 {% set segments = [
     ('abandoned_cart', ref('seg_abandoned_cart')),
-    ('anonymous_interest', ref('seg_anonymous_interest')),
     ('birthday_next_7_days', ref('seg_birthday_next_7_days')),
     ('category_interest', ref('seg_category_interest')),
     ('city_audience', ref('seg_city_audience')),
@@ -61,7 +60,7 @@ redirects as (
                     known.segment,
                     known.exited_at is null
                 order by known.entered_at, known.membership_id
-            ) as stay_rank,
+            ) as stay_rank
         from {{ this }} as known
         left join redirects on known.customer_id = redirects.retired_customer_id
 
@@ -85,7 +84,7 @@ redirects as (
                 when stays.stay_rank > 1 or members.customer_id is null
                     then greatest({{ as_of() }}, stays.entered_at)
             end as exited_at,
-            stays.known_exited_at,
+            stays.known_exited_at
         from stays
         left join members
             on stays.customer_id = members.customer_id and stays.segment = members.segment
@@ -100,7 +99,7 @@ redirects as (
             segment,
             exit_reason,
             entered_at,
-            exited_at,
+            exited_at
         from judged
         where
             customer_id <> known_customer_id
@@ -112,7 +111,7 @@ redirects as (
 
         select
             members.customer_id,
-            members.segment,
+            members.segment
         from members
         left join judged
             on

@@ -32,7 +32,7 @@ parsed as (
     select
         written,
         expected,
-        {{ parse_birth_date('written', "cast('2026-06-30 00:00:00' as timestamp)") }} as actual,
+        {{ parse_birth_date('written', "cast('2026-06-30 00:00:00' as timestamp)") }} as actual
     from cases
 
 )

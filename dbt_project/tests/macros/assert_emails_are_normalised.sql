@@ -60,7 +60,7 @@ normalised as (
     select
         written,
         expected,
-        {{ normalize_email('written') }} as actual,
+        {{ normalize_email('written') }} as actual
     from cases
 
 )

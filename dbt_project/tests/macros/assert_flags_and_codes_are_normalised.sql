@@ -39,25 +39,25 @@ wrong as (
 
     select
         written,
-        'parse_flag' as macro_name,
+        'parse_flag' as macro_name
     from flags
     where {{ parse_flag('written') }} is distinct from expected
     union all
     select
         written,
-        'normalize_currency' as macro_name,
+        'normalize_currency' as macro_name
     from texts
     where {{ normalize_currency('written') }} is distinct from expected_currency
     union all
     select
         written,
-        'clean_text' as macro_name,
+        'clean_text' as macro_name
     from texts
     where {{ clean_text('written') }} is distinct from expected_text
     union all
     select
         written,
-        'phone_text' as macro_name,
+        'phone_text' as macro_name
     from texts
     where {{ phone_text('written') }} is distinct from expected_phone
 

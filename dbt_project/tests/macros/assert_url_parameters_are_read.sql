@@ -28,7 +28,7 @@ parsed as (
         gclid as expected_gclid,
         utm_source as expected_utm_source,
         {{ url_parameter('url', 'gclid') }} as actual_gclid,
-        {{ url_parameter('url', 'utm_source') }} as actual_utm_source,
+        {{ url_parameter('url', 'utm_source') }} as actual_utm_source
     from cases
 
 )

@@ -29,7 +29,7 @@ with events as (
 
         select
             events.identifier_no,
-            count(*) as event_count,
+            count(*) as event_count
         from events
         inner join arrived on events.identifier_no = arrived.identifier_no
         group by 1
@@ -40,7 +40,7 @@ with events as (
 
         select
             identifier_no,
-            sum(event_count) as event_count,
+            sum(event_count) as event_count
         from {{ this }}
         group by 1
 

@@ -1,6 +1,6 @@
 {#
     grain: one row per device, taxonomy entry and provider that is live at as_of(); key: device_interest_id
-    why here: anonymous by law: a device of a customer whose name we know keeps neither customer_id nor identifier_no
+    why here: anonymous by law: a device of a customer whose name we know is left out, so that no reader can join it to the name
 #}
 with interests as (
 
@@ -17,10 +17,12 @@ identifiers as (
 
 ),
 
-anonymous_customers as (
+customers as (
 
-    select customer_id from {{ ref('dim_customers') }}
-    where not is_identified
+    select
+        customer_id,
+        is_identified
+    from {{ ref('dim_customers') }}
 
 ),
 
@@ -29,9 +31,8 @@ final as (
     select
         interests.device_interest_id,
         interests.device_id,
-        anonymous_customers.customer_id,
-        case when anonymous_customers.customer_id is not null then interests.identifier_no end
-            as identifier_no,
+        customers.customer_id,
+        interests.identifier_no,
         interests.taxonomy_id,
         interests.segment_name,
         interests.provider,
@@ -39,7 +40,8 @@ final as (
         interests.expires_at
     from interests
     left join identifiers on interests.identifier_no = identifiers.identifier_no
-    left join anonymous_customers on identifiers.customer_id = anonymous_customers.customer_id
+    left join customers on identifiers.customer_id = customers.customer_id
+    where not coalesce(customers.is_identified, false)
 
 )
 
