@@ -1,0 +1,63 @@
+"""The real command in its own process, as a person or a scheduler calls it, and the demo that the tests share.
+
+Add here: how the command is called, what is done with the home it made. Keep out: fixtures (conftest.py), assertions about what it answers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from orchestration.lib.home import Home
+
+DEMO_CUSTOMERS, DEMO_SEED = 300, 7  # small, and yet every export of it has something to send
+SECONDS_ALLOWED = 600
+_OWN = ("MERGANSER_", "DBT_", "DAGSTER_")
+
+
+def environment(home: Path | None = None, **more: str) -> dict[str, str]:
+    """The environment of a call: nothing of whoever runs the tests, and where asked a home for plain dbt."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(_OWN)}
+    if home is not None:
+        own |= {
+            "MERGANSER_HOME": str(home),
+            "DBT_TARGET_PATH": str(home / "dbt" / "target"),
+            "DBT_LOG_PATH": str(home / "dbt" / "logs"),
+        }
+    return {**own, "DO_NOT_TRACK": "1", **more}
+
+
+def call(
+    name: str, *arguments: object, env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run an installed command of this environment (merganser, dbt) to its end."""
+    return subprocess.run(
+        [str(Path(sys.executable).parent / name), *(str(argument) for argument in arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS_ALLOWED,
+        env=dict(env) if env is not None else environment(),
+        cwd=cwd,
+    )
+
+
+def merganser(*arguments: object, expect: int = 0, **variables: str) -> dict[str, Any]:
+    """Run `merganser ... --json`; its parsed answer. Fails the test when it ends with another code than expected."""
+    ended = call("merganser", *arguments, "--json", env=environment(**variables))
+    assert ended.returncode == expect, f"{arguments}: exit {ended.returncode}\n{ended.stdout[-2000:]}\n{ended.stderr}"
+    answer = json.loads(ended.stdout)
+    assert isinstance(answer, dict)
+    return answer
+
+
+def copy_of(home: Home, place: Path) -> Home:
+    """The same state at another place; files keep their times, by which landing knows them."""
+    shutil.copytree(home.path, place)
+    return Home(place, home.as_of)
