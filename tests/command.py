@@ -1,6 +1,6 @@
 """The real command in its own process, as a person or a scheduler calls it, and the demo that the tests share.
 
-Add here: how the command is called, what is done with the home it made. Keep out: fixtures (conftest.py), assertions about what it answers.
+Add here: how the command is called, how the home it made is copied. Keep out: fixtures, assertions on the answers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Homes for the corridor's tests: one made by hand (a table or two, as if built), and one that was really built.
+"""Homes for the corridor's tests: made by hand (a table or two, as if built).
+
+The one that was really built is in tests/conftest.py.
 
 Add here: homes that more than one test file needs. Keep out: assertions.
 """
@@ -11,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from orchestration import cli
-from orchestration.lib import demo, quality, stages
+from orchestration.lib import quality
 from orchestration.lib.home import Home, open_home
-from tests.orchestration.handmade import CUSTOMERS, DEMO_CUSTOMERS, DEMO_SEED, SUITES, record_build, write
+from tests.orchestration.handmade import CUSTOMERS, SUITES, record_build, write
 
 
 @pytest.fixture(autouse=True)
@@ -66,23 +68,3 @@ def merganser(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str
         return code, told.out, told.err
 
     return invoke
-
-
-@pytest.fixture(scope="session")
-def _demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, stages.RunReport]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("MERGANSER_HOME", "MERGANSER_AS_OF", "DBT_TARGET_PATH", "DBT_LOG_PATH"):
-            patch.delenv(name, raising=False)
-        return demo.run(open_home(tmp_path_factory.mktemp("demo") / "home"), customers=DEMO_CUSTOMERS, seed=DEMO_SEED)
-
-
-@pytest.fixture
-def demo_home(_demo: tuple[Home, stages.RunReport]) -> Home:
-    """The home of a small demo, built once: not to be changed."""
-    return _demo[0]
-
-
-@pytest.fixture
-def demo_report(_demo: tuple[Home, stages.RunReport]) -> stages.RunReport:
-    """What the run that built it did."""
-    return _demo[1]

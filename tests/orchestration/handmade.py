@@ -15,7 +15,6 @@ from orchestration.lib.home import Home
 from orchestration.lib.publishing import Relation
 
 CUSTOMERS = 20
-DEMO_CUSTOMERS, DEMO_SEED = 200, 7  # small, and yet every export of it has something to send
 RELATIONS = [
     Relation(
         "marts", "dim_customers", "One row per customer; its's key", {"customer_id": "Key", "absent": "Not there"}
