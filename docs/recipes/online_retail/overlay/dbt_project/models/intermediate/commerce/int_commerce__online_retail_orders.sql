@@ -19,7 +19,7 @@ final as (
         max(currency_code) as currency_code,
         sum(quantity * unit_price_amount) as total_amount,
         min(ordered_at) as ordered_at,
-        max(loaded_at) as loaded_at,
+        max(loaded_at) as loaded_at
     from lines
     group by 1
 

@@ -1,0 +1,107 @@
+"""A copy of the project to write into, with its own command: what a recipe tells its reader to do is done to it.
+
+Add here: how the copy is made, fed and asked. Keep out: what a document says, what must come of it.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMANDS = {  # what this interpreter is given to run
+    "merganser": ("-c", "from orchestration.cli import main; main()"),
+    "dbt": ("-c", "import sys; from dbt.cli.main import cli; sys.argv[0] = 'dbt'; cli()"),
+    "python": (),
+}
+_FOREIGN = ("GIT_", "MERGANSER_", "DBT_", "DAGSTER_", "PYTHON")  # settings of whoever runs the tests
+_TOLD = 6000  # characters of what a failed command printed that are shown
+
+
+@dataclass(frozen=True)
+class ProjectCopy:
+    """A git clone of the checkout with its uncommitted changes. Its state lies in its own `.merganser`, which is what
+    every command takes when it is told nothing else; `.venv/bin` holds `merganser`, `dbt`, `python`, `activate`."""
+
+    path: Path
+
+    @property
+    def home(self) -> Path:
+        return self.path / ".merganser"
+
+    @property
+    def landing(self) -> Path:
+        return self.home / "landing"
+
+    def shell(self, script: str, environment: Mapping[str, str] | None = None) -> str:
+        """Run a script in one shell that stops at the first line that fails; returns what it printed."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+        added = {
+            "PATH": f"{self.path / '.venv' / 'bin'}{os.pathsep}{kept.get('PATH', os.defpath)}",
+            "DO_NOT_TRACK": "1",
+            **(environment or {}),
+        }
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=self.path,
+            env={**kept, **added},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        told = f"{done.stdout[-_TOLD:]}\n{done.stderr[-_TOLD:]}"
+        assert done.returncode == 0, f"exit code {done.returncode} of\n{script}\n{told}"
+        return done.stdout
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Rows of the warehouse, opened read-only for the length of the call."""
+        with duckdb.connect(str(self.home / "warehouse.duckdb"), read_only=True) as connection:
+            return connection.execute(sql, list(parameters)).fetchall()
+
+    def served(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Rows of what readers open."""
+        with duckdb.connect(str(self.home / "serving.duckdb"), read_only=True) as connection:
+            return connection.execute(sql, list(parameters)).fetchall()
+
+
+def copy_project(target: Path, home: Path | None = None) -> ProjectCopy:
+    """Clone the checkout to `target`, with uncommitted changes of tracked files; `home` is copied into it."""
+    _git("clone", "--quiet", "--no-hardlinks", str(ROOT), str(target), cwd=ROOT)
+    changes = _git("diff", "HEAD", "--binary", cwd=ROOT)
+    if changes:
+        _git("apply", "--whitespace=nowarn", cwd=target, given=changes)
+    binaries = target / ".venv" / "bin"
+    binaries.mkdir(parents=True)
+    for name, arguments in COMMANDS.items():
+        command = binaries / name
+        called = shlex.join([sys.executable, *arguments])
+        command.write_text(f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(target))} exec {called} "$@"\n')
+        command.chmod(0o755)
+    (binaries / "activate").write_text(f'export PATH={shlex.quote(str(binaries))}:"$PATH"\n')
+    copy = ProjectCopy(target)
+    if home is not None:
+        shutil.copytree(home, copy.home)
+    return copy
+
+
+def restore_project(saved: ProjectCopy, target: Path) -> ProjectCopy:
+    """Put what `saved` is in the place of `target`. A copy that is always in one place is one that dbt parses once."""
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(saved.path, target, symlinks=True)
+    return ProjectCopy(target)
+
+
+def _git(*arguments: str, cwd: Path, given: bytes | None = None) -> bytes:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    done = subprocess.run(["git", *arguments], cwd=cwd, env=kept, input=given, capture_output=True, check=False)
+    assert done.returncode == 0, f"git {' '.join(arguments)}: {done.stderr.decode()}"
+    return done.stdout
