@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev check test torture bench docs lock clean
+.PHONY: help install demo dev check lint-sql test torture bench docs lock clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -31,10 +31,16 @@ check: $(INSTALLED) ## under a minute: format, lint, types, dbt parse, architect
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/sqlfluff lint dbt_project --processes 2 --disable-progress-bar
+	@mkdir -p .merganser
+	@changed="$$(git diff --name-only --diff-filter=d HEAD -- 'dbt_project/models/*.sql' 'dbt_project/tests/*.sql')"; \
+		[ -z "$$changed" ] || $(BIN)/sqlfluff lint $$changed --disable-progress-bar
 	$(BIN)/pytest -q tests/architecture
 
-test: $(INSTALLED) check ## every test, with its own set-up
+lint-sql: $(INSTALLED) ## sqlfluff over every model; `make check` lints those that changed
+	@mkdir -p .merganser
+	$(BIN)/sqlfluff lint dbt_project --disable-progress-bar
+
+test: $(INSTALLED) check lint-sql ## every test, with its own set-up
 	$(BIN)/pytest -q --durations=15 tests --ignore=tests/architecture
 
 torture: $(INSTALLED) ## the same tests with bigger counts: hundreds of kills, larger worlds

@@ -10,6 +10,7 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,35 +30,28 @@ class Measured:
 
 
 def run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Measured:
-    """Run a process to its end and measure it. Raises CalledProcessError, with its standard error, when it fails."""
-    started = time.monotonic()
-    with subprocess.Popen(
-        list(command),
-        env={**os.environ, **(environment or {})},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        output, errors = process.communicate()
+    """Run a process to its end and measure it, by the kernel's own account of it.
+
+    Raises CalledProcessError, with what it printed, when it fails.
+    """
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        started = time.monotonic()
+        process = subprocess.Popen(
+            list(command), env={**os.environ, **(environment or {})}, stdout=output, stderr=errors
+        )
+        _, status, usage = os.wait4(process.pid, 0)
         seconds = time.monotonic() - started
-    if process.returncode != 0:
-        raise subprocess.CalledProcessError(process.returncode, list(command), output, errors)
-    peak = next((line for line in errors.splitlines() if line.startswith("peak_kb=")), "peak_kb=0")
-    return Measured(round(seconds, 2), round(int(peak.split("=")[1]) / 1024, 1), output)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        errors.seek(0)
+        if process.returncode != 0:
+            raise subprocess.CalledProcessError(process.returncode, list(command), output.read(), errors.read())
+        return Measured(round(seconds, 2), round(usage.ru_maxrss / 1024, 1), output.read())
 
 
 def measured_cli(arguments: Sequence[str], environment: Mapping[str, str]) -> Measured:
-    """Run the `merganser` command in a process of its own that tells its own peak memory at its end."""
-    program = (
-        "import resource, sys\n"
-        "from orchestration.cli import main\n"
-        "code = 0\n"
-        "try:\n    main()\n"
-        "except SystemExit as ended:\n    code = ended.code or 0\n"
-        "print(f'peak_kb={resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}', file=sys.stderr)\n"
-        "sys.exit(code)\n"
-    )
-    return run([sys.executable, "-c", program, *arguments], environment)
+    """Run the `merganser` command in a process of its own."""
+    return run([sys.executable, "-c", "from orchestration.cli import main; main()", *arguments], environment)
 
 
 def timed(action: Callable[[], Any]) -> tuple[float, Any]:
