@@ -290,4 +290,5 @@ def _told_in_corridor_terms() -> Iterator[None]:
 
 def _sentence(error: Any) -> str:
     text = str(error).strip()
-    return text[:1].upper() + text[1:]
+    begins_with_a_name = "_" in text.partition(" ")[0]
+    return text if begins_with_a_name else text[:1].upper() + text[1:]
