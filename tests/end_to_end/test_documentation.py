@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import duckdb
 import pytest
 import typer
 
-from orchestration.cli import app
+from orchestration.cli import EXIT_CODES, app
 from orchestration.lib.home import Home
 from tests.end_to_end.documents import (
     Block,
@@ -62,6 +63,8 @@ def _saved(tmp_path_factory: pytest.TempPathFactory, demo_home: Home) -> tuple[P
         "source .venv/bin/activate\n"
         "python -c 'from orchestration.lib import home, transform; transform.parse(home.open_home())'"
     )
+    for rewritten in ("compiled", "run"):
+        shutil.rmtree(copy.home / "dbt" / "target" / rewritten)
     return restore_project(copy, place_of_work.with_name("saved")), place_of_work
 
 
@@ -190,6 +193,17 @@ def test_what_a_document_names_exists(name: str, command: Any, demo_home: Home) 
     assert unknown_paths(read, ROOT, demo_home.path, made) == []
 
 
+def test_the_readme_says_what_every_verb_takes_and_how_it_ends(command: Any) -> None:
+    text = " ".join((ROOT / "README.md").read_text().split())
+    assert EXIT_CODES.removeprefix("Exit codes: ").rstrip(".") in text
+    assert "Each takes `--help`, `--json`, `--home`" in text
+    lines = next(block.text for block in document("README.md").blocks if "merganser run" in block.text).splitlines()
+    for line in (line for line in lines if line.startswith("merganser ")):
+        verb = command.commands[line.split()[1]]
+        verb = getattr(verb, "commands", {}).get(line.split()[2], verb) if len(line.split()) > 2 else verb
+        assert {"--json", "--home"} <= {option for parameter in verb.params for option in parameter.opts}, line
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_blocks_say_where_they_go(name: str) -> None:
     assert misplaced(document(name)) == []
@@ -200,7 +214,8 @@ def test_a_wrong_name_is_seen(tmp_path: Path, command: Any) -> None:
     read = parse(
         "README.md",
         "Run `merganser bild` or `merganser build --fast`, `merganser export send x`, `merganser status now`, "
-        "`--stale`, `--fresh`, `make demo` and `make believe`. Right: `merganser build +dim_customers`, `merganser export list`.\n"
+        "`--stale`, `--fresh`, `make demo` and `make believe`. "
+        "Right: `merganser build +dim_customers`, `merganser export list`.\n"
         "See [there](there.md), [here](here.md#a), [them](https://example.com), `docs/there/`, `docs/*.md`.\n"
         "```bash\nmerganser demo --customers 150\nmerganser demo --clients 150\nmake tea\n```\n",
     )

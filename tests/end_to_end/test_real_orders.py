@@ -137,7 +137,7 @@ def test_every_invoice_is_an_order_to_the_penny(shop: ProjectCopy, source: Sourc
 
 
 def test_credit_notes_are_no_purchases(shop: ProjectCopy, source: Source) -> None:
-    """Invoices that begin with C and two adjustments of bad debt give money back: they lower revenue, and are no orders."""
+    """Invoices that begin with C and two adjustments of bad debt lower revenue, and are no orders."""
     credited = set(shop.served("select order_id from marts.fct_orders where status = 'credit' and not is_purchase"))
     expected = {(PREFIX + invoice,) for (invoice,) in source("select invoice from invoices where amount < 0")}
     assert credited == expected
