@@ -1,0 +1,340 @@
+"""What should be true of a demo, worked out without a dbt model: from the landed files, the raw tables and the truth.
+
+Add here: an oracle, which reads files, raw tables or the truth. Keep out: assertions, what the warehouse's models say
+(an oracle may take a published table as an argument, to judge it).
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet
+
+from orchestration.lib.home import Home
+
+Identifier = tuple[str, str]
+Row = dict[str, Any]
+REFUSALS = {"denied", "withdrawn"}
+DAYS_A_GRANT_LASTS = {"advertising": 395, "email_marketing": 730}
+
+
+def read(path: Path, statement: str, *values: object) -> list[Row]:
+    """Rows of a DuckDB file by column name. The connection is closed again, so that another process may write."""
+    with duckdb.connect(str(path), read_only=True) as connection:
+        cursor = connection.execute(statement, list(values))
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def landed_rows(home: Home, source: str, entity: str) -> list[Row]:
+    """Every whole record of an entity's files, read by Python's own readers; later files last."""
+    rows: list[Row] = []
+    for path in sorted((home.landing / source / entity).glob("*")):
+        if path.suffix == ".parquet":
+            rows += pyarrow.parquet.read_table(path).to_pylist()
+        elif path.suffix == ".ndjson":
+            rows += [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
+        else:
+            packed = path.read_bytes()
+            text = (gzip.decompress(packed) if path.suffix == ".gz" else packed).decode("utf-8")
+            rows += list(csv.DictReader(io.StringIO(text, newline="")))
+    return rows
+
+
+def truth(home: Home, table: str) -> list[Row]:
+    """A table of the truth that the demo's business was made from."""
+    rows: list[Row] = pyarrow.parquet.read_table(home.truth / f"{table}.parquet").to_pylist()
+    return rows
+
+
+def owners_of_identifiers(home: Home) -> dict[Identifier, set[str]]:
+    """The persons behind each identifier; several where people share one."""
+    owners = defaultdict(set)
+    for row in truth(home, "identifier_truth"):
+        owners[row["identifier_type"], row["identifier_value"]].add(row["person_id"])
+    return owners
+
+
+def owners_of_records(home: Home, source: str, entity: str) -> dict[str, str]:
+    """The person behind each record of an entity."""
+    return {
+        row["record_id"]: row["person_id"]
+        for row in truth(home, "record_truth")
+        if (row["source"], row["entity"]) == (source, entity) and row["person_id"]
+    }
+
+
+# Consent ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One yes or no, with every identifier that it was made with and the record it stands in."""
+
+    purpose: str
+    decision: str
+    at: datetime
+    identifiers: tuple[Identifier, ...]
+    record: tuple[str, str, str]
+
+
+def decisions(home: Home) -> list[Decision]:
+    """Every decision in the landed files: banner, shop account, newsletter and the CRM's opt-out."""
+    found = []
+    for row in landed_rows(home, "consent_banner", "decisions"):
+        with_whom = [(kind, row[kind]) for kind in ("user_id", "email", "anonymous_id") if row.get(kind)]
+        who = tuple((kind, value.strip().lower() if kind == "email" else value) for kind, value in with_whom)
+        record = ("consent_banner", "decisions", row["decision_id"])
+        found.append(Decision(row["purpose"], row["decision"], _moment(row["decided_at"]), who, record))
+    for row in _newest(landed_rows(home, "shopify", "customer"), "updated_at"):
+        state, at = row["email_marketing_consent_state"], row["email_marketing_consent_consent_updated_at"]
+        if not row["_fivetran_deleted"] and (state == "subscribed" or (state and at)):
+            said = "granted" if state == "subscribed" else "denied"
+            who = (("shopify_customer_id", row["id"]),)
+            found.append(Decision("email_marketing", said, _moment(at), who, ("shopify", "customer", row["id"])))
+    metrics = {row["id"]: row["name"] for row in landed_rows(home, "klaviyo", "metric")}
+    for row in landed_rows(home, "klaviyo", "event"):
+        purpose = {"Unsubscribed": "email_marketing", "Unsubscribed from SMS": "sms_marketing"}.get(
+            metrics[row["metric_id"]]
+        )
+        if purpose:
+            who = (("klaviyo_person_id", row["person_id"]),)
+            found.append(Decision(purpose, "withdrawn", _moment(row["datetime"]), who, ("klaviyo", "event", row["id"])))
+    for row in _newest(landed_rows(home, "hubspot", "contacts"), "lastmodifieddate"):
+        if not row["is_deleted"] and str(row["hs_email_optout"]).lower() == "true":
+            who = (("hubspot_contact_id", row["id"]),)
+            at = _moment(row["lastmodifieddate"])
+            found.append(Decision("email_marketing", "withdrawn", at, who, ("hubspot", "contacts", row["id"])))
+    return found
+
+
+@dataclass
+class Standing:
+    """How a customer stands to a purpose: the live grants, and the refusals that nothing later on the same identifier
+    took back."""
+
+    grants: list[Decision] = field(default_factory=list)
+    refusals: list[Decision] = field(default_factory=list)
+
+    @property
+    def may(self) -> bool:
+        return bool(self.grants) and not self.refusals
+
+
+def standing(identifiers: Collection[Identifier], purpose: str, made: Iterable[Decision], as_of: datetime) -> Standing:
+    """Judge by the last word on each identifier: a live yes on one is wanted, and a no on any of them decides."""
+    last: dict[Identifier, Decision] = {}
+    for decision in sorted(made, key=lambda each: (each.at, each.decision in REFUSALS)):
+        if decision.purpose != purpose or (decision.decision == "granted" and decision.at > as_of):
+            continue
+        last |= {identifier: decision for identifier in decision.identifiers if identifier in identifiers}
+    lasts = timedelta(days=DAYS_A_GRANT_LASTS[purpose])
+    return Standing(
+        grants=[each for each in last.values() if each.decision == "granted" and each.at + lasts > as_of],
+        refusals=[each for each in last.values() if each.decision in REFUSALS],
+    )
+
+
+def identifiers_by_customer(serving: Path) -> dict[str, set[Identifier]]:
+    """What the graph joined, as published."""
+    joined = defaultdict(set)
+    for row in read(serving, "select * from marts.bdg_customer_identifiers where customer_id is not null"):
+        joined[row["customer_id"]].add((row["identifier_type"], row["identifier_value"]))
+    return joined
+
+
+def _newest(rows: Iterable[Row], version: str) -> list[Row]:
+    newest = {row["id"]: row for row in sorted(rows, key=lambda row: _moment(row[version]))}
+    return list(newest.values())
+
+
+def _moment(value: datetime | str) -> datetime:
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return moment.replace(tzinfo=None)  # every source of the demo writes UTC
+
+
+# Hashes as Meta matches them ----------------------------------------------------------------------------------------
+
+
+def sha256(text: str | None) -> str:
+    """Hex digest, and an empty cell for nothing."""
+    return hashlib.sha256(text.encode()).hexdigest() if text else ""
+
+
+def meta_row(customer: Mapping[str, Any]) -> dict[str, str]:
+    """A golden customer as a row of Meta's file, worked out from Meta's guide."""
+    country = (customer["country_code"] or "").strip().lower()
+    postal_code = _letters(customer["postal_code"])
+    phone = customer["phone"] or ""
+    return {
+        "EXTERN_ID": customer["customer_id"],
+        "EMAIL": sha256((customer["email"] or "").strip().lower()),
+        "PHONE": sha256(phone[1:] if re.fullmatch(r"\+[1-9]\d{6,14}", phone) else None),
+        "FN": sha256(" ".join(_letters(customer["first_name"], keep=" ").split(" ")).strip()),
+        "LN": sha256(" ".join(_letters(customer["last_name"], keep=" ").split(" ")).strip()),
+        "CT": sha256(_letters(customer["city"])),
+        "ZIP": sha256(postal_code[:5] if country == "us" else postal_code),
+        "COUNTRY": sha256(country),
+    }
+
+
+def _letters(text: str | None, keep: str = "") -> str:
+    spaced = re.sub(r"\s+", " ", text or "")
+    return "".join(letter for letter in spaced if letter in keep or unicodedata.category(letter)[0] in "LMN").lower()
+
+
+# What a home must not hold ------------------------------------------------------------------------------------------
+
+# Where plain values belong: what came in, what is known, and what is sent in plain to who may have it.
+PLAIN_PLACES = ("landing", "truth", "warehouse.duckdb", "serving.duckdb", "exports/webhook")
+
+
+def plain_values(home: Home) -> set[str]:
+    """Every e-mail address and phone number of the business, and what people typed instead of one."""
+    known = {value for kind, value in owners_of_identifiers(home) if kind in ("email", "phone")}
+    for person in truth(home, "persons"):
+        known |= {person[name] for name in ("email", "second_email", "phone", "next_phone") if person[name]}
+    return {"test@test.com"} | {value.removeprefix("+").lower() for value in known}
+
+
+def leaks(home: Home, values: Collection[str]) -> list[tuple[str, str]]:
+    """Files (relative) and tables of the ledger with a plain value in them: where, and what."""
+    found = []
+    for path in sorted(home.path.rglob("*")):
+        where = path.relative_to(home.path).as_posix()
+        if path.is_file() and not where.startswith(PLAIN_PLACES):
+            text = path.read_bytes().decode("utf-8", errors="replace")
+            found += [(where, hit) for hit in sorted(_plain_in(text, values))]
+    found += [(where, hit) for where, text in _ledger_texts(home) for hit in sorted(_plain_in(text, values))]
+    return found
+
+
+def _plain_in(text: str, values: Collection[str]) -> set[str]:
+    """The values that stand in a text: whole numbers of a phone's length, and addresses, whatever stands before them."""
+    numbers = set(re.findall(r"(?<!\w)\d{7,15}(?!\w)", text))
+    addresses = set(re.findall(r"[^\s\"'<>(),;:=|]{1,64}@[\w.-]+", text.lower()))
+    hits = {number for number in numbers if number in values}
+    return hits | {value for value in values if "@" in value and any(each.endswith(value) for each in addresses)}
+
+
+def _ledger_texts(home: Home) -> Iterator[tuple[str, str]]:
+    """The ledger's tables as text: in the file, text is compressed."""
+    ledger = home.path / "ledger" / "ledger.duckdb"
+    for table in read(ledger, "select table_name from information_schema.tables"):
+        name = table["table_name"]
+        yield f"ledger: {name}", "\n".join(str(row) for row in read(ledger, f'select * from "{name}"'))
+
+
+# Identity -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class PairScore:
+    """Pairs of identifiers: how many of those joined belong together, and how many of those that do were joined."""
+
+    precision: float
+    recall: float
+    joined: int
+    belonging: int
+
+
+def score_pairs(customer_of: Mapping[Identifier, str], owners: Mapping[Identifier, set[str]]) -> PairScore:
+    """Pairwise over all identifiers that the truth knows. A pair that shares an owner belongs together; recall asks
+    only for identifiers of one person, since what people share may be left alone."""
+    known = sorted(identifier for identifier in customer_of if identifier in owners)
+    joined = right = belonging = found = 0
+    for number, a in enumerate(known):
+        for b in known[number + 1 :]:
+            is_joined = customer_of[a] == customer_of[b]
+            belongs = not owners[a].isdisjoint(owners[b])
+            joined += is_joined
+            right += is_joined and belongs
+            if belongs and len(owners[a]) == len(owners[b]) == 1:
+                belonging += 1
+                found += is_joined
+    return PairScore(right / max(joined, 1), found / belonging, joined, belonging)
+
+
+# Counts and contents ------------------------------------------------------------------------------------------------
+
+
+def counts_in_files(home: Home) -> dict[tuple[str, str], int]:
+    """Records in the landing files by source and entity, as DuckDB counts them (a line that is broken counts too)."""
+    counts: dict[tuple[str, str], int] = defaultdict(int)
+    for path in sorted(home.landing.rglob("*")):
+        if not path.is_file():
+            continue
+        name = str(path).replace("'", "''")
+        reader = {
+            ".parquet": f"read_parquet('{name}')",
+            ".csv": f"read_csv('{name}', all_varchar = true, header = true)",
+            ".gz": f"read_csv('{name}', all_varchar = true, header = true)",
+            ".ndjson": f"read_csv('{name}', columns = {{'line': 'varchar'}}, header = false, delim = '\\x01',"
+            " quote = '')",
+        }[path.suffix]
+        row = duckdb.execute(f"select count(*) from {reader}").fetchone()
+        source, entity = path.relative_to(home.landing).parts[:2]
+        counts[source, entity] += int(row[0]) if row else 0
+    return dict(counts)
+
+
+def unreconciled(home: Home) -> list[str]:
+    """Where records went missing between the files, the loads, the raw tables and the quarantine. Empty is good."""
+    loads = read(
+        home.warehouse,
+        """
+        select source, entity, sum(extracted_count)::bigint as extracted, sum(landed_count)::bigint as landed,
+            sum(quarantined_count)::bigint as quarantined, sum(unchanged_count)::bigint as unchanged
+        from raw_ops.loads group by all
+        """,
+    )
+    refused = {
+        (row["source"], row["entity"]): row["n"]
+        for row in read(home.warehouse, "select source, entity, count(*) as n from raw_quarantine.records group by all")
+    }
+    in_files = counts_in_files(home)
+    wrong = []
+    for load in loads:
+        place = (load["source"], load["entity"])
+        (held,) = read(home.warehouse, f'select count(*) as n from "raw_{place[0]}"."{place[1]}"')
+        told = (load["extracted"], load["landed"], load["quarantined"])
+        seen = (in_files.get(place, 0), held["n"], refused.get(place, 0))
+        if told != seen:
+            wrong.append(f"{'.'.join(place)}: told (extracted, landed, quarantined) {told}, found {seen}")
+        if load["extracted"] != load["landed"] + load["quarantined"] + load["unchanged"]:
+            wrong.append(f"{'.'.join(place)}: {load} does not add up")
+    unknown = set(in_files) - {(load["source"], load["entity"]) for load in loads}
+    return wrong + [f"{'.'.join(place)}: files that no load knows" for place in sorted(unknown)]
+
+
+def contents(serving: Path) -> dict[str, str]:
+    """A digest of every published table's rows, whatever their order; when it was built and published is left out."""
+    tables = read(serving, "select table_schema as s, table_name as t from information_schema.tables")
+    digests = {}
+    for table in tables:
+        if table["t"] != "build_info":
+            rows = read(serving, f'select * from "{table["s"]}"."{table["t"]}" order by all')
+            digests[f"{table['s']}.{table['t']}"] = hashlib.sha256(repr(rows).encode()).hexdigest()
+    return digests
+
+
+def files_under(path: Path) -> dict[str, str]:
+    """A digest of every file below a directory."""
+    return {
+        found.relative_to(path).as_posix(): hashlib.sha256(found.read_bytes()).hexdigest()
+        for found in sorted(path.rglob("*"))
+        if found.is_file()
+    }
