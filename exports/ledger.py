@@ -125,6 +125,7 @@ def open_ledger(ledger_path: Path, *, spill_path: Path, write: bool) -> Iterator
     Raises LedgerBusyError while another process holds it, DestinationError where its directory cannot be written.
     """
     connection = duckdb.connect(":memory:", config={"temp_directory": str(spill_path)})
+    connection.execute("set enable_progress_bar = false")
     try:
         if write:
             _attach_for_writing(connection, ledger_path)

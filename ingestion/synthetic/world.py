@@ -88,11 +88,15 @@ class World:
         self._steps = (0, sum(len(_scripts(folder)) for folder in ("model", "shapes", "truth")))
         self._spill = tempfile.TemporaryDirectory(prefix="world-", dir=spill_dir)
         self._connection = duckdb.connect(":memory:", config={"memory_limit": f"{_memory_limit() >> 20}MiB"})
+        self._connection.execute("set enable_progress_bar = false")
         try:
             self._connection.execute("set temp_directory = $place", {"place": self._spill.name})
             if threads is not None:
                 self._connection.execute("set threads = $threads", {"threads": threads})
             self._connection.execute("set timezone = 'UTC'")
+            # A large world fits in memory only when it is compressed, which DuckDB does at a checkpoint.
+            self._connection.execute("attach ':memory:' as world (compress)")
+            self._connection.execute("use world")
             self._make()
         except BaseException:
             self.close()
@@ -126,7 +130,7 @@ class World:
             source, entity = shape.stem.split("__", 1)
             suffix = _FORMATS.get(source, _DEFAULT_FORMAT)
             path = landing_dir / source / entity / f"{first.isoformat()}_{last.isoformat()}.{suffix}"
-            rows = self._copy(_window_query(shape.read_text(encoding="utf-8")), path, suffix)
+            rows = self._copy(self._window_query(shape.read_text(encoding="utf-8")), path, suffix)
             if rows:
                 written.append(WrittenFile(source, entity, path, rows))
             else:
@@ -160,6 +164,7 @@ class World:
             self._set(name, value)
         for script in _scripts("model"):
             self._connection.execute(script.read_text(encoding="utf-8"))
+            self._connection.execute("force checkpoint world")
             self._step(f"world: {script.stem.split('_', 1)[1].replace('_', ' ')}")
 
     def _step(self, what: str) -> None:
@@ -173,6 +178,18 @@ class World:
         if first > last:
             raise ValueError(f"the window starts on {first} and ends on {last}, before it; give since <= through.")
         return first, last
+
+    def _window_query(self, shape: str) -> str:
+        """What of a shape arrived in the window, in the order of arrival."""
+        columns = {row[0] for row in self._connection.execute(f"describe {shape}").fetchall()}
+        extra, order = (
+            ("_arrived_at, _order", " order by _arrived_at, _order") if "_order" in columns else ("_arrived_at", "")
+        )
+        return (
+            f"select * exclude ({extra}) from ({shape}) as shape"
+            " where _arrived_at >= getvariable('window_start') and _arrived_at < getvariable('window_end')"
+            f"{order}"
+        )
 
     def _set(self, name: str, value: object) -> None:
         self._connection.execute(f"set variable {name} = $value", {"value": value})
@@ -208,14 +225,6 @@ def write_world(
 def _scripts(folder: str) -> list[Path]:
     """The SQL of model, shapes or truth, in the order of its names."""
     return sorted((_HERE / folder).glob("*.sql"))
-
-
-def _window_query(shape: str) -> str:
-    return (
-        f"select * exclude (_arrived_at, _order) from ({shape}) as shape"
-        " where _arrived_at >= getvariable('window_start') and _arrived_at < getvariable('window_end')"
-        " order by _arrived_at, _order"
-    )
 
 
 def _memory_limit() -> int:

@@ -171,6 +171,7 @@ def _write(
         )
     connection = duckdb.connect(str(new))
     try:
+        connection.execute("set enable_progress_bar = false")
         connection.execute(f"set temp_directory = {_literal(str(home.spill))}")
         try:
             connection.execute(f"attach {_literal(str(home.warehouse))} as warehouse (read_only)")

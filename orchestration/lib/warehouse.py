@@ -36,6 +36,7 @@ def opened(home: Home, *, read_only: bool = True) -> Iterator[duckdb.DuckDBPyCon
     except duckdb.Error as error:
         raise opening_error(home, str(error)) from error
     try:
+        connection.execute("set enable_progress_bar = false")  # it would write between the lines of --json
         yield connection
     finally:
         connection.close()

@@ -59,20 +59,72 @@ typed as (
 
 ),
 
-blocked as (
+{# Equal parts are found by hash; a regular expression, which differs from row to row, is compiled for each. #}
+compared as (
+
+    select
+        identifier_no,
+        identifier_type,
+        'exact' as match,
+        identifier_value as value
+    from typed
+
+    union all
+
+    select
+        identifier_no,
+        identifier_type,
+        'local_part' as match,
+        {{ dbt.split_part('identifier_value', "'@'", 1) }} as value
+    from typed
+    where identifier_type = 'email'
+
+    union all
+
+    select
+        identifier_no,
+        identifier_type,
+        'domain' as match,
+        {{ dbt.split_part('identifier_value', "'@'", 2) }} as value
+    from typed
+    where identifier_type = 'email'
+
+),
+
+matched as (
+
+    select
+        compared.identifier_no,
+        blocklist.reason,
+        blocklist.keep_as_attribute
+    from compared
+    inner join blocklist
+        on
+            compared.identifier_type = blocklist.identifier_type
+            and compared.match = blocklist.match
+            and compared.value = blocklist.value
+
+    union all
 
     select
         typed.identifier_no,
-        min(blocklist.reason) as reason,
-        min(case when blocklist.keep_as_attribute then 1 else 0 end) = 1 as is_attribute
+        blocklist.reason,
+        blocklist.keep_as_attribute
     from typed
     inner join blocklist on typed.identifier_type = blocklist.identifier_type
     where
-        (blocklist.match = 'exact' and typed.identifier_value = blocklist.value)
-        or (
-            blocklist.match = 'pattern'
-            and {{ matches_pattern('typed.identifier_value', 'blocklist.value') }}
-        )
+        blocklist.match = 'pattern'
+        and {{ matches_pattern('typed.identifier_value', 'blocklist.value') }}
+
+),
+
+blocked as (
+
+    select
+        identifier_no,
+        min(reason) as reason,
+        min(case when keep_as_attribute then 1 else 0 end) = 1 as is_attribute
+    from matched
     group by 1
 
 ),
