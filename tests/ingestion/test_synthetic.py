@@ -554,6 +554,20 @@ def test_all_purposes_are_granted_denied_and_withdrawn(messy: Landed) -> None:
     }
 
 
+def test_what_was_added_to_the_cart_is_what_was_bought(world: Landed) -> None:
+    tracks, lines = world.table("segment.tracks"), world.table("shopify.order_line")
+    carts = f"""
+        select cart_id, sum(price * quantity) as added from (
+            select distinct id, cart_id, price, quantity from {tracks} where event = 'product_added') group by 1"""
+    wrong = f"""
+        select placed.id from {world.table("shopify.order")} as placed
+        inner join ({carts}) as carts on carts.cart_id = placed.cart_token
+        inner join (select order_id, sum(price * quantity) as bought from {lines} group by 1) as lines
+            on lines.order_id = placed.id
+        where added <> bought"""
+    assert world.rows(wrong) == []
+
+
 def test_deals_move_through_their_stages(world: Landed) -> None:
     deals = world.table("hubspot.deals")
     assert world.one(f"select count(distinct closed_lost_reason) from {deals}") > 2

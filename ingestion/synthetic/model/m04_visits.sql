@@ -299,6 +299,17 @@ select
 from filled
 order by visit_no;
 
+-- Addresses of the range that carriers share (RFC 6598).
+create or replace macro ip_text(ip_no) as if(
+    ip_no is null,
+    null,
+    concat(
+        '100.', 64 + bits('ip', ip_no) % 64,
+        '.', (bits('ip', ip_no) >> 8) % 256,
+        '.', (bits('ip', ip_no) >> 16) % 256
+    )
+);
+
 create or replace table devices as
 with used as (
     select
@@ -321,15 +332,8 @@ select
         when used.device_no between 2000000000000 and 2999999999999 then 5
         else pick(5, 'agent', used.device_no)
     end as agent_no,
-    -- Addresses of the range that carriers share (RFC 6598); one per household.
-    concat(
-        '100.',
-        64 + bits('ip', coalesce(persons.household_no, -used.device_no)) % 64,
-        '.',
-        (bits('ip', coalesce(persons.household_no, -used.device_no)) >> 8) % 256,
-        '.',
-        (bits('ip', coalesce(persons.household_no, -used.device_no)) >> 16) % 256
-    ) as ip,
+    -- A household goes out by one address.
+    coalesce(persons.household_no, -used.device_no) as ip_no,
     coalesce(persons.locale, 'en-US') as locale,
     if(
         not used.is_bot and chance(getvariable('clock_skew'), 'skewed', used.device_no),

@@ -15,68 +15,50 @@ create or replace macro click_id(platform, visit_no) as
         concat('IwAR', left(token('fbclid', visit_no), 28))
     );
 
--- A browser's call with all that Segment puts around it, for a kind of call and the steps that make one.
-create or replace macro calls_of(kind, wanted_steps) as table
+-- Long text that repeats is one byte while calls are sorted.
+create type agent_text as enum (select user_agent from user_agents order by agent_no);
+create type product_text as enum (select product_name from products order by product_no);
+create type campaign_text as enum (select campaign_name from ad_campaigns order by campaign_no);
+
+create or replace table call_products as
 select
-    delivery.step, delivery.visit_no, delivery.account_no, delivery.message_id,
-    device.anonymous_id, device.ip, device.locale, agent.user_agent,
-    if(delivery.knows_user, account.shopify_customer_id, null) as user_id,
+    product_no, category, sku,
+    cast(product_id as bigint) as product_number,
+    cast(product_name as product_text) as product_name,
+    price,
+from products;
+
+-- The calls of a kind that arrived in the window, in the order in which they did, as numbers: sorting
+-- the text of millions of rows would cost more than everything else.
+create or replace macro sorted_calls(kind, wanted_steps) as table
+select
+    delivery.event_no,
+    delivery.visit_no,
+    delivery.device_no,
+    delivery.account_no,
+    delivery.step,
+    delivery.channel,
+    device.ip_no,
+    device.locale,
+    cast(agent.user_agent as agent_text) as user_agent,
+    cast(campaign.campaign_name as campaign_text) as campaign_name,
     account.has_account as account_has_account,
-    product.product_id, product.product_name, product.sku,
+    if(delivery.knows_user, cast(account.shopify_customer_id as bigint), null) as user_number,
+    product.product_number,
+    product.product_name,
+    product.sku,
     category.category,
-    money(product.price * country.price_level, country.money_digits) as price,
+    coalesce(
+        basket.price, money(product.price * country.price_level, country.money_digits)
+    ) as price,
     basket.quantity,
-    country.currency,
+    -- A basket that goes abroad is paid abroad.
+    coalesce(basket.currency, basket_total.currency, country.currency) as currency,
     basket_total.total_amount,
-    bought.order_id,
-    case delivery.channel
-        when
-            'paid_search'
-            then
-                concat(
-                    '?utm_source=google&utm_medium=cpc&utm_campaign=',
-                    campaign.campaign_name,
-                    '&gclid=',
-                    click_id('google', delivery.visit_no)
-                )
-        when
-            'paid_social'
-            then
-                concat(
-                    '?utm_source=facebook&utm_medium=paid_social&utm_campaign=',
-                    campaign.campaign_name,
-                    '&fbclid=',
-                    click_id('meta', delivery.visit_no)
-                )
-        when 'email' then '?utm_source=klaviyo&utm_medium=email&utm_campaign=newsletter'
-        else ''
-    end as landing_search,
-    case delivery.channel
-        when 'paid_search' then 'https://www.google.com/' when
-            'organic'
-            then 'https://www.google.com/'
-        when 'paid_social' then 'https://www.facebook.com/' when
-            'referral'
-            then 'https://blog.cupandkettle.example/'
-    end as landing_referrer,
-    case delivery.channel
-        when 'paid_search' then 'google' when 'paid_social' then 'facebook' when
-            'email'
-            then 'klaviyo'
-    end as campaign_source,
-    case delivery.channel
-        when 'paid_search' then 'cpc' when 'paid_social' then 'paid_social' when
-            'email'
-            then 'email'
-    end as campaign_medium,
-    case
-        when delivery.channel in ('paid_search', 'paid_social') then campaign.campaign_name when
-            delivery.channel = 'email'
-            then 'newsletter'
-    end as campaign_name,
-    if(delivery.channel = 'paid_search', category.category, null) as campaign_term,
+    orders.order_no,
     delivery.received_at,
-    -- A clock that is off dates what it sends; Segment takes the error out, unless the page itself set the moment.
+    -- A clock that is off dates what it sends; Segment takes the error out, unless the page itself set
+    -- the moment.
     after(delivery.received_at, device.skew_seconds - 0.15) as sent_at,
     after(delivery.happened_at, device.skew_seconds) as original_timestamp,
     after(delivery.happened_at, if(device.is_uncorrected, device.skew_seconds, 0)) as timestamp,
@@ -87,20 +69,72 @@ inner join devices as device on device.device_no = delivery.device_no
 inner join user_agents as agent on agent.agent_no = device.agent_no
 left join persons as account on account.person_no = delivery.account_no
 left join countries as country on country.country_code = coalesce(account.country_code, 'DE')
-left join products as product on product.product_no = delivery.product_no
-left join
-    (select distinct category_no, category from products) as category
-on category.category_no = delivery.category_no
+left join call_products as product on product.product_no = delivery.product_no
+left join (select distinct category_no, category from products) as category
+    on category.category_no = delivery.category_no
 left join ad_campaigns as campaign on campaign.campaign_no = delivery.ad_campaign_no
-left join
-    basket_lines as basket
-on delivery.step = 5 and basket.visit_no = delivery.visit_no and basket.line = delivery.item
-left join
-    basket_totals as basket_total
-on delivery.step in (8, 9) and basket_total.visit_no = delivery.visit_no
-left join (select visit_no, order_id(order_no) as order_id from orders) as bought on delivery.step = 9 and bought.visit_no = delivery.visit_no;
+left join basket_lines as basket
+    on delivery.step = 5 and basket.visit_no = delivery.visit_no and basket.line = delivery.item
+left join basket_totals as basket_total
+    on delivery.step in (8, 9) and basket_total.visit_no = delivery.visit_no
+left join orders on delivery.step = 9 and orders.visit_no = delivery.visit_no
+where
+    delivery._arrived_at >= getvariable('window_start')
+    and delivery._arrived_at < getvariable('window_end')
+order by delivery._arrived_at, _order;
 
--- Clicks and orders by ad campaign, day and device, blown up to what the platform would say: it counts more clicks than we see landings.
+-- A browser's call with all that Segment puts around it, in order of arrival.
+create or replace macro calls_of(kind, wanted_steps) as table
+select
+    visit_no, account_no, account_has_account, step,
+    message_id(kind, event_no) as message_id,
+    uuid_token('device', device_no) as anonymous_id,
+    cast(user_number as varchar) as user_id,
+    ip_text(ip_no) as ip,
+    locale,
+    cast(user_agent as varchar) as user_agent,
+    cast(product_number as varchar) as product_id,
+    cast(product_name as varchar) as product_name,
+    sku, category, price, quantity, currency, total_amount,
+    order_id(order_no) as order_id,
+    case channel
+        when 'paid_search' then concat(
+            '?utm_source=google&utm_medium=cpc&utm_campaign=', campaign_name,
+            '&gclid=', click_id('google', visit_no)
+        )
+        when 'paid_social' then concat(
+            '?utm_source=facebook&utm_medium=paid_social&utm_campaign=', campaign_name,
+            '&fbclid=', click_id('meta', visit_no)
+        )
+        when 'email' then '?utm_source=klaviyo&utm_medium=email&utm_campaign=newsletter'
+        else ''
+    end as landing_search,
+    case channel
+        when 'paid_search' then 'https://www.google.com/'
+        when 'organic' then 'https://www.google.com/'
+        when 'paid_social' then 'https://www.facebook.com/'
+        when 'referral' then 'https://blog.cupandkettle.example/'
+    end as landing_referrer,
+    case channel
+        when 'paid_search' then 'google'
+        when 'paid_social' then 'facebook'
+        when 'email' then 'klaviyo'
+    end as campaign_source,
+    case channel
+        when 'paid_search' then 'cpc'
+        when 'paid_social' then 'paid_social'
+        when 'email' then 'email'
+    end as campaign_medium,
+    case
+        when channel in ('paid_search', 'paid_social') then cast(campaign_name as varchar)
+        when channel = 'email' then 'newsletter'
+    end as campaign_name,
+    if(channel = 'paid_search', category, null) as campaign_term,
+    received_at, sent_at, original_timestamp, timestamp, _arrived_at, _order,
+from sorted_calls(kind, wanted_steps);
+
+-- Clicks and orders by ad campaign, day and device, blown up to what the platform would say: it counts
+-- more clicks than we see landings.
 create or replace table ad_days as
 with days as (
     select
@@ -126,27 +160,17 @@ landed as (
 )
 
 select
-    ad_campaigns.*, days.day, device.device,
-    coalesce(landings, 0)
-    + pick(
-        3, 'extra clicks', campaign_no * 100000 + epoch(days.day) // 86400, length(device.device)
-    )
-    - 1
-    + coalesce(landings, 0)
-    // 6 as clicks,
+    days.* exclude (campaign_day), device.device,
+    coalesce(landings, 0) + coalesce(landings, 0) // 6
+    + pick(3, 'extra clicks', campaign_day, length(device.device)) - 1 as clicks,
     (coalesce(landings, 0) + 2)
-    * (
-        18
-        + pick(
-            30,
-            'impressions',
-            campaign_no * 100000 + epoch(days.day) // 86400,
-            length(device.device)
-        )
-    ) as impressions,
+    * (18 + pick(30, 'impressions', campaign_day, length(device.device))) as impressions,
     coalesce(orders, 0) as orders,
-from ad_campaigns
-cross join days
+from (
+    select ad_campaigns.*, days.day, campaign_no * 100000 + epoch(days.day) // 86400 as campaign_day
+    from ad_campaigns
+    cross join days
+) as days
 cross join (values ('MOBILE'), ('DESKTOP')) as device (device)
 left join landed using (campaign_no, day, device)
 order by day, campaign_no, device;

@@ -1,3 +1,4 @@
+-- Sorted before its text is spelled out, so without `_order`.
 with seen as (
     select * from calls_of('page', [1, 3, 4, 6, 8, 9])
 ),
@@ -41,5 +42,5 @@ select
     if(step = 1, campaign_term, null) as context_campaign_term,
     cast(null as varchar) as context_campaign_content,
     received_at, sent_at, original_timestamp, timestamp,
-    _arrived_at, _order,
+    _arrived_at,
 from addressed

@@ -100,7 +100,7 @@ select
     if(place in ('store', 'kiosk'), 'pos', 'web') as source_name,
     case channel when 'paid_search' then 'https://www.google.com/' when 'organic' then 'https://www.google.com/' when 'paid_social' then 'https://www.facebook.com/' when 'referral' then 'https://blog.cupandkettle.example/' end as referring_site,
     if(is_online, '/', null) as landing_site_base_url,
-    devices.ip as browser_ip,
+    ip_text(devices.ip_no) as browser_ip,
     total_amount as subtotal_price,
     tax_amount as total_tax,
     discount_amount as total_discounts,
