@@ -223,7 +223,7 @@ def leaks(home: Home, values: Collection[str]) -> list[tuple[str, str]]:
 
 
 def _plain_in(text: str, values: Collection[str]) -> set[str]:
-    """The values that stand in a text: whole numbers of a phone's length, and addresses, whatever stands before them."""
+    """The values that stand in a text: whole numbers of a phone's length, and addresses, whatever precedes."""
     numbers = set(re.findall(r"(?<!\w)\d{7,15}(?!\w)", text))
     addresses = set(re.findall(r"[^\s\"'<>(),;:=|]{1,64}@[\w.-]+", text.lower()))
     hits = {number for number in numbers if number in values}
@@ -298,25 +298,29 @@ def unreconciled(home: Home) -> list[str]:
         """
         select source, entity, sum(extracted_count)::bigint as extracted, sum(landed_count)::bigint as landed,
             sum(quarantined_count)::bigint as quarantined, sum(unchanged_count)::bigint as unchanged
-        from raw_ops.loads group by all
+        from raw_ops.loads group by all order by all
         """,
     )
     refused = {
         (row["source"], row["entity"]): row["n"]
         for row in read(home.warehouse, "select source, entity, count(*) as n from raw_quarantine.records group by all")
     }
+    places = [(load["source"], load["entity"]) for load in loads]
+    counted = " union all ".join(
+        f"select '{source}' as s, '{entity}' as e, count(*) as n from \"raw_{source}\".\"{entity}\""
+        for source, entity in places
+    )
+    held = {(row["s"], row["e"]): row["n"] for row in read(home.warehouse, counted)}
     in_files = counts_in_files(home)
     wrong = []
-    for load in loads:
-        place = (load["source"], load["entity"])
-        (held,) = read(home.warehouse, f'select count(*) as n from "raw_{place[0]}"."{place[1]}"')
+    for place, load in zip(places, loads, strict=True):
         told = (load["extracted"], load["landed"], load["quarantined"])
-        seen = (in_files.get(place, 0), held["n"], refused.get(place, 0))
+        seen = (in_files.get(place, 0), held[place], refused.get(place, 0))
         if told != seen:
             wrong.append(f"{'.'.join(place)}: told (extracted, landed, quarantined) {told}, found {seen}")
         if load["extracted"] != load["landed"] + load["quarantined"] + load["unchanged"]:
             wrong.append(f"{'.'.join(place)}: {load} does not add up")
-    unknown = set(in_files) - {(load["source"], load["entity"]) for load in loads}
+    unknown = set(in_files) - set(places)
     return wrong + [f"{'.'.join(place)}: files that no load knows" for place in sorted(unknown)]
 
 
