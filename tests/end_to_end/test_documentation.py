@@ -96,13 +96,13 @@ def test_add_a_source_then_an_identifier_type(project: ProjectCopy) -> None:
     (cards / "cards.csv").write_text(
         "card_id,E-Mail,tier,points,updated_at,colour\n"
         f"L-1, {email.upper()} ,Gold,120,2026-06-01T10:00:00,blue\n"
-        "L-2,nobody.knows@example.com,silver,7,2026-06-02T10:00:00,red\n"
-        "L-3,broken@example.com,silver,many,2026-06-03T10:00:00,red\n"
+        "L-2,nobody.knows@cards.net,silver,7,2026-06-02T10:00:00,red\n"
+        "L-3,broken@cards.net,silver,many,2026-06-03T10:00:00,red\n"
     )
     follow(document("docs/recipes/add_a_source.md"), project)
     assert project.query(
         "select loyalty_card_id, email, loyalty_tier, point_count from staging.stg_loyalty__cards order by 1"
-    ) == [("L-1", email, "gold", 120), ("L-2", "nobody.knows@example.com", "silver", 7)]
+    ) == [("L-1", email, "gold", 120), ("L-2", "nobody.knows@cards.net", "silver", 7)]
     assert project.query(
         "select entity, row_number, field, rule from raw_quarantine.records where source = 'loyalty'"
     ) == [("cards", 3, "points", "type")]
@@ -122,7 +122,7 @@ def test_add_a_source_then_an_identifier_type(project: ProjectCopy) -> None:
     )
     assert belongs["L-1"] == customer
     ((of_nobody,),) = project.query(
-        "select customer_id from marts.bdg_customer_identifiers where identifier_value = 'nobody.knows@example.com'"
+        "select customer_id from marts.bdg_customer_identifiers where identifier_value = 'nobody.knows@cards.net'"
     )
     assert belongs["L-2"] == of_nobody != customer
     assert set(belongs) == {"L-1", "L-2"}
