@@ -172,6 +172,18 @@ def test_add_a_sync(project: ProjectCopy) -> None:
     assert again["receipt"]["unchanged"] == planned
 
 
+def test_recipes_go_together(tmp_path: Path) -> None:
+    """Whoever has followed one recipe can follow the next: what they write and patch does not collide."""
+    copy = copy_project(tmp_path / "project")
+    for name in RECIPES:
+        for block in document(name).blocks:
+            place(block, copy.path)
+    lines = (line for block in document("docs/recipes/online_retail.md").blocks for line in block.text.splitlines())
+    copy.shell("\n".join(line for line in lines if line.startswith(("cp ", "git apply "))))
+    assert "online_retail_order_id" in (copy.path / "dbt_project/seeds/identity/identifier_types.csv").read_text()
+    assert "loyalty_card_id" in (copy.path / "dbt_project/seeds/identity/identifier_types.csv").read_text()
+
+
 def test_every_recipe_is_followed() -> None:
     assert set(RECIPES) == FOLLOWED_HERE | FOLLOWED_ELSEWHERE
 

@@ -18,7 +18,7 @@ final as (
         source.unit_price as unit_price_amount,
         'GBP' as currency_code,
         source.invoice_date as ordered_at,
-        source._loaded_at as loaded_at,
+        source._loaded_at as loaded_at
     from source
     {{ join_country('country', 'source.country') }}
 
