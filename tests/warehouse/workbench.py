@@ -12,8 +12,8 @@ from datetime import date, datetime
 from typing import Any
 
 import duckdb
-from ingestion.landing import LandingReport, land
 
+from ingestion.landing import LandingReport, land
 from ingestion.registry import load_sources
 from ingestion.settings import Settings
 from ingestion.synthetic import WorldConfig, write_world
