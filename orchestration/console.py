@@ -250,7 +250,7 @@ def show_status(home: Home, status: Status) -> None:
 def _people(summary: Summary) -> str:
     return (
         f"\n{summary.identifiers:,} identifiers, joined {summary.joins:,} times, are {summary.customers:,} customers, "
-        f"{summary.identified_customers:,} of them known by name or address.\n"
+        f"{summary.identified_customers:,} of them identified.\n"
         f"{summary.identifiers_withheld:,} identifiers join nobody (shared, blocked or invalid). "
         f"{summary.merges:,} customers were merged into another since they first appeared.\n"
     )

@@ -23,6 +23,7 @@ from orchestration.lib.progress import Progress, silent
 from orchestration.lib.quality_report import write_report
 from orchestration.lib.redaction import without_values
 from orchestration.lib.transform import BuildReport, last_build, load_manifest
+from orchestration.lib.translation import corridor_terms
 from orchestration.lib.warehouse import fingerprint, opened
 
 _KEYS_SHOWN = 5
@@ -127,6 +128,8 @@ def _declared_exports(home: Home) -> list[dict[str, str]]:
     from exports.registry import load_exports
 
     load_manifest(home)  # parses the project where it has not been yet
+    with corridor_terms():
+        specs = load_exports(home.manifest).values()
     return [
         {
             "table": f"{spec.relation_schema}.{spec.relation_name}",
@@ -134,7 +137,7 @@ def _declared_exports(home: Home) -> list[dict[str, str]]:
             "purpose": spec.purpose,
             "channel": spec.channel,
         }
-        for spec in load_exports(home.manifest).values()
+        for spec in specs
     ]
 
 

@@ -6,16 +6,16 @@ Add here: a stage, or what stops the ones after it. Keep out: how a stage does i
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestration.lib import publishing, quality, transform
-from orchestration.lib.errors import CorridorError, LockedError, PublicationRefusedError, WrongUseError
+from orchestration.lib.errors import CorridorError, PublicationRefusedError
 from orchestration.lib.home import Home
 from orchestration.lib.locking import held
 from orchestration.lib.progress import Progress, silent
+from orchestration.lib.translation import corridor_terms
 
 if TYPE_CHECKING:
     from exports.delivery import DeliveryPlan, DeliveryReceipt, ExportStatus
@@ -65,7 +65,7 @@ def known_sources(home: Home) -> dict[str, SourceSpec]:
     """Every declared source by name, those that the home declares among them. Raises WrongUseError."""
     from ingestion.registry import load_sources
 
-    with home.entered(), _told_in_corridor_terms():
+    with home.entered(), corridor_terms():
         return load_sources()
 
 
@@ -74,7 +74,7 @@ def known_exports(home: Home) -> dict[str, ExportSpec]:
     from exports.registry import load_exports
 
     transform.load_manifest(home)
-    with _told_in_corridor_terms():
+    with corridor_terms():
         return load_exports(home.manifest)
 
 
@@ -88,7 +88,7 @@ def ingest(home: Home, names: Sequence[str] = (), progress: Progress = silent) -
     from ingestion.settings import Settings
 
     home.prepare()
-    with home.entered(), _told_in_corridor_terms():
+    with home.entered(), corridor_terms():
         sources = known_sources(home)
         chosen = [get_source(name, sources) for name in names] if names else list(sources.values())
         return land(
@@ -111,7 +111,7 @@ def list_exports(home: Home) -> list[ExportStatus]:
     """Every declared export and how it stands."""
     from exports import delivery
 
-    with _told_in_corridor_terms():
+    with corridor_terms():
         transform.load_manifest(home)
         return delivery.list_exports(export_settings(home))
 
@@ -120,7 +120,7 @@ def plan_export(home: Home, name: str) -> DeliveryPlan:
     """What a delivery of one export would send now. Raises WrongUseError for a name that is not declared."""
     from exports import delivery
 
-    with _told_in_corridor_terms():
+    with corridor_terms():
         transform.load_manifest(home)
         return delivery.plan(export_settings(home), name)
 
@@ -137,7 +137,7 @@ def deliver_export(
     """Deliver one export. Raises WrongUseError, LockedError, or CorridorError with what destination or guard said."""
     from exports import delivery
 
-    with _told_in_corridor_terms():
+    with corridor_terms():
         transform.load_manifest(home)
         return delivery.deliver(
             export_settings(home, variables),
@@ -262,33 +262,3 @@ def fail_unless_delivered(outcomes: Sequence[ExportOutcome]) -> None:
         told = "; ".join(outcome.error for outcome in failed)
         message = f"{len(failed)} of {len(outcomes)} exports failed: {told}"
         raise CorridorError(message, "What was delivered is recorded; `merganser export deliver --all` continues.")
-
-
-@contextmanager
-def _told_in_corridor_terms() -> Iterator[None]:
-    """Errors of the rooms, raised again as the corridor's, with the exit code that they amount to."""
-    from exports import errors as export_errors
-    from ingestion import errors as ingestion_errors
-
-    wrong_use: tuple[type[Exception], ...] = (
-        ingestion_errors.UnknownSourceError,
-        ingestion_errors.DeclarationError,
-        ingestion_errors.SettingError,
-        export_errors.UnknownExportError,
-        export_errors.SpecError,
-    )
-    locked: tuple[type[Exception], ...] = (ingestion_errors.WarehouseLockedError, export_errors.LedgerBusyError)
-    try:
-        yield
-    except wrong_use as error:
-        raise WrongUseError(_sentence(error)) from error
-    except locked as error:
-        raise LockedError(_sentence(error), "Wait until the other process has ended, and run again.") from error
-    except (ingestion_errors.IngestionError, export_errors.ExportError) as error:
-        raise CorridorError(_sentence(error)) from error
-
-
-def _sentence(error: Any) -> str:
-    text = str(error).strip()
-    begins_with_a_name = "_" in text.partition(" ")[0]
-    return text if begins_with_a_name else text[:1].upper() + text[1:]

@@ -112,25 +112,6 @@ def test_a_selection_that_matches_nothing(copied_home: Home, merganser: Invoke) 
     assert transform.last_build(copied_home) == before
 
 
-def test_a_second_run_changes_nothing_and_sends_nothing(copied_home: Home) -> None:
-    watched = {
-        "customers": "select * from marts.dim_customers order by all",
-        "bridge": "select * from marts.bdg_customer_identifiers order by all",
-        "changes": "select * from marts.fct_identity_changes order by all",
-        "memberships": "select * from segments.fct_segment_memberships order by all",
-        "landed": "select count(*) from raw_segment.tracks",
-    }
-    before = {name: read(copied_home.warehouse, statement) for name, statement in watched.items()}
-    world = {path: digest(path) for path in copied_home.landing.rglob("*") if path.is_file()}
-    home, report = demo.run(copied_home, customers=DEMO_CUSTOMERS, seed=DEMO_SEED)
-    assert report.error is None
-    assert report.landing is not None
-    assert (report.landing.landed, report.landing.quarantined) == (0, 0)
-    assert {name: read(home.warehouse, statement) for name, statement in watched.items()} == before
-    assert {path: digest(path) for path in home.landing.rglob("*") if path.is_file()} == world
-    assert {outcome.status for outcome in report.exports} == {"nothing to send"}
-
-
 def test_another_demo_is_not_mixed_into_this_one(demo_home: Home) -> None:
     with pytest.raises(WrongUseError, match="holds another demo"):
         demo.prepare(demo_home, customers=DEMO_CUSTOMERS + 1, seed=DEMO_SEED)
@@ -294,3 +275,14 @@ def test_two_homes_never_touch(demo_home: Home, tmp_path: Path, merganser: Invok
         "spill",
         "merganser.lock",
     }
+
+
+def test_a_wrong_export_declaration_is_wrong_use_for_the_check_too(copied_home: Home, merganser: Invoke) -> None:
+    manifest = json.loads(copied_home.manifest.read_text())
+    node = next(node for node in manifest["nodes"].values() if node["name"] == "exp_meta__lapsed_buyers")
+    del node["config"]["meta"]["export"]["purpose"]
+    copied_home.manifest.write_text(json.dumps(manifest))
+    code, _, error = merganser("check", "--home", copied_home.path)
+    assert code == 2
+    assert "exp_meta__lapsed_buyers" in error
+    assert "purpose" in error

@@ -1,5 +1,5 @@
 {{ config(meta={'dagster': {'ref': {'name': 'dim_customer_redirects'}}}) }}
--- Every customer id that was ever published is a present one, or resolves to a present one, or to nothing because nothing is left.
+-- Every customer id that was ever published is present, or resolves to a present one, or nothing is left of it.
 select history.customer_no
 from {{ ref('int_identity__membership_history') }} as history
 left join {{ ref('int_identity__partition') }} as living on history.customer_no = living.customer_no

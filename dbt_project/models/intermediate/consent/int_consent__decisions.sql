@@ -28,9 +28,11 @@ banner_decisions as (
             decided_at
         from banner
         where {{ column }} is not null
+        {% if not loop.last %}
 
-                {{ 'union all' if not loop.last }}
+            union all
 
+        {% endif %}
     {% endfor %}
 
 ),

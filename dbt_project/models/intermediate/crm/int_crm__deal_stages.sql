@@ -64,7 +64,9 @@ entries as (
 final as (
 
     select
-        {{ md5_hex("entries.deal_id || '|' || entries.stage_id || '|' || cast(entries.entered_at as " ~ dbt.type_string() ~ ")") }}
+        {{ md5_hex(
+            "entries.deal_id || '|' || entries.stage_id || '|' || cast(entries.entered_at as " ~ dbt.type_string() ~ ")"
+        ) }}
             as deal_stage_id,
         entries.deal_id,
         entries.stage_id,

@@ -18,18 +18,18 @@ salesforce_arrivals as (
 ),
 
 {% for source in ['hubspot', 'hubspot_fivetran', 'salesforce'] %}
-{{ source }}_merges as (
+    {{ source }}_merges as (
 
-    select
-        contact_id,
-        loaded_at,
-        created_at,
-        updated_at,
-        {{ is_living_record('contact_id') }} as is_living,
-        {{ split_to_rows('merged_contact_ids', ';') }} as merged_contact_id
-    from {{ ref('stg_' ~ source ~ '__contacts') }}
+        select
+            contact_id,
+            loaded_at,
+            created_at,
+            updated_at,
+            {{ is_living_record('contact_id') }} as is_living,
+            {{ split_to_rows('merged_contact_ids', ';') }} as merged_contact_id
+        from {{ ref('stg_' ~ source ~ '__contacts') }}
 
-),
+    ),
 
 {% endfor %}
 salesforce_merges_arrived as (
@@ -50,13 +50,13 @@ salesforce_merges_arrived as (
 merged_away as (
 
     {% for source in ['hubspot', 'hubspot_fivetran', 'salesforce'] %}
-    select
-        '{{ source }}' as source,
-        trim(merged_contact_id) as contact_id
-    from {{ source }}_merges
-    where is_living
+        select
+            '{{ source }}' as source,
+            trim(merged_contact_id) as contact_id
+        from {{ source }}_merges
+        where is_living
 
-    union
+        union
 
     {% endfor %}
     select
@@ -68,27 +68,35 @@ merged_away as (
 ),
 
 {% for source in ['hubspot', 'hubspot_fivetran', 'salesforce'] %}
-{{ source }}_contacts as (
+    {{ source }}_contacts as (
 
-    select
-        contacts.*,
-        {{ is_living_record('contacts.contact_id', 'merged_away.contact_id is not null') }} as is_living
-    from {{ ref('stg_' ~ source ~ '__contacts') }} as contacts
-    left join merged_away
-        on contacts.contact_id = merged_away.contact_id and merged_away.source = '{{ source }}'
+        select
+            contacts.*,
+            {{ is_living_record('contacts.contact_id', 'merged_away.contact_id is not null') }} as is_living
+        from {{ ref('stg_' ~ source ~ '__contacts') }} as contacts
+        left join merged_away
+            on contacts.contact_id = merged_away.contact_id and merged_away.source = '{{ source }}'
 
-),
+    ),
 
 {% endfor %}
 segment_events as (
 
-    select user_id, anonymous_id, occurred_at, loaded_at
+    select
+        user_id,
+        anonymous_id,
+        occurred_at,
+        loaded_at
     from {{ ref('stg_segment__tracks') }}
     where not coalesce(is_bot, false)
 
     union all
 
-    select user_id, anonymous_id, occurred_at, loaded_at
+    select
+        user_id,
+        anonymous_id,
+        occurred_at,
+        loaded_at
     from {{ ref('stg_segment__pages') }}
     where not coalesce(is_bot, false)
 
@@ -103,7 +111,8 @@ partner_customers as (
         and {{ is_living_record('customers.partner_record_id') }}
         and coalesce(
             max(case when customers.is_current then customers.expires_at end)
-                over (partition by customers.partner_record_id) > {{ as_of() }},
+                over (partition by customers.partner_record_id)
+            > {{ as_of() }},
             false
         ) as is_living
     from {{ ref('stg_partner__customers') }} as customers
@@ -119,20 +128,20 @@ final as (
         ('hubspot_fivetran', 'hubspot_contact_id', 'hubspot_fivetran_merges'),
         ('salesforce', 'salesforce_contact_id', 'salesforce_merges_arrived'),
     ] %}
-    {{ name_identifiers(
-        source, 'contact', source ~ '_contacts', 'contact_id', {id_type: 'contact_id'},
-        email='email', phone='phone', mobile_phone='mobile_phone', is_living='is_living',
-    ) }}
+        {{ name_identifiers(
+            source, 'contact', source ~ '_contacts', 'contact_id', {id_type: 'contact_id'},
+            email='email', phone='phone', mobile_phone='mobile_phone', is_living='is_living',
+        ) }}
 
-    union all
+        union all
 
-    {{ name_identifiers(
-        source, 'contact_merge', merges, 'contact_id', {id_type: 'contact_id'},
-        other=[id_type, 'trim(merged_contact_id)'], is_living='is_living',
-        where="trim(merged_contact_id) <> ''",
-    ) }}
+        {{ name_identifiers(
+            source, 'contact_merge', merges, 'contact_id', {id_type: 'contact_id'},
+            other=[id_type, 'trim(merged_contact_id)'], is_living='is_living',
+            where="trim(merged_contact_id) <> ''",
+        ) }}
 
-    union all
+        union all
 
     {% endfor %}
     {{ name_identifiers(
@@ -160,38 +169,38 @@ final as (
     union all
 
     {% for source in ['shopify', 'shopify_graphql'] %}
-    {{ name_identifiers(
-        source, 'customer', ref('stg_' ~ source ~ '__customers'), 'shopify_customer_id',
-        {'shopify_customer_id': 'shopify_customer_id'}, email='email', phone='phone',
-        is_living=is_living_record('shopify_customer_id'),
-    ) }}
+        {{ name_identifiers(
+            source, 'customer', ref('stg_' ~ source ~ '__customers'), 'shopify_customer_id',
+            {'shopify_customer_id': 'shopify_customer_id'}, email='email', phone='phone',
+            is_living=is_living_record('shopify_customer_id'),
+        ) }}
 
-    union all
+        union all
 
-    {{ name_identifiers(
-        source, 'account_user', ref('stg_' ~ source ~ '__customers'), 'shopify_customer_id',
-        {'shopify_customer_id': 'shopify_customer_id'}, user_id='shopify_customer_id',
-        is_living=is_living_record('shopify_customer_id'),
-    ) }}
+        {{ name_identifiers(
+            source, 'account_user', ref('stg_' ~ source ~ '__customers'), 'shopify_customer_id',
+            {'shopify_customer_id': 'shopify_customer_id'}, user_id='shopify_customer_id',
+            is_living=is_living_record('shopify_customer_id'),
+        ) }}
 
-    union all
+        union all
 
-    {{ name_identifiers(
-        source, 'order', ref('stg_' ~ source ~ '__orders'), 'order_id',
-        {'shopify_customer_id': 'shopify_customer_id', 'shopify_order_id': 'order_id'},
-        email='email', phone='phone', is_living=is_living_record('order_id'),
-        first_seen_at='ordered_at', where='not coalesce(is_test, false)',
-    ) }}
+        {{ name_identifiers(
+            source, 'order', ref('stg_' ~ source ~ '__orders'), 'order_id',
+            {'shopify_customer_id': 'shopify_customer_id', 'shopify_order_id': 'order_id'},
+            email='email', phone='phone', is_living=is_living_record('order_id'),
+            first_seen_at='ordered_at', where='not coalesce(is_test, false)',
+        ) }}
 
-    union all
+        union all
 
-    {{ name_identifiers(
-        source, 'checkout', ref('stg_' ~ source ~ '__abandoned_checkouts'), 'checkout_id',
-        {'shopify_customer_id': 'shopify_customer_id', 'email': 'email', 'phone': 'phone'},
-        email='email', phone='phone', is_living=is_living_record('checkout_id'),
-    ) }}
+        {{ name_identifiers(
+            source, 'checkout', ref('stg_' ~ source ~ '__abandoned_checkouts'), 'checkout_id',
+            {'shopify_customer_id': 'shopify_customer_id', 'email': 'email', 'phone': 'phone'},
+            email='email', phone='phone', is_living=is_living_record('checkout_id'),
+        ) }}
 
-    union all
+        union all
 
     {% endfor %}
     {{ name_identifiers(

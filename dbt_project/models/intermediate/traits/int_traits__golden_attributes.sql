@@ -116,7 +116,11 @@ attributes as (
         select
             '{{ attribute }}' as attribute,
             '{{ group }}' as attribute_group
-                {{ 'union all' if not loop.last }}
+        {% if not loop.last %}
+
+            union all
+
+        {% endif %}
     {% endfor %}
 
 ),

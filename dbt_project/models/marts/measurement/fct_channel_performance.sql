@@ -111,7 +111,7 @@ final as (
         {{ money('sum(revenue_amount)') }} as revenue_amount,
         month_date
     from unioned
-    group by channel, month_date
+    group by 1, 2, 3, 9
 
 )
 

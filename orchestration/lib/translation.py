@@ -1,0 +1,42 @@
+"""What the rooms' errors are in the corridor: wrong use, locked, or failed.
+
+Add here: a kind of error of a room that has its own exit code. Keep out: the corridor's own errors (errors.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from orchestration.lib.errors import CorridorError, LockedError, WrongUseError
+
+
+@contextmanager
+def corridor_terms() -> Iterator[None]:
+    """Errors of the rooms, raised again as the corridor's, with the exit code that they amount to."""
+    from exports import errors as export_errors
+    from ingestion import errors as ingestion_errors
+
+    wrong_use: tuple[type[Exception], ...] = (
+        ingestion_errors.UnknownSourceError,
+        ingestion_errors.DeclarationError,
+        ingestion_errors.SettingError,
+        export_errors.UnknownExportError,
+        export_errors.SpecError,
+    )
+    locked: tuple[type[Exception], ...] = (ingestion_errors.WarehouseLockedError, export_errors.LedgerBusyError)
+    try:
+        yield
+    except wrong_use as error:
+        raise WrongUseError(_sentence(error)) from error
+    except locked as error:
+        raise LockedError(_sentence(error), "Wait until the other process has ended, and run again.") from error
+    except (ingestion_errors.IngestionError, export_errors.ExportError) as error:
+        raise CorridorError(_sentence(error)) from error
+
+
+def _sentence(error: Any) -> str:
+    text = str(error).strip()
+    begins_with_a_name = "_" in text.partition(" ")[0]
+    return text if begins_with_a_name else text[:1].upper() + text[1:]
