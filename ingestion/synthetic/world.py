@@ -86,6 +86,8 @@ class World:
         self.config = config
         self._progress = progress or _silent
         self._steps = (0, sum(len(_scripts(folder)) for folder in ("model", "shapes", "truth")))
+        if spill_dir is not None:
+            spill_dir.mkdir(parents=True, exist_ok=True)
         self._spill = tempfile.TemporaryDirectory(prefix="world-", dir=spill_dir)
         self._connection = duckdb.connect(":memory:", config={"memory_limit": f"{_memory_limit() >> 20}MiB"})
         self._connection.execute("set enable_progress_bar = false")
