@@ -5,6 +5,8 @@ Add here: how another report is shown. Keep out: what stands in a report (lib/),
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -291,10 +293,16 @@ def _show_artefacts(console: Console, outcomes: list[ExportOutcome]) -> None:
 
 
 def _show_next(console: Console, home: Home) -> None:
+    """What to look at now, as commands that run as they stand, whether or not the virtual environment is active."""
+    on_path = shutil.which("merganser") is not None
+    python = "python" if on_path else os.path.relpath(sys.executable)
+    merganser = "merganser" if on_path else os.path.relpath(sys.argv[0])
+    query = f"import duckdb; duckdb.connect('{home.serving}', read_only=True).table('marts.dim_customers').show()"
     console.print("Open next", style="bold")
-    console.print(f"  the tables    duckdb -readonly {home.serving}", markup=False)
-    console.print(f"  their audit   {home.quality_report}", markup=False)
-    console.print("  the graph     merganser dev, then http://127.0.0.1:3000", markup=False)
+    console.print(f'  the customers  {python} -c "{query}"', markup=False, soft_wrap=True)
+    console.print(f"  their audit    {home.quality_report}", markup=False, soft_wrap=True)
+    graph = f"{merganser} dev --home {home.path}"
+    console.print(f"  the graph      {graph}  (then http://127.0.0.1:3000)", markup=False, soft_wrap=True)
 
 
 def _receipt_words(receipt: DeliveryReceipt) -> str:
