@@ -35,7 +35,7 @@ check: $(INSTALLED) ## under a minute: format, lint, types, dbt parse, architect
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	@changed="$$(git diff --name-only --diff-filter=d HEAD -- 'dbt_project/models/*.sql' 'dbt_project/tests/*.sql')"; \
-		[ -z "$$changed" ] || $(SQLFLUFF) $$changed
+		if [ -n "$$changed" ]; then $(SQLFLUFF) $$changed; fi
 	$(BIN)/pytest -q tests/architecture
 
 lint-sql: $(INSTALLED) ## sqlfluff over every model; `make check` lints those that changed
