@@ -179,7 +179,7 @@ class BuildRecord:
 
 def results_in(artifact: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[NodeResult]:
     """The results of a build that another process ran: its run_results.json, with the manifest it ran by."""
-    nodes = {**manifest["nodes"], **manifest.get("unit_tests", {})}
+    nodes = {**manifest["nodes"], **manifest.get("unit_tests", {}), **manifest.get("exposures", {})}
     return [
         NodeResult(
             name=nodes[result["unique_id"]]["name"],
