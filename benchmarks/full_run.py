@@ -62,7 +62,8 @@ def measure(scale: float = 1.0) -> dict[str, Any]:
 def _write(world: WorldConfig, home: Path, window: str) -> float:
     """Write a window of the world in a process of its own: a child's peak memory begins with its parent's."""
     program = (
-        "from datetime import date\nfrom pathlib import Path\nfrom ingestion.synthetic import WorldConfig, write_world\n"
+        "from datetime import date\nfrom pathlib import Path\n"
+        "from ingestion.synthetic import WorldConfig, write_world\n"
         f"home = Path({str(home)!r})\n"
         f"write_world(WorldConfig(customers={world.customers}), home / 'landing', home / 'truth', {window})"
     )
