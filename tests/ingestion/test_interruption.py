@@ -17,7 +17,7 @@ from ingestion.landing import ensure_raw_tables, land
 from ingestion.settings import Settings
 from tests.ingestion.landing_zone import Landing, contact, source
 
-KILLS = int(os.environ.get("TORTURE", "4"))
+KILLS = 100 if os.environ.get("TORTURE") else 4
 ROOT = Path(__file__).parents[2]
 
 HOLDER = """

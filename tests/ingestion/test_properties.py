@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ingestion.settings import Settings
 from tests.ingestion.landing_zone import Landing, contact, source
 
-EXAMPLES = int(os.environ.get("TORTURE", "12"))
+EXAMPLES = 200 if os.environ.get("TORTURE") else 12
 QUICK = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 RECORDS = st.lists(
