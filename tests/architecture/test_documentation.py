@@ -7,6 +7,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 PUBLISHED = {"marts", "segments", "exports"}
 HEADER = re.compile(r"\A(?:{#-?\s*\n?\s*grain:.*?#}|{{\s*config\(.*?\)\s*}}\s*{#-?\s*\n?\s*grain:)", re.DOTALL)
 PII_LEVELS = {"direct", "indirect", "none"}
@@ -114,3 +116,32 @@ def test_public_python_is_documented(root: Path) -> None:
         if path.read_text().strip() and not ast.get_docstring(ast.parse(path.read_text()))
     ]
     assert silent == []
+
+
+def undescribed_macros(files: dict[str, str], described: dict[str, set[str]]) -> list[str]:
+    """Macro files (path to text) whose macro the YAML of its own folder does not describe; materializations and tests
+    are described where they are used."""
+    wrong = []
+    for path, text in sorted(files.items()):
+        folder, name = Path(path).parent.name, Path(path).stem
+        if re.search(rf"{{%-?\s*macro {name}\(", text) and name not in described.get(folder, set()):
+            wrong.append(f"{path}: not in _{folder}__macros.yml")
+    return wrong
+
+
+def test_macros_are_described_in_their_folder(root: Path) -> None:
+    macros = root / "dbt_project/macros"
+    files = {str(path.relative_to(macros)): path.read_text() for path in macros.glob("*/*.sql")}
+    described = {
+        path.parent.name: {macro["name"] for macro in yaml.safe_load(path.read_text())["macros"]}
+        for path in macros.glob("*/_*__macros.yml")
+    }
+    assert len(files) > 30
+    assert undescribed_macros(files, described) == []
+
+
+def test_an_undescribed_macro_is_seen() -> None:
+    files = {"privacy/hash_name.sql": "{% macro hash_name(expression) %}{% endmacro %}"}
+    assert undescribed_macros(files, {"privacy": {"hash_email"}}) == [
+        "privacy/hash_name.sql: not in _privacy__macros.yml"
+    ]
