@@ -25,7 +25,7 @@ def test_root_listing(root: Path) -> None:
 
 def test_lock_is_pinned_hashed_and_names_no_index(root: Path) -> None:
     lock = (root / "requirements.lock").read_text()
-    assert "http" not in lock.replace("httpx", "").replace("httptools", "").replace("httpcore", "").replace("http2", "")
+    assert re.search(r"https?://", lock) is None
     pinned = re.findall(r"^[a-zA-Z0-9_.\[\],-]+==\S+", lock, re.MULTILINE)
     assert len(pinned) > 100
     assert lock.count("--hash=sha256:") > len(pinned)
