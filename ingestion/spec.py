@@ -42,7 +42,16 @@ class ColumnSpec(_Declaration):
     required: bool = False
     pii: Literal["direct", "indirect", "none"] | None = None
     from_: str | None = Field(default=None, alias="from")
+    path: str | None = None  # JSON pointer (RFC 6901) into a record as the API gave it; else /<from>, else /<name>
+    compared: bool = True  # false: a loader's own mark (when it synced); alone it makes no new version
     description: str | None = None
+
+    @field_validator("path")
+    @classmethod
+    def _pointer(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith("/"):
+            raise ValueError(f"{value!r} is no JSON pointer; it starts with /, as in /properties/email")
+        return value
 
     @field_validator("type")
     @classmethod
@@ -64,6 +73,54 @@ def _column_from_short_form(value: Any) -> Any:
 
 
 Column = Annotated[ColumnSpec, BeforeValidator(_column_from_short_form)]
+
+
+class StreamSpec(_Declaration):
+    """One thing that a connector reads from an API, which becomes one or more entities.
+
+    `incremental`: asked for what changed since the watermark, less the overlap; else the whole of it is read each time.
+    """
+
+    entities: tuple[str, ...] = Field(min_length=1)
+    incremental: bool = True
+    overlap_minutes: int = Field(default=5, ge=0, le=60 * 24 * 60)
+    start_days: int | None = Field(default=None, ge=1)  # how far back the first run reads; without it, all there is
+    description: str | None = None
+
+
+class VariableSpec(_Declaration):
+    """An environment variable that a connector needs. One with a default need not be set; a secret has none."""
+
+    secret: bool = False
+    default: str | None = None
+    description: str
+
+    @model_validator(mode="after")
+    def _no_default_secret(self) -> VariableSpec:
+        if self.secret and self.default is not None:
+            raise ValueError("a secret has no default: it comes from the environment alone")
+        return self
+
+
+class ApiSpec(_Declaration):
+    """How the connector of a source (client.py beside its source.yml) reaches the vendor.
+
+    `base_url` is replaced by <SOURCE>_BASE_URL where that variable is set. `requests_per_second` is the budget that the
+    connector keeps by itself, whatever the vendor would allow.
+    """
+
+    base_url: str
+    requests_per_second: float = Field(gt=0, le=1000)
+    variables: dict[str, VariableSpec] = Field(default_factory=dict)
+    streams: dict[str, StreamSpec] = Field(min_length=1)
+
+    @field_validator("variables")
+    @classmethod
+    def _variable_names(cls, value: dict[str, VariableSpec]) -> dict[str, VariableSpec]:
+        for name in value:
+            if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
+                raise ValueError(f"{name!r} is no name of an environment variable: upper case letters, digits, _")
+        return value
 
 
 class EntitySpec(_Declaration):
@@ -136,7 +193,16 @@ class SourceSpec(_Declaration):
     loader: Literal["dlt", "fivetran", "segment", "files"]
     legal_basis: Literal["contract", "consent", "legitimate_interest", "licence"]
     description: str | None = None
+    api: ApiSpec | None = None
     entities: dict[str, EntitySpec] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _streams_name_entities(self) -> SourceSpec:
+        for stream, spec in (self.api.streams if self.api else {}).items():
+            for entity in spec.entities:
+                if entity not in self.entities:
+                    raise ValueError(f"stream {stream} brings {entity!r}, which is not declared under entities")
+        return self
 
     @field_validator("source")
     @classmethod
