@@ -1,0 +1,296 @@
+"""Extraction: what a connector reads becomes whole Parquet files in the landing zone, and the state moves with them.
+
+dlt keeps the state (how far each stream was read) and writes the files under MERGANSER_HOME/dlt/<source>. A load of dlt
+is all or nothing: state and records are one package, and a package that a crash left behind is finished first. Files of
+a finished package are renamed into landing/<source>/<entity>/, where nothing incomplete ever lies. Renaming can be
+repeated, so any moment is a good one to be killed at.
+
+A file has the columns `_payload` (a record as JSON), `_page` (of its stream, from 1) and `_complete` (true on a row
+that is no record: it names a scope of which this load brings all rows).
+
+Add here when all connectors need it. Keep out: what a vendor calls things (client.py of its source), raw (landing.py).
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dlt
+import pyarrow as pa
+import requests
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+from ingestion.errors import ApiError, IngestionError, SettingError, TransientApiError
+from ingestion.http import Api
+from ingestion.settings import Settings
+from ingestion.spec import SourceSpec, StreamSpec
+
+PAYLOAD_SCHEMA = pa.schema([("_payload", pa.string()), ("_page", pa.int64()), ("_complete", pa.bool_())])
+_FINISHED = re.compile(r"(?P<load_id>\d+\.\d+)\.(?P<file>[^.]+)\.parquet")
+
+
+@dataclass(frozen=True)
+class Window:
+    """What to ask for: changes from `since` on (inclusive, None for all there is) to `until` (exclusive, None for now).
+
+    Both are aware and in UTC. `since` is already moved back by the overlap of the stream.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page as a connector hands it over.
+
+    `records`: for each entity, records as the vendor's JSON objects. `watermark`: the latest moment of change on this
+    page by the vendor's clock (aware, UTC); None where the stream has none. `complete`: for each entity the scopes (by
+    the columns of `complete_within`) of which this load brings every row.
+    """
+
+    records: Mapping[str, Sequence[Mapping[str, Any]]]
+    watermark: datetime | None = None
+    complete: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+
+
+class ApiClient(ABC):
+    """The base of every connector: `Client` in ingestion/sources/<name>/client.py.
+
+    A connector asks and reads; it never retries, sleeps or logs. The first four methods are what vendors do in their
+    own ways.
+    """
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+        api.obey(self)
+
+    def authenticate(self, request: requests.PreparedRequest) -> None:  # noqa: B027  an API may ask for none
+        """Adds the credentials to a request, just before it is sent. Here: none."""
+
+    def refresh(self) -> bool:
+        """After a 401: gets a new token. Here: there is none to be had."""
+        return False
+
+    def wait_asked(self, response: requests.Response) -> float | None:
+        """Seconds to wait where the vendor tells throttling otherwise than by 429 or 503. Here: never."""
+        return None
+
+    def error_code(self, response: requests.Response) -> str:
+        """The vendor's code for a refusal, never a value of a record. Here: none."""
+        return ""
+
+    @abstractmethod
+    def fetch(self, stream: str, window: Window) -> Iterator[Page]:
+        """The pages of a stream, in an order that stays the same. A record seen twice is fine, one missed is not."""
+
+
+@dataclass(frozen=True)
+class StreamReport:
+    """What one run did for one stream. `records`: how many were fetched, for each entity; moments are ISO, UTC."""
+
+    source: str
+    stream: str
+    records: Mapping[str, int] = field(default_factory=dict)
+    watermark_before: str | None = None
+    watermark_after: str | None = None
+    error: str | None = None
+
+
+def has_connector(source: SourceSpec) -> bool:
+    """Whether this source can be read from its vendor's API."""
+    return source.api is not None
+
+
+def extract(
+    settings: Settings,
+    source: SourceSpec,
+    *,
+    window: Window | None = None,
+    streams: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    progress: Callable[[str, int], None] | None = None,
+) -> list[StreamReport]:
+    """Fetches what is new of a source into the landing zone, stream by stream.
+
+    A stream that fails is in the report with its error and moves no state; the others go on. `window`: read this span
+    again instead, without moving any state (backfill). `streams`: only these. `environment`: read instead of
+    os.environ. `progress` is called with a stream and how many records it has brought so far. Raises SettingError when
+    a variable is missing, before anything is asked.
+    """
+    if source.api is None:
+        raise SettingError(f"{source.source} has no connector: bring its files into the landing zone.")
+    api = Api(source.source, source.api, environment)
+    for name in source.api.variables:
+        api.value(name)
+    client = load_client(source, api)
+    pipeline = open_pipeline(settings, source.source)
+    finish(settings, pipeline, source.source)
+    run = _Run(settings, pipeline, client, source.source, window, progress or (lambda stream, count: None))
+    return [run.stream(name, stream) for name, stream in source.api.streams.items() if not streams or name in streams]
+
+
+def load_client(source: SourceSpec, api: Api) -> ApiClient:
+    """The connector of a source, from its folder."""
+    module = importlib.import_module(f"ingestion.sources.{source.source}.client")
+    client: ApiClient = module.Client(api)
+    return client
+
+
+# --- dlt: one pipeline for each source
+
+
+def open_pipeline(settings: Settings, source: str) -> dlt.Pipeline:
+    """The pipeline of a source: working files, state and destination lie under MERGANSER_HOME/dlt/<source>."""
+    os.environ.update(RUNTIME__DLTHUB_TELEMETRY="false", RUNTIME__LOG_LEVEL="CRITICAL")
+    place = settings.home / "dlt" / source
+    return dlt.pipeline(
+        pipeline_name=source,
+        pipelines_dir=str(place / "pipelines"),
+        destination=dlt.destinations.filesystem(
+            bucket_url=str(place / "finished"), layout="{table_name}/{load_id}.{file_id}.{ext}"
+        ),
+        dataset_name=source,
+    )
+
+
+def run_resource(settings: Settings, pipeline: dlt.Pipeline, source: str, resource: Any) -> None:
+    """Runs one resource to its end and brings its files into the landing zone. Raises what the resource raised."""
+
+    @dlt.source(name=source)
+    def only() -> Any:
+        return resource
+
+    try:
+        pipeline.run(only(), loader_file_format="parquet", write_disposition="append")
+    except PipelineStepFailed as error:
+        raise _cause(error) from None
+    finish(settings, pipeline, source)
+
+
+def finish(settings: Settings, pipeline: dlt.Pipeline, source: str) -> None:
+    """Finishes the packages that an earlier run left behind, and moves finished files into the landing zone."""
+    try:
+        if pipeline.has_pending_data:
+            pipeline.sync_destination()
+            pipeline.normalize()
+            pipeline.load()
+    except PipelineStepFailed as error:
+        raise _cause(error) from None
+    dataset = settings.home / "dlt" / source / "finished" / source
+    loads = {path.stem.rpartition("__")[2] for path in dataset.glob("_dlt_loads/*.jsonl")}
+    for path in sorted(dataset.glob("*/*.parquet")):
+        found = _FINISHED.fullmatch(path.name)
+        if found and found["load_id"] in loads:
+            target = settings.landing_dir / source / path.parent.name
+            target.mkdir(parents=True, exist_ok=True)
+            path.rename(target / path.name)
+
+
+def _cause(error: PipelineStepFailed) -> Exception:
+    """Our own error inside of dlt's, else one that names its kind: dlt's texts may quote a record."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, IngestionError):
+            return cause
+        if isinstance(cause, OSError) and cause.strerror:
+            return TransientApiError(
+                f"the landing zone cannot be written: {cause.strerror}. Nothing of this run was kept."
+            )
+        cause = cause.__cause__ or cause.__context__
+    innermost: BaseException = error
+    while innermost.__cause__ or innermost.__context__:
+        innermost = innermost.__cause__ or innermost.__context__ or innermost
+    return TransientApiError(f"reading stopped with {type(innermost).__name__}. Nothing of this run was kept.")
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One call of `extract`: what its streams share."""
+
+    settings: Settings
+    pipeline: dlt.Pipeline
+    client: ApiClient
+    source: str
+    window: Window | None
+    progress: Callable[[str, int], None]
+
+    def stream(self, name: str, stream: StreamSpec) -> StreamReport:
+        """Reads one stream to its end, or leaves everything of it as it was."""
+        counts = dict.fromkeys(stream.entities, 0)
+        marks: dict[str, str | None] = {"before": None, "after": None}
+
+        def read() -> Iterator[Any]:
+            state = dlt.current.resource_state()
+            marks["before"] = marks["after"] = state.get("watermark")
+            reached = None
+            for entity in () if stream.incremental else stream.entities:  # an empty whole is an answer too
+                yield dlt.mark.with_table_name(PAYLOAD_SCHEMA.empty_table(), entity)
+            pages = self.client.fetch(name, self.window or _next_window(stream, marks["before"]))
+            for number, page in enumerate(pages, start=1):
+                for entity, table in _tables(page, number):
+                    yield dlt.mark.with_table_name(table, entity)
+                for entity, records in page.records.items():
+                    counts[entity] += len(records)
+                if page.watermark is not None:
+                    reached = page.watermark if reached is None else max(reached, page.watermark)
+                self.progress(name, sum(counts.values()))
+            if self.window is None and stream.incremental and reached is not None:
+                state["watermark"] = marks["after"] = _moved(marks["before"], reached)
+
+        try:
+            run_resource(self.settings, self.pipeline, self.source, dlt.resource(read, name=name))
+        except IngestionError as error:
+            return StreamReport(self.source, name, counts, marks["before"], marks["before"], str(error))
+        return StreamReport(self.source, name, counts, marks["before"], marks["after"])
+
+
+def _moved(before: str | None, reached: datetime) -> str:
+    """The new watermark: never behind the old one, and never in the future, where a wrong date would hide the rest."""
+    reached = min(reached, datetime.now(UTC))
+    return max(before or "", reached.astimezone(UTC).isoformat(timespec="microseconds"))
+
+
+def _next_window(stream: StreamSpec, watermark: str | None) -> Window:
+    if not stream.incremental:
+        return Window()
+    if watermark is not None:
+        return Window(datetime.fromisoformat(watermark) - timedelta(minutes=stream.overlap_minutes))
+    if stream.start_days is not None:
+        return Window(datetime.now(UTC) - timedelta(days=stream.start_days))
+    return Window()
+
+
+def _tables(page: Page, number: int) -> Iterator[tuple[str, pa.Table]]:
+    """The records and the complete scopes of a page, as one table for each entity."""
+    for entity in {**page.records, **page.complete}:
+        records = [_text(record) for record in page.records.get(entity, ())]
+        scopes = [_text(scope) for scope in page.complete.get(entity, ())]
+        rows = len(records) + len(scopes)
+        columns = [records + scopes, [number] * rows, [False] * len(records) + [True] * len(scopes)]
+        yield (
+            entity,
+            pa.table(
+                [pa.array(values, kind) for values, kind in zip(columns, PAYLOAD_SCHEMA.types, strict=True)],
+                schema=PAYLOAD_SCHEMA,
+            ),
+        )
+
+
+def _text(record: Mapping[str, Any]) -> str:
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+
+
+def raise_for_failed(reports: Sequence[StreamReport]) -> None:
+    """Raises the failures of a run as one ApiError."""
+    failed = [report for report in reports if report.error]
+    if failed:
+        raise ApiError("; ".join(f"{report.stream}: {report.error}" for report in failed))
