@@ -21,12 +21,13 @@ from ingestion.errors import MissingFileError, SettingError, UnreadableFileError
 from ingestion.settings import Settings
 from ingestion.spec import EntitySpec
 
-Format = Literal["csv", "ndjson", "parquet"]
+Format = Literal["csv", "tsv", "ndjson", "parquet"]
 
 HASH_LIMIT_BYTES = 64 * 1024 * 1024  # a larger file is told from its older self by size and time of change alone
 
 _SUFFIXES: dict[str, Format] = {
     ".csv": "csv",
+    ".tsv": "tsv",
     ".ndjson": "ndjson",
     ".jsonl": "ndjson",
     ".json": "ndjson",
@@ -128,10 +129,11 @@ def open_bytes(path: Path) -> IO[bytes]:
 
 def csv_header(file: LandingFile, path: Path, delimiter: str) -> tuple[list[str], int]:
     """The header's names as they stand, and how many lines it takes. Raises UnreadableFileError."""
+    quoting = csv.QUOTE_NONE if file.format == "tsv" else csv.QUOTE_MINIMAL
     try:
         with open_bytes(path) as stream:
             text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="backslashreplace", newline="")
-            reader = csv.reader(text, delimiter=delimiter)
+            reader = csv.reader(text, delimiter=delimiter, quoting=quoting)
             names = next((row for row in reader if row), [])
             return names, reader.line_num
     except (OSError, EOFError, csv.Error) as error:

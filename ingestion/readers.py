@@ -1,4 +1,4 @@
-"""From files to records: CSV, NDJSON and Parquet become one relation, `incoming`, and what cannot be read, `rejected`.
+"""From files to records: CSV, TSV, NDJSON and Parquet become one relation, `incoming`, and what cannot be read, `rejected`.
 
 `incoming` has the declared columns in their types, _extra, _file, _row, and for a record that breaks a rule $problems
 (a list of field and rule) and $record (its text). Text is parsed once into a temporary table; Parquet stays a view, so
@@ -98,7 +98,7 @@ def stage(
     with _in_order(connection):
         for file in text:
             try:
-                if file.format == "csv":
+                if file.format in ("csv", "tsv"):
                     _stage_csv(connection, settings, entity, file, plan)
                 else:
                     _stage_ndjson(connection, settings, entity, file, plan)
@@ -153,9 +153,15 @@ def _unreadable(file: LandingFile) -> str:
 def _stage_csv(
     connection: duckdb.DuckDBPyConnection, settings: Settings, entity: EntitySpec, file: LandingFile, plan: _Plan
 ) -> None:
-    names, header_lines = csv_header(file, file.path, entity.delimiter)
+    # A tab-separated file knows no quotes (IANA text/tab-separated-values): a quote there is a character like others.
+    delimiter, mark = ("\t", "") if file.format == "tsv" else (entity.delimiter, '"')
+    names, header_lines = csv_header(file, file.path, delimiter)
+    named = _match(entity, names)
+    if entity.header == "optional" and any(named[column] is None for column in entity.required_columns()):
+        names, header_lines = list(entity.columns)[: len(names)], 0
     fields = [f"${index}" for index in range(len(names))]
-    options = f"header=true, skip={header_lines - 1}, delim={literal(entity.delimiter)}, quote='\"', escape='\"'"
+    options = f"skip={max(header_lines - 1, 0)}, header={header_lines > 0}, delim={literal(delimiter)}"
+    options += f", quote={literal(mark)}, escape={literal(mark)}"
     if _read_text(connection, settings, file, fields=fields, options=options, header_lines=header_lines) == 0:
         plan.warnings.append(f"{file.name}: the file has a header and no record.")
     source = "lines" if len(fields) > 1 else '(select * from lines where "$0" is not null)'  # a blank line is no record

@@ -127,8 +127,9 @@ class EntitySpec(_Declaration):
     """One kind of record of a source: where its files are, what tells two records apart, and its columns."""
 
     files: str = Field(min_length=1)
-    format: Literal["auto", "csv", "ndjson", "parquet"] = "auto"
+    format: Literal["auto", "csv", "tsv", "ndjson", "parquet"] = "auto"
     delimiter: str = ","
+    header: Literal["required", "optional"] = "required"  # optional: without one, the declared columns in their order
     mode: Literal["merge", "append"]
     key: tuple[str, ...] = ()
     version: str | None = None

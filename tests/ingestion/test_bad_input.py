@@ -32,6 +32,31 @@ def test_a_good_csv_lands_whole(landing: Landing) -> None:
     ]
 
 
+def test_tabs_know_no_quotes_and_a_header_may_be_left_out(landing: Landing) -> None:
+    """A value with quotes in it is a value; a first line that does not name the required columns is a record."""
+    landing.source = source(contact=contact(header="optional"))
+    ann = ANN.replace(",", "\t").replace("ann@", '"ann"@')
+    landing.write("crm/contact/1.tsv", ann + '2\t"bob\t7\t1\t2026-01-02\n' + "3\tfewer\n")
+    landing.write("crm/contact/2.tsv", HEADER.replace(",", "\t") + "4\tdan\t1\t1\t2026-01-02\n")
+    landing.write("crm/contact/3.csv", "5,eve,1,1,2026-01-02\n")
+    report = landing.land_one()
+    assert (report.extracted, report.landed, report.quarantined) == (5, 4, 1)
+    assert landing.rows("select id, email, _file, _row from raw_crm.contact order by id") == [
+        ("1", '"ann"@example.org', "crm/contact/1.tsv", 1),
+        ("2", '"bob', "crm/contact/1.tsv", 2),
+        ("4", "dan", "crm/contact/2.tsv", 1),
+        ("5", "eve", "crm/contact/3.csv", 1),
+    ]
+    assert [row[:3] for row in landing.quarantine()] == [(3, None, "malformed")]
+
+
+def test_a_header_is_required_unless_declared_otherwise(landing: Landing) -> None:
+    landing.write("crm/contact/1.csv", ANN + BOB)
+    report = landing.land_one()
+    assert (report.landed, report.quarantined) == (0, 1)
+    assert [row[:3] for row in landing.quarantine()] == [(1, "id", "missing_column")]
+
+
 def test_no_file_is_fine_when_the_entity_is_optional(landing: Landing) -> None:
     report = landing.land_one()
     assert (report.status, report.error) == ("nothing_new", None)
