@@ -129,7 +129,7 @@ def open_bytes(path: Path) -> IO[bytes]:
 
 def csv_header(file: LandingFile, path: Path, delimiter: str) -> tuple[list[str], int]:
     """The header's names as they stand, and how many lines it takes. Raises UnreadableFileError."""
-    quoting = csv.QUOTE_NONE if file.format == "tsv" else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if file.format == "tsv" else csv.QUOTE_MINIMAL
     try:
         with open_bytes(path) as stream:
             text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="backslashreplace", newline="")

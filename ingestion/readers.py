@@ -1,4 +1,4 @@
-"""From files to records: CSV, TSV, NDJSON and Parquet become one relation, `incoming`, and what cannot be read, `rejected`.
+"""From files to records: CSV, TSV, NDJSON and Parquet become one relation, `incoming`; what cannot be read, `rejected`.
 
 `incoming` has the declared columns in their types, _extra, _file, _row, and for a record that breaks a rule $problems
 (a list of field and rule) and $record (its text). Text is parsed once into a temporary table; Parquet stays a view, so
