@@ -21,15 +21,15 @@ from ingestion.spec import SourceSpec
 SHIPPED_SOURCES = Path(__file__).parent / "sources"
 
 
-def load_sources(extra: Sequence[Path] = ()) -> dict[str, SourceSpec]:
-    """Every declared source by its name, in order of name.
+def load_sources(extra: Sequence[Path] = (), *, shipped: bool = True) -> dict[str, SourceSpec]:
+    """Every declared source by its name, in order of name; without `shipped` only those that users declare.
 
     Read are ingestion/sources/*/source.yml, then every *.yml in the directories of MERGANSER_SOURCES (parted by the
     system's path separator), of <MERGANSER_HOME>/sources, and of `extra` (directories or files). Raises
     DeclarationError, which names file, entity, field and rule, and when two files declare one name.
     """
     found: dict[str, tuple[Path, SourceSpec]] = {}
-    for path in _declaration_files(extra):
+    for path in _declaration_files(extra, shipped=shipped):
         spec = read_source(path)
         if spec.source in found:
             raise DeclarationError(
@@ -70,8 +70,9 @@ def read_source(path: Path) -> SourceSpec:
         raise DeclarationError(f"{path}:\n{rules}") from error
 
 
-def _declaration_files(extra: Sequence[Path]) -> Iterator[Path]:
-    yield from sorted(SHIPPED_SOURCES.glob("*/source.yml"))
+def _declaration_files(extra: Sequence[Path], *, shipped: bool) -> Iterator[Path]:
+    if shipped:
+        yield from sorted(SHIPPED_SOURCES.glob("*/source.yml"))
     listed = [Path(part).expanduser() for part in os.environ.get("MERGANSER_SOURCES", "").split(os.pathsep) if part]
     for directory in listed:
         if not directory.is_dir():

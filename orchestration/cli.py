@@ -82,14 +82,67 @@ def demo(
 
 
 @app.command(epilog=EXIT_CODES)
-def ingest(
+def init(
     *,
-    sources: Annotated[list[str] | None, typer.Argument(metavar="SOURCE", help="Sources to land.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="Land every declared source.")] = False,
+    sources: Annotated[
+        list[str] | None,
+        typer.Option("--source", help="A source to switch on, as NAME or NAME:LOADER (dlt, fivetran, files)."),
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Throw away the demo that this home holds.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Land what is new of a source, or of all, in the raw tables."""
+    """Start for real: say which sources you have, and be told what each needs."""
+    from orchestration import console
+    from orchestration.lib import setup, stages
+
+    place = _home(home, None)
+    wanted = sources or ([] if as_json or not sys.stdin.isatty() else console.ask_sources(stages.known_sources(place)))
+    if not wanted:
+        raise WrongUseError("Say which sources you have.", f"--source {' --source '.join(_source_names(home)[:2])} ...")
+    report = setup.configure(place, wanted, fresh=fresh)
+    if not as_json:
+        console.show_setup(report)
+    _end(as_json, "init", report)
+
+
+@app.command(epilog=EXIT_CODES)
+def doctor(
+    *,
+    connect: Annotated[bool, typer.Option("--connect", help="Ask each vendor for a first page, too.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What is still missing before a run works: variables, files, permissions, room on the disk."""
+    from orchestration import console
+    from orchestration.lib import doctor as examination
+
+    place = _home(home, None)
+    with console.shown_progress(quiet=as_json) as progress:
+        findings = examination.examine(place, connect=connect, progress=progress("doctor"))
+    if not as_json:
+        console.show_findings(findings)
+    missing = [finding for finding in findings if finding.state == "missing"]
+    error = (
+        CorridorError(f"{len(missing)} things are missing.", "Each line above says what to do.") if missing else None
+    )
+    _end(as_json, "doctor", {"findings": findings}, error)
+
+
+@app.command(epilog=EXIT_CODES)
+def ingest(
+    *,
+    sources: Annotated[list[str] | None, typer.Argument(metavar="SOURCE", help="Sources to fetch and land.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every source that is switched on.")] = False,
+    since: Annotated[
+        str | None, typer.Option("--from", help="Read again what changed since this moment (ISO, UTC): a backfill.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--to", help="The end of that span, not included; else now.")] = None,
+    streams: Annotated[list[str] | None, typer.Option("--stream", help="Only this stream of the source.")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fetch and land what is new of a source, or of all, in the raw tables."""
     if bool(sources) == every:
         raise WrongUseError("Name a source, or say --all.", f"Declared sources: {', '.join(_source_names(home))}.")
     from orchestration import console
@@ -98,10 +151,20 @@ def ingest(
 
     place = _home(home, None)
     with console.shown_progress(quiet=as_json) as progress, held(place, "ingest"):
-        report = stages.ingest(place, sources or (), progress("ingest"))
+        report = stages.ingest(
+            place,
+            sources or (),
+            window=stages.span(since, until),
+            streams=streams or (),
+            progress=progress("ingest"),
+        )
     if not as_json:
-        console.show_landing(report)
-    content = {"sources": console.landed_by_source(report), "report": report}
+        console.show_ingest(report)
+    content = {
+        "sources": console.landed_by_source(report.landing),
+        "streams": report.streams,
+        "report": report.landing,
+    }
     _end(as_json, "ingest", content, _raised_by(lambda: stages.fail_unless_landed(report)))
 
 
@@ -341,7 +404,8 @@ def _raised_by(function: Any) -> CorridorError | None:
 def _run_as_mapping(report: Any) -> dict[str, Any]:
     return {
         "failed_stage": report.failed_stage,
-        "landing": report.landing,
+        "landing": report.ingest.landing if report.ingest else None,
+        "streams": report.ingest.streams if report.ingest else [],
         "build": report.build,
         "check": report.check,
         "publication": report.publication,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -21,11 +21,14 @@ from orchestration.lib import progress as told
 if TYPE_CHECKING:
     from exports.delivery import DeliveryPlan, DeliveryReceipt, ExportStatus
     from ingestion.landing import LandingReport
+    from ingestion.spec import SourceSpec
+    from orchestration.lib.doctor import Finding
     from orchestration.lib.errors import CorridorError
     from orchestration.lib.home import Home
     from orchestration.lib.publishing import PublishReport
     from orchestration.lib.quality import CheckReport
-    from orchestration.lib.stages import ExportOutcome, RunReport
+    from orchestration.lib.setup import SetupReport
+    from orchestration.lib.stages import ExportOutcome, IngestReport, RunReport
     from orchestration.lib.summary import SegmentSize, SourceTotals, Status, Summary
     from orchestration.lib.transform import BuildReport
 
@@ -86,6 +89,52 @@ def show_error(error: CorridorError) -> None:
     console.print(error.message, markup=False)
     if error.hint:
         console.print(error.hint, markup=False, style="dim")
+
+
+def ask_sources(sources: Mapping[str, SourceSpec]) -> list[str]:
+    """Ask a person at a terminal which of these sources they have."""
+    from orchestration.lib.setup import default_loader
+
+    console = out()
+    table = _table("Sources", "name", "what it is", "arrives by", numbers=())
+    for name, source in sources.items():
+        table.add_row(name, source.title, default_loader(source))
+    console.print(table)
+    console.print("dlt: Merganser fetches it. fivetran, files: its tables or files are brought to the landing zone.")
+    answer = console.input("Which do you have? Names, parted by commas; NAME:LOADER for another way: ")
+    return [part.strip() for part in answer.split(",") if part.strip()]
+
+
+def show_setup(report: SetupReport) -> None:
+    """What was switched on, and what to do next."""
+    console = out()
+    console.print(f"Switched on: {', '.join(f'{name} ({how})' for name, how in report.sources.items())}", markup=False)
+    console.print(f"Settings: {report.settings}. Variables, with what they are for: {report.example}", markup=False)
+    for source, names in report.missing.items():
+        console.print(f"  {source} needs {', '.join(names)}", markup=False, style="yellow")
+    console.print("Then: merganser doctor, and merganser run.", style="bold")
+
+
+def show_findings(findings: Sequence[Finding]) -> None:
+    """What was looked at, what is missing first."""
+    table = _table("Doctor", "", "of", "seen", "what to do", numbers=())
+    marks = {"missing": "[red]✗", "look": "[yellow]![/yellow]", "fine": "[green]✓"}
+    for finding in sorted(findings, key=lambda finding: list(marks).index(finding.state)):
+        table.add_row(marks[finding.state], finding.subject, finding.told, finding.next_step)
+    out().print(table)
+
+
+def show_ingest(report: IngestReport) -> None:
+    """What was fetched, what landed, and what deserves a look."""
+    table = _table("Fetched", "source", "stream", "records", "read up to", numbers=(2,))
+    for stream in report.streams:
+        table.add_row(stream.source, stream.stream, f"{sum(stream.records.values()):,}", stream.watermark_after or "")
+    if table.row_count:
+        out().print(table)
+    for stream in report.streams:
+        if stream.error:
+            out().print(f"  {stream.source}.{stream.stream}: {stream.error}", markup=False, style="yellow")
+    show_landing(report.landing)
 
 
 def show_landing(report: LandingReport) -> None:
@@ -209,8 +258,8 @@ def show_outcomes(outcomes: list[ExportOutcome]) -> None:
 def show_run(home: Home, report: RunReport, summary: Summary | None) -> None:
     """The summary at the end of a run: what came in, who that is, what left, and what to open next."""
     console = out()
-    if report.landing is not None:
-        show_landing(report.landing)
+    if report.ingest is not None:
+        show_ingest(report.ingest)
     if report.check is not None and not report.check.passed:
         show_check(home, report.check)
     if summary is not None and report.publication is not None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from orchestration.lib import stages
 from orchestration.lib.errors import WrongUseError
-from orchestration.lib.home import Home, open_home, write_settings
+from orchestration.lib.home import Home, open_home, sources_in_settings, write_settings
 from orchestration.lib.locking import held
 from orchestration.lib.progress import Progress, silent
 
@@ -58,7 +58,7 @@ def prepare(home: Home, *, customers: int, seed: int, fresh: bool = False, progr
     with held(home, "demo"):
         _refuse_what_no_demo_made(home)
         if fresh:
-            _clear(home)
+            clear(home)
         there = _read_marker(home)
         if there and there["config"] != wanted:
             raise WrongUseError(
@@ -71,21 +71,27 @@ def prepare(home: Home, *, customers: int, seed: int, fresh: bool = False, progr
                 config, home.landing, home.truth, progress=lambda step, done, total: progress(done, total, step)
             )
             _write_marker(home, wanted, complete=True)
-        write_settings(home, config.until.isoformat(timespec="seconds"))
+        write_settings(home, as_of=config.until.isoformat(timespec="seconds"))
     return open_home(home.path)
 
 
 def _refuse_what_no_demo_made(home: Home) -> None:
     """A demo writes only into a home that is empty or that a demo made: it never mixes with somebody's data."""
-    if (home.path / MARKER).exists():
+    if is_demo(home):
         return
-    if home.warehouse.exists() or any(home.landing.glob("*")):
+    if home.warehouse.exists() or any(home.landing.glob("*")) or sources_in_settings(home) is not None:
         raise WrongUseError(
-            f"{home.path} holds data that no demo made.", "Name another directory for the demo with --home."
+            f"{home.path} holds data or settings that no demo made.", "Name another directory for the demo with --home."
         )
 
 
-def _clear(home: Home) -> None:
+def is_demo(home: Home) -> bool:
+    """Whether a demo made this home."""
+    return (home.path / MARKER).exists()
+
+
+def clear(home: Home) -> None:
+    """Throw away everything in a home."""
     for path in home.path.iterdir():
         if path == home.lock:
             continue

@@ -17,6 +17,9 @@ import yaml
 from orchestration.lib.errors import CorridorError, WrongUseError
 
 DEFAULT_HOME = ".merganser"
+# How a source that is switched on arrives: Merganser fetches it (through dlt), Fivetran lands its tables, or somebody
+# brings its files.
+LOADERS = ("dlt", "fivetran", "files")
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -116,6 +119,7 @@ class Home:
             "DBT_LOG_PATH": str(self.dbt_logs),
             "DAGSTER_HOME": str(self.dagster),
             "DO_NOT_TRACK": "1",
+            "RUNTIME__DLTHUB_TELEMETRY": "false",
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
             "GX_ANALYTICS_ENABLED": "false",
         }
@@ -161,13 +165,28 @@ def normal_moment(text: str) -> str:
     return moment.isoformat(timespec="seconds")
 
 
-def write_settings(home: Home, as_of: str) -> None:
-    """Write `as_of` into the home's settings.yml, keeping whatever else a user wrote there."""
+def write_settings(home: Home, **values: object) -> None:
+    """Write these values into the home's settings.yml, keeping whatever else a user wrote there."""
     settings = _read_settings(home.settings)
-    if settings.get("as_of") == as_of:
+    if settings | values == settings:
         return
-    settings["as_of"] = as_of
-    home.settings.write_text(yaml.safe_dump(settings, sort_keys=False))
+    home.settings.write_text(yaml.safe_dump(settings | values, sort_keys=False))
+
+
+def sources_in_settings(home: Home) -> dict[str, str] | None:
+    """The sources that this home has switched on, each with its loader; None where settings.yml names none.
+
+    Raises WrongUseError when `sources` is not a mapping of names to loaders.
+    """
+    sources = _read_settings(home.settings).get("sources")
+    if sources is None:
+        return None
+    if not isinstance(sources, dict) or not all(loader in LOADERS for loader in sources.values()):
+        raise WrongUseError(
+            f"{home.settings}: `sources` is no mapping of source to loader ({', '.join(LOADERS)}).",
+            "Write for example `sources: {hubspot: dlt}`, or let `merganser init` write it.",
+        )
+    return {str(name): str(loader) for name, loader in sources.items()}
 
 
 def _read_settings(path: Path) -> dict[str, object]:

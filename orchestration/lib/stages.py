@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from orchestration.lib import publishing, quality, transform
-from orchestration.lib.errors import CorridorError, PublicationRefusedError
-from orchestration.lib.home import Home
+from orchestration.lib.errors import CorridorError, PublicationRefusedError, WrongUseError
+from orchestration.lib.home import Home, normal_moment, sources_in_settings
 from orchestration.lib.locking import held
 from orchestration.lib.progress import Progress, silent
 from orchestration.lib.translation import corridor_terms
@@ -21,10 +22,19 @@ if TYPE_CHECKING:
     from exports.delivery import DeliveryPlan, DeliveryReceipt, ExportStatus
     from exports.settings import Settings as ExportSettings
     from exports.spec import ExportSpec
+    from ingestion.extraction import StreamReport, Window
     from ingestion.landing import LandingReport
     from ingestion.spec import SourceSpec
 
 STAGES = ("ingest", "build", "check", "publish", "export")
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What one ingest did: what each stream of the fetched sources brought, and what landed."""
+
+    landing: LandingReport
+    streams: list[StreamReport] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -48,7 +58,7 @@ class ExportOutcome:
 class RunReport:
     """What one run of the main job did. `failed_stage` names the stage that stopped it; empty when all went through."""
 
-    landing: LandingReport | None = None
+    ingest: IngestReport | None = None
     build: transform.BuildReport | None = None
     check: quality.CheckReport | None = None
     publication: publishing.PublishReport | None = None
@@ -61,12 +71,12 @@ class RunReport:
         return not self.failed_stage
 
 
-def known_sources(home: Home) -> dict[str, SourceSpec]:
-    """Every declared source by name, those that the home declares among them. Raises WrongUseError."""
+def known_sources(home: Home, *, shipped: bool = True) -> dict[str, SourceSpec]:
+    """Every declared source by name; without `shipped` only what users declare. Raises WrongUseError."""
     from ingestion.registry import load_sources
 
     with home.entered(), corridor_terms():
-        return load_sources()
+        return load_sources(shipped=shipped)
 
 
 def known_exports(home: Home) -> dict[str, ExportSpec]:
@@ -78,26 +88,110 @@ def known_exports(home: Home) -> dict[str, ExportSpec]:
         return load_exports(home.manifest)
 
 
-def ingest(home: Home, names: Sequence[str] = (), progress: Progress = silent) -> LandingReport:
-    """Land what is new of the named sources, or of all when none is named.
+def ingest(
+    home: Home,
+    names: Sequence[str] = (),
+    *,
+    window: Window | None = None,
+    streams: Sequence[str] = (),
+    progress: Progress = silent,
+) -> IngestReport:
+    """Fetch what is new of the named sources, or of all that are switched on, and land it.
 
-    Raises WrongUseError for a source that nobody declared, LockedError, CorridorError.
+    `window` and `streams` read a span, or some streams, of one fetched source again. A source or stream that fails is
+    told in the report and stops no other. Raises WrongUseError for a source that nobody declared, LockedError,
+    CorridorError.
     """
+    from ingestion.fetching import fetch
     from ingestion.landing import land
     from ingestion.registry import get_source
     from ingestion.settings import Settings
 
     home.prepare()
     with home.entered(), corridor_terms():
+        switched_on = sources_in_settings(home)
         sources = known_sources(home)
-        chosen = [get_source(name, sources) for name in names] if names else list(sources.values())
-        return land(
-            Settings.from_home(home.path),
+        chosen = [get_source(name, sources) for name in names] or _switched_on(home, sources, switched_on)
+        fetched = [source for source in chosen if (switched_on or {}).get(source.source) == "dlt"]
+        _check_window(chosen, fetched, window, streams)
+        settings = Settings.from_home(home.path)
+        reports = []
+        for source in fetched:
+
+            def tell(stream: str, count: int, name: str = source.source) -> None:
+                progress(count, None, f"{name}: {stream}")
+
+            reports += fetch(settings, source, window=window, streams=streams, progress=tell)
+        landing = land(
+            settings,
             chosen,
             progress=lambda told: progress(
                 told.number - (told.result is None), told.total, f"{told.source}.{told.entity}"
             ),
         )
+    return IngestReport(landing, reports)
+
+
+def span(since: str | None, until: str | None) -> Window | None:
+    """The window between two moments as people write them; None without any. Raises WrongUseError."""
+    from ingestion.extraction import Window
+
+    moments = [
+        datetime.fromisoformat(normal_moment(text)).replace(tzinfo=UTC) if text else None for text in (since, until)
+    ]
+    if moments == [None, None]:
+        return None
+    if moments[0] and moments[1] and moments[0] >= moments[1]:
+        raise WrongUseError("The span ends before it begins.", "Say --from with the earlier moment.")
+    return Window(*moments)
+
+
+def _switched_on(
+    home: Home, sources: Mapping[str, SourceSpec], switched_on: Mapping[str, str] | None
+) -> list[SourceSpec]:
+    """The sources that settings.yml names and those that the home itself declares; without settings all."""
+    if switched_on is None:
+        return list(sources.values())
+    unknown = sorted(set(switched_on) - set(sources))
+    if unknown:
+        raise WrongUseError(
+            f"{home.settings} names {', '.join(unknown)}, which nobody declared.",
+            f"Declared are {', '.join(sources)}.",
+        )
+    own = known_sources(home, shipped=False)
+    return [source for name, source in sources.items() if name in switched_on or name in own]
+
+
+def _check_window(
+    chosen: Sequence[SourceSpec], fetched: Sequence[SourceSpec], window: Window | None, streams: Sequence[str]
+) -> None:
+    if window is None and not streams:
+        return
+    if len(chosen) != 1 or not fetched:
+        raise WrongUseError(
+            "A span or a stream can be read again of one source that Merganser fetches itself.",
+            "Name one that settings.yml has with the loader dlt, as in `merganser ingest shopify --from 2026-01-01`.",
+        )
+    from ingestion.fetching import stream_names
+
+    known = stream_names(chosen[0])
+    unknown = sorted(set(streams) - set(known))
+    if unknown:
+        raise WrongUseError(
+            f"{chosen[0].source} has no stream {', '.join(unknown)}.", f"It has {', '.join(known) or 'none'}."
+        )
+
+
+def require_sources(home: Home) -> None:
+    """Raises WrongUseError, with what to do next, when a home has nothing at all that could land."""
+    if sources_in_settings(home) is None and not known_sources(home, shipped=False):
+        files = (path for path in home.landing.rglob("*") if path.is_file())
+        if next(files, None) is None:
+            raise WrongUseError(
+                f"No source is configured in {home.path}.",
+                "`merganser init` asks which sources you have and says what each needs; `merganser demo` shows the"
+                " whole product on a made-up business.",
+            )
 
 
 def export_settings(home: Home, variables: Mapping[str, str] | None = None) -> ExportSettings:
@@ -184,6 +278,7 @@ def run(
 
     `variables` are seen by the destinations beside the environment. Raises LockedError when another run has the home.
     """
+    require_sources(home)
     report = RunReport()
     with held(home, "run"):
         for stage in STAGES:
@@ -205,8 +300,8 @@ def _run_stage(
     progress: Progress,
 ) -> None:
     if stage == "ingest":
-        report.landing = ingest(home, progress=progress)
-        fail_unless_landed(report.landing)
+        report.ingest = ingest(home, progress=progress)
+        fail_unless_landed(report.ingest)
     elif stage == "build":
         report.build = transform.build(home, full_refresh=full_refresh, progress=progress)
         fail_unless_built(report.build)
@@ -220,14 +315,15 @@ def _run_stage(
         fail_unless_delivered(report.exports)
 
 
-def fail_unless_landed(report: LandingReport) -> None:
-    """Raises CorridorError naming the entities that failed; records in quarantine are no failure."""
-    failed = [entity for entity in report.entities if entity.status == "failed"]
+def fail_unless_landed(report: IngestReport) -> None:
+    """Raises CorridorError naming what was not fetched or did not land; records in quarantine are no failure."""
+    failed = [f"{stream.source}.{stream.stream}: {stream.error}" for stream in report.streams if stream.error]
+    failed += [f"{e.source}.{e.entity}: {e.error}" for e in report.landing.entities if e.status == "failed"]
     if failed:
-        told = "; ".join(f"{entity.source}.{entity.entity}: {entity.error}" for entity in failed[:3])
         more = f" (and {len(failed) - 3} more)" if len(failed) > 3 else ""
+        count = len(report.streams) + len(report.landing.entities)
         raise CorridorError(
-            f"{len(failed)} of {len(report.entities)} entities did not land: {told}{more}",
+            f"{len(failed)} of {count} streams and entities did not arrive: {'; '.join(failed[:3])}{more}",
             "The others did. Mend what is named and run `merganser ingest --all` again.",
         )
 

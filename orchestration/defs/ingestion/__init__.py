@@ -50,11 +50,11 @@ def _source_assets(source: SourceSpec) -> dg.AssetsDefinition:
         place = home.opened()
         with held(place, f"land {source.source}"):
             report = stages.ingest(place, [source.source])
-        for entity in report.entities:
+        for entity in report.landing.entities:
             yield dg.MaterializeResult(
                 asset_key=raw_key(entity.source, entity.entity),
                 metadata={
-                    "load_id": report.load_id,
+                    "load_id": report.landing.load_id,
                     "status": entity.status,
                     "extracted": entity.extracted,
                     "landed": entity.landed,

@@ -1,0 +1,115 @@
+"""Starting for real: init, doctor, and what a run says when there is nothing to run on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestration.lib import demo, doctor, setup, stages
+from orchestration.lib.errors import WrongUseError
+from orchestration.lib.home import Home, open_home, sources_in_settings
+from tests.command import call, environment, merganser
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return open_home(tmp_path / "home")
+
+
+def test_a_run_without_sources_says_what_to_do_next(tmp_path: Path) -> None:
+    ended = call("merganser", "run", "--home", tmp_path / "home", env=environment())
+    assert ended.returncode == 2
+    assert "merganser init" in ended.stderr
+    assert "merganser demo" in ended.stderr
+
+
+def test_init_switches_sources_on_and_doctor_says_what_they_lack(tmp_path: Path) -> None:
+    place = tmp_path / "home"
+    answer = merganser("init", "--source", "hubspot", "--source", "partner", "--home", place, HUBSPOT_ACCESS_TOKEN="")
+    assert answer["sources"] == {"hubspot": "dlt", "partner": "files"}
+    assert answer["missing"] == {"hubspot": ["HUBSPOT_ACCESS_TOKEN"]}
+    example = (place / ".env.example").read_text()
+    assert "\nHUBSPOT_ACCESS_TOKEN=\n" in example
+    told = merganser("doctor", "--home", place, expect=1, HUBSPOT_ACCESS_TOKEN="")
+    missing = [finding for finding in told["findings"] if finding["state"] == "missing"]
+    assert [finding["subject"] for finding in missing] == ["hubspot"]
+    assert "HUBSPOT_ACCESS_TOKEN" in missing[0]["told"]
+    told = merganser("doctor", "--home", place, HUBSPOT_ACCESS_TOKEN="sesame-0815")
+    assert "sesame-0815" not in str(told)
+
+
+def test_init_adds_to_what_is_there(home: Home) -> None:
+    setup.configure(home, ["hubspot"])
+    (home.path / "settings.yml").write_text((home.path / "settings.yml").read_text() + "as_of: 2026-01-01\n")
+    setup.configure(home, ["shopify:fivetran"])
+    assert sources_in_settings(home) == {"hubspot": "dlt", "shopify": "fivetran"}
+    assert open_home(home.path).as_of == "2026-01-01T00:00:00"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [("hubspott", "hubspot"), ("hubspot:airbyte", "fivetran"), ("partner:dlt", "partner:files")],
+)
+def test_init_refuses_what_cannot_be(home: Home, wanted: str, told: str) -> None:
+    with pytest.raises(WrongUseError) as error:
+        setup.configure(home, [wanted])
+    assert told in error.value.hint
+    assert not home.settings.exists()
+
+
+def test_nothing_of_the_demo_leaks_into_a_real_home(home: Home) -> None:
+    home = demo.prepare(home, customers=100, seed=7)
+    assert home.as_of
+    with pytest.raises(WrongUseError, match="made-up"):
+        setup.configure(home, ["hubspot"])
+    setup.configure(home, ["hubspot"], fresh=True)
+    assert not open_home(home.path).as_of
+    assert [path.name for path in home.path.rglob("*.parquet")] == []
+    assert not home.truth.exists()
+    with pytest.raises(WrongUseError, match="no demo made"):
+        demo.prepare(home, customers=100, seed=7)
+
+
+def test_settings_that_make_no_sense_are_told(home: Home) -> None:
+    home.prepare()
+    home.settings.write_text("sources: [hubspot]\n")
+    with pytest.raises(WrongUseError, match="mapping"):
+        stages.ingest(home)
+    home.settings.write_text("sources: {nobody: files}\n")
+    with pytest.raises(WrongUseError, match="nobody"):
+        stages.ingest(home)
+
+
+def test_all_is_what_is_switched_on(home: Home) -> None:
+    setup.configure(home, ["partner", "zendesk:files"])
+    report = stages.ingest(home)
+    assert {entity.source for entity in report.landing.entities} == {"partner", "zendesk"}
+    assert report.streams == []
+
+
+def test_a_variable_that_is_not_set_stops_no_other_source(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HUBSPOT_ACCESS_TOKEN", raising=False)
+    setup.configure(home, ["hubspot", "partner"])
+    report = stages.ingest(home)
+    assert [(stream.source, "HUBSPOT_ACCESS_TOKEN" in str(stream.error)) for stream in report.streams] == [
+        ("hubspot", True)
+    ]
+    assert {entity.status for entity in report.landing.entities} == {"nothing_new"}
+
+
+@pytest.mark.parametrize(
+    "arguments", [("partner", "--from", "2026-01-01"), ("--all", "--from", "2026-01-01"), ("hubspot", "--stream", "x")]
+)
+def test_a_span_is_of_one_fetched_source(home: Home, arguments: tuple[str, ...]) -> None:
+    setup.configure(home, ["hubspot", "partner"])
+    merganser("ingest", *arguments, "--home", home.path, expect=2)
+
+
+def test_a_span_ends_after_it_begins() -> None:
+    with pytest.raises(WrongUseError, match="ends before"):
+        stages.span("2026-02-01", "2026-01-01")
+
+
+def test_doctor_finds_nothing_wrong_in_a_built_demo(demo_home: Home) -> None:
+    assert {finding.state for finding in doctor.examine(demo_home)} == {"fine", "look"}
