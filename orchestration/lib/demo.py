@@ -81,7 +81,7 @@ def _refuse_what_no_demo_made(home: Home) -> None:
         return
     if home.warehouse.exists() or any(home.landing.glob("*")) or sources_in_settings(home) is not None:
         raise WrongUseError(
-            f"{home.path} holds data or settings that no demo made.", "Name another directory for the demo with --home."
+            f"{home.path} holds data that no demo made.", "Name another directory for the demo with --home."
         )
 
 

@@ -97,6 +97,13 @@ class VendorServer:
         self._lock = threading.Lock()
         self._silence = threading.Event()
 
+    def reset(self) -> None:
+        """Forgets what was asked so far: faults count from the next request on."""
+        self.requests.clear()
+        self.faults, self.expired = [], False
+        self._pages = self._countable = 0
+        self._last_page = ()
+
     # --- what a vendor defines
 
     def answer(self, request: Seen) -> Answer:

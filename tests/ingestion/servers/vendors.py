@@ -1,0 +1,42 @@
+"""The vendors whose connectors go through the fault matrix (test_faults.py) and the kills (test_extraction_kills.py).
+
+Add here: one entry for each vendor, made of its server. Keep out: what a vendor answers (its own module).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tests.ingestion.servers.base import VendorServer
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """What the matrix must know of a vendor.
+
+    `server`: a server with at least five records of the stream, so that it needs three pages or more. `stream` is
+    fetched alone and `entity` is what its records become; `table` is where the server keeps them. `text` puts a text
+    into a declared text column of a record, `wrong` spoils a declared number or moment (None: all its columns are
+    text), `lose` takes an optional field away, `touch` says when it changed last. `signs_in`: the connector gets a
+    new token by itself when one expires in the middle.
+    """
+
+    source: str
+    server: Callable[[], VendorServer]
+    environment: Callable[[VendorServer], dict[str, str]]
+    stream: str
+    entity: str
+    table: str
+    text: Callable[[Record, str], None]
+    touch: Callable[[Record, datetime], None]
+    wrong: Callable[[Record], None] | None
+    lose: Callable[[Record], None]
+    signs_in: bool = False
+
+
+VENDORS: tuple[Vendor, ...] = ()

@@ -1,0 +1,201 @@
+"""The fault matrix: whatever an API does, no record is lost and none doubled.
+
+Each case lands one stream of a vendor while a fault is played, and compares the raw table with the one that an
+undisturbed run makes. Add here a fault that every API can have; what one vendor alone does stands in sources/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from ingestion import http
+from ingestion.extraction import StreamReport
+from ingestion.fetching import fetch
+from ingestion.landing import EntityReport, land
+from ingestion.registry import load_sources
+from ingestion.settings import Settings
+from tests.ingestion.servers.base import Fault, FaultKind, VendorServer
+from tests.ingestion.servers.vendors import VENDORS, Vendor
+
+PASSING = [kind for kind in FaultKind if kind is not FaultKind.EXPIRED_TOKEN]
+OFF = timedelta(hours=2)
+
+
+class Bench:
+    """A home into which one stream of a vendor is fetched and landed."""
+
+    def __init__(self, place: Path, vendor: Vendor, server: VendorServer) -> None:
+        self.settings = Settings.from_home(place)
+        self.vendor = vendor
+        self.server = server
+        self.source = load_sources()[vendor.source]
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        return self.server.tables[self.vendor.table]
+
+    def ingest(self) -> tuple[StreamReport, EntityReport]:
+        """One run: what the stream brought, and what became of the entity. Counts have to reconcile."""
+        environment = self.vendor.environment(self.server)
+        (stream,) = fetch(self.settings, self.source, streams=[self.vendor.stream], environment=environment)
+        report = land(self.settings, [self.source])
+        (entity,) = [entity for entity in report.entities if entity.entity == self.vendor.entity]
+        assert entity.status != "failed", entity.error
+        assert entity.extracted == entity.landed + entity.quarantined + entity.unchanged
+        assert not stream.error or entity.extracted == 0
+        return stream, entity
+
+    def current(self) -> list[tuple[Any, ...]]:
+        """The live rows of the entity: what was declared of them, in order. No two have one key."""
+        entity = self.source.entities[self.vendor.entity]
+        columns = [name for name, column in entity.columns.items() if column.compared]
+        listed = ", ".join(f'"{column}"' for column in columns)
+        with duckdb.connect(str(self.settings.warehouse_path), read_only=True) as connection:
+            rows = connection.execute(
+                f'select {listed} from "{self.source.raw_schema}"."{self.vendor.entity}"'
+                " where _superseded_at is null and _deleted_at is null order by all"
+            ).fetchall()
+        places = [columns.index(column) for column in entity.key]
+        assert len({tuple(row[place] for place in places) for row in rows}) == len(rows)
+        return rows
+
+
+@pytest.fixture(params=VENDORS, ids=lambda vendor: vendor.source)
+def vendor(request: pytest.FixtureRequest) -> Vendor:
+    found: Vendor = request.param
+    return found
+
+
+@pytest.fixture
+def bench(tmp_path: Path, vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    monkeypatch.setattr(http, "sleep", lambda seconds: None)
+    monkeypatch.setattr(http, "READ_SECONDS", 0.4)
+    with vendor.server() as server:
+        yield Bench(tmp_path / "home", vendor, server)
+
+
+@pytest.fixture
+def undisturbed(bench: Bench, tmp_path: Path) -> list[tuple[Any, ...]]:
+    """The rows of a home in which nothing went wrong."""
+    other = Bench(tmp_path / "undisturbed", bench.vendor, bench.server)
+    stream, _ = other.ingest()
+    assert stream.error is None
+    rows = other.current()
+    assert len(rows) >= 5
+    bench.server.reset()
+    return rows
+
+
+def fresh_rows(bench: Bench, place: Path) -> list[tuple[Any, ...]]:
+    """What a new home would hold of the vendor's records as they are now."""
+    bench.server.before_page = None
+    other = Bench(place, bench.vendor, bench.server)
+    other.ingest()
+    return other.current()
+
+
+@pytest.mark.parametrize("kind", PASSING, ids=lambda kind: kind.name.lower())
+def test_what_passes_loses_and_doubles_nothing(
+    bench: Bench, undisturbed: list[tuple[Any, ...]], kind: FaultKind
+) -> None:
+    bench.server.faults = [Fault(kind, at=2)]
+    stream, _ = bench.ingest()
+    assert stream.error is None
+    assert bench.current() == undisturbed
+
+
+def test_a_token_that_expires_in_the_middle(bench: Bench, undisturbed: list[tuple[Any, ...]]) -> None:
+    bench.server.faults = [Fault(FaultKind.EXPIRED_TOKEN, at=2)]
+    stream, entity = bench.ingest()
+    if not bench.vendor.signs_in:
+        assert stream.error
+        assert "401" in stream.error or "expired" in stream.error
+        assert bench.server.token not in stream.error
+        assert entity.landed == 0
+        bench.server.expired = False
+        stream, _ = bench.ingest()
+    assert stream.error is None
+    assert bench.current() == undisturbed
+
+
+def test_a_fetch_cut_short_leaves_a_good_table_alone(bench: Bench) -> None:
+    bench.ingest()
+    before = bench.current()
+    bench.server.reset()
+    bench.server.faults = [Fault(FaultKind.ERROR_503, at=2, times=1000)]
+    stream, _ = bench.ingest()
+    assert stream.error
+    assert bench.current() == before
+
+
+def test_a_record_that_changes_between_pages(bench: Bench, tmp_path: Path) -> None:
+    """It changes when half of the pages are out; after the next run its newest state has landed, once."""
+
+    def change(number: int) -> None:
+        if number == 2:
+            bench.vendor.text(bench.records[0], "changed")
+            bench.vendor.touch(bench.records[0], datetime.now(UTC))
+
+    bench.server.before_page = change
+    bench.ingest()
+    bench.server.before_page = None
+    bench.ingest()
+    assert bench.current() == fresh_rows(bench, tmp_path / "fresh")
+    assert any("changed" in row for row in bench.current())
+
+
+def test_a_clock_that_is_ahead_hides_no_later_change(bench: Bench, tmp_path: Path) -> None:
+    bench.vendor.touch(bench.records[-1], datetime.now(UTC) + OFF)
+    bench.ingest()
+    bench.vendor.text(bench.records[0], "later")
+    bench.vendor.touch(bench.records[0], datetime.now(UTC) + OFF / 2)
+    bench.ingest()
+    assert any("later" in row for row in bench.current())
+    assert bench.current() == fresh_rows(bench, tmp_path / "fresh")
+
+
+def test_a_new_column_is_kept(bench: Bench, undisturbed: list[tuple[Any, ...]]) -> None:
+    for record in bench.records:
+        record["brand_new_field"] = "kept"
+    _, entity = bench.ingest()
+    assert entity.quarantined == 0
+    assert bench.current() == undisturbed
+
+
+def test_a_lost_column_is_null(bench: Bench, undisturbed: list[tuple[Any, ...]]) -> None:
+    for record in bench.records:
+        bench.vendor.lose(record)
+    _, entity = bench.ingest()
+    assert entity.quarantined == 0
+    assert len(bench.current()) == len(undisturbed)
+
+
+def test_a_wrong_type_is_quarantined_alone(bench: Bench, undisturbed: list[tuple[Any, ...]]) -> None:
+    if bench.vendor.wrong is None:
+        pytest.skip("every declared column of this stream is text")
+    bench.vendor.wrong(bench.records[0])
+    _, entity = bench.ingest()
+    assert entity.quarantined == 1
+    assert len(bench.current()) == len(undisturbed) - 1
+
+
+def test_a_record_of_five_megabytes(bench: Bench, undisturbed: list[tuple[Any, ...]]) -> None:
+    bench.vendor.text(bench.records[0], "x" * 5_000_000)
+    _, entity = bench.ingest()
+    assert entity.quarantined == 0
+    assert len(bench.current()) == len(undisturbed)
+    assert any(isinstance(value, str) and len(value) == 5_000_000 for row in bench.current() for value in row)
+
+
+def test_a_second_run_changes_nothing(bench: Bench) -> None:
+    bench.ingest()
+    before = bench.current()
+    _, entity = bench.ingest()
+    assert entity.landed == 0
+    assert bench.current() == before
