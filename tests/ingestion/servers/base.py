@@ -6,6 +6,7 @@ Add here when every vendor's server needs it. Keep out: what one vendor answers 
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -83,7 +84,10 @@ class VendorServer:
 
     token = "test-token"
 
-    def __init__(self, tables: Mapping[str, Sequence[Mapping[str, Any]]] | None = None) -> None:
+    def __init__(
+        self, tables: Mapping[str, Sequence[Mapping[str, Any]]] | None = None, context: ssl.SSLContext | None = None
+    ) -> None:
+        self._context = context
         self.tables: dict[str, list[dict[str, Any]]] = {
             name: [dict(record) for record in records] for name, records in (tables or {}).items()
         }
@@ -161,6 +165,8 @@ class VendorServer:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if self._context:
+            self._server.socket = self._context.wrap_socket(self._server.socket, server_side=True)
         self._server.daemon_threads = True
         self._server.block_on_close = False
         self._thread = threading.Thread(target=lambda: self._server.serve_forever(poll_interval=0.01), daemon=True)
@@ -176,7 +182,7 @@ class VendorServer:
     @property
     def url(self) -> str:
         """The address to give as the vendor's base URL."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http{'s' if self._context else ''}://127.0.0.1:{self._server.server_address[1]}"
 
     def _serve(self, handler: BaseHTTPRequestHandler) -> None:
         parts = urlsplit(handler.path)
