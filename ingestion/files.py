@@ -21,7 +21,7 @@ from ingestion.errors import MissingFileError, SettingError, UnreadableFileError
 from ingestion.settings import Settings
 from ingestion.spec import EntitySpec
 
-Format = Literal["csv", "tsv", "ndjson", "parquet"]
+Format = Literal["csv", "tsv", "ndjson", "parquet", "excel"]
 
 HASH_LIMIT_BYTES = 64 * 1024 * 1024  # a larger file is told from its older self by size and time of change alone
 
@@ -33,6 +33,8 @@ _SUFFIXES: dict[str, Format] = {
     ".json": "ndjson",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".xlsx": "excel",
+    ".xls": "excel",
 }
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _BOM = b"\xef\xbb\xbf"
@@ -111,7 +113,7 @@ def file_name(settings: Settings, path: Path) -> str:
 
 def has_content(file: LandingFile) -> bool:
     """Whether there is anything in the file but a byte order mark. Raises UnreadableFileError."""
-    if file.format == "parquet":
+    if file.format in ("parquet", "excel"):
         return file.size_bytes > 0
     try:
         with open_bytes(file.path) as stream:
@@ -196,7 +198,7 @@ def _format(entity: EntitySpec, path: Path, name: str) -> Format:
     if suffixes and suffixes[-1] == ".gz":
         suffixes.pop()
     found = _SUFFIXES.get(suffixes[-1]) if suffixes else None
-    if found is None or (found == "parquet" and path.suffix == ".gz"):
+    if found is None or (found in ("parquet", "excel") and path.suffix == ".gz"):
         raise UnreadableFileError(f"{name}: its suffix tells no format; rename it, or declare `format:`.")
     return found
 

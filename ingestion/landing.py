@@ -327,7 +327,7 @@ class _Loading:
         )
         message = (
             "case problem.rule when 'required' then 'is null or empty' when 'encoding' then 'not UTF-8'"
-            f" else case problem.field {types} end end"
+            f" when 'expiry' then {literal(self._expiry_message())} else case problem.field {types} end end"
         )
         return self._quarantine(
             'select _file, _row, "$problems"[1].field, "$problems"[1].rule,'
@@ -335,6 +335,10 @@ class _Loading:
             f" lambda problem: problem.field || ': ' || {message}), '; '),"
             ' "$record" from incoming where "$problems" is not null'
         )
+
+    def _expiry_message(self) -> str:
+        expires = self.entity.expires
+        return f"more than {expires.months} months after {expires.after}" if expires else ""
 
     def _quarantine(self, records: str) -> int:
         """Inserts `records` (file, row, field, rule, message, text). The id is of the load, the file and the row."""

@@ -1,4 +1,4 @@
-"""From files to records: CSV, TSV, NDJSON and Parquet become one relation, `incoming`; what cannot be read, `rejected`.
+"""From files to records: text, workbooks and Parquet become one relation, `incoming`; what cannot be read, `rejected`.
 
 `incoming` has the declared columns in their types, _extra, _file, _row, and for a record that breaks a rule $problems
 (a list of field and rule) and $record (its text). Text is parsed once into a temporary table; Parquet stays a view, so
@@ -19,6 +19,7 @@ import duckdb
 import pyarrow as pa
 
 from ingestion.errors import UnreadableFileError
+from ingestion.excel import read_sheet
 from ingestion.files import LandingFile, TextSpan, csv_header, has_content, read_spans, with_one_line_end
 from ingestion.settings import Settings
 from ingestion.spec import EntitySpec, normalise_name
@@ -100,6 +101,8 @@ def stage(
             try:
                 if file.format in ("csv", "tsv"):
                     _stage_csv(connection, settings, entity, file, plan)
+                elif file.format == "excel":
+                    _stage_sheet(connection, entity, file, plan)
                 else:
                     _stage_ndjson(connection, settings, entity, file, plan)
             except (duckdb.IOException, duckdb.InvalidInputException) as error:
@@ -168,6 +171,22 @@ def _stage_csv(
     labels = _told_apart(names)
     inputs = tuple(_Input(quote(name), "VARCHAR", label) for name, label in zip(fields, labels, strict=True))
     _add(connection, entity, _Relation(source, literal(file.name), "_row", inputs, is_text=True), plan)
+    connection.execute("drop table lines")
+
+
+def _stage_sheet(connection: duckdb.DuckDBPyConnection, entity: EntitySpec, file: LandingFile, plan: _Plan) -> None:
+    sheet = read_sheet(file, entity.sheet, entity.header_row)
+    fields = [f"${index}" for index in range(len(sheet.header))]
+    listed = ", ".join(f"{quote(name)} varchar" for name in fields)
+    connection.execute(f"create temp table lines (_row bigint{', ' * bool(fields)}{listed})")
+    for batch in sheet.batches():
+        connection.register("batch", batch)
+        connection.execute("insert into lines from batch")
+        connection.unregister("batch")
+    plan.warnings.extend(f"{file.name}: {warning}" for warning in sheet.warnings)
+    labels = _told_apart(sheet.header)
+    inputs = tuple(_Input(quote(name), "VARCHAR", label) for name, label in zip(fields, labels, strict=True))
+    _add(connection, entity, _Relation("lines", literal(file.name), "_row", inputs, is_text=True), plan)
     connection.execute("drop table lines")
 
 
@@ -356,6 +375,8 @@ def _match(entity: EntitySpec, labels: Sequence[str]) -> dict[str, str | None]:
     matched: dict[str, str | None] = dict.fromkeys(entity.columns)
     for how in (str, normalise_name):
         for name, column in entity.columns.items():
+            if column.value is not None:
+                continue
             wanted = column.from_ or name
             found = next((label for label in free if how(label) == how(wanted)), None)
             if matched[name] is None and found is not None:
@@ -393,6 +414,9 @@ def _conditions(
         if cast_to(column.type, types[label], given).may_fail:
             rule = "encoding" if types[label] == "BLOB" else "type"
             conditions.append((name, rule, f"({given} is not null and {typed} is null)"))
+    if expires := entity.expires:
+        longest = f"{quote(expires.after)} + interval {expires.months} month"
+        conditions.append((expires.column, "expiry", f"({quote(expires.column)} > {longest})"))
     return conditions
 
 
@@ -407,7 +431,8 @@ def _typed_select(
     for name, column in entity.columns.items():
         label = matched[name]
         if label is None:
-            typed.append(f"cast(null as {column.type}) as {quote(name)}")
+            value = literal(column.value) if column.value is not None else "null"
+            typed.append(f"cast({value} as {column.type}) as {quote(name)}")
             continue
         expression = inputs[label].expression
         if relation.is_text and column.type != "varchar":

@@ -6,6 +6,7 @@ Add here when the format gains a key. Keep out: reading files (registry.py) and 
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -16,6 +17,7 @@ META_COLUMNS = ("_load_id", "_loaded_at", "_file", "_row", "_extra", "_supersede
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _COLUMN_NAME = re.compile(r"[a-z0-9_]+")
+_REMOTE = re.compile(r"(s3|sftp|file)://(?P<place>[^/]*)/.+")
 _DECIMAL = re.compile(r"decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)")
 _MAX_DECIMAL_WIDTH = 38
 
@@ -43,6 +45,7 @@ class ColumnSpec(_Declaration):
     pii: Literal["direct", "indirect", "none"] | None = None
     from_: str | None = Field(default=None, alias="from")
     path: str | None = None  # JSON pointer (RFC 6901) into a record as the API gave it; else /<from>, else /<name>
+    value: str | None = None  # the same for every record, where the files do not say it
     compared: bool = True  # false: a loader's own mark (when it synced); alone it makes no new version
     description: str | None = None
 
@@ -52,6 +55,20 @@ class ColumnSpec(_Declaration):
         if value is not None and not value.startswith("/"):
             raise ValueError(f"{value!r} is no JSON pointer; it starts with /, as in /properties/email")
         return value
+
+    @field_validator("value", mode="before")
+    @classmethod
+    def _value_as_text(cls, value: Any) -> Any:
+        return value if value is None or isinstance(value, str) else str(value)  # YAML makes dates and numbers of some
+
+    @model_validator(mode="after")
+    def _value_of_its_type(self) -> ColumnSpec:
+        if self.value is not None:
+            if self.from_ or self.path:
+                raise ValueError("a column has a `value`, or is read `from` a field or a `path`; not both")
+            if self.type in ("date", "timestamp"):
+                datetime.fromisoformat(self.value)
+        return self
 
     @field_validator("type")
     @classmethod
@@ -123,16 +140,36 @@ class ApiSpec(_Declaration):
         return value
 
 
+class ExpirySpec(_Declaration):
+    """Data that is lent: `column` says until when, and that is at most `months` after the moment in `after`.
+
+    A record that claims more is quarantined with the rule `expiry`.
+    """
+
+    column: str = "expires_at"
+    after: str
+    months: int = Field(ge=1, le=120)
+
+
 class EntitySpec(_Declaration):
-    """One kind of record of a source: where its files are, what tells two records apart, and its columns."""
+    """One kind of record of a source: where its files are, what tells two records apart, and its columns.
+
+    `remote`: the files are brought from there first (remote.py). Without `files` they are all below <source>/<entity>.
+    """
 
     files: str = Field(min_length=1)
-    format: Literal["auto", "csv", "tsv", "ndjson", "parquet"] = "auto"
+    remote: str | None = None
+    format: Literal["auto", "csv", "tsv", "ndjson", "parquet", "excel"] = "auto"
     delimiter: str = ","
+    sheet: str | None = None  # of a workbook; without it, the first
+    header_row: int | None = Field(
+        default=None, ge=1
+    )  # of a sheet, as numbered there; else the first that is not empty
     header: Literal["required", "optional"] = "required"  # optional: without one, the declared columns in their order
     mode: Literal["merge", "append"]
     key: tuple[str, ...] = ()
     version: str | None = None
+    expires: ExpirySpec | None = None
     optional: bool = True
     description: str | None = None
     columns: dict[str, Column] = Field(min_length=1)
@@ -141,6 +178,11 @@ class EntitySpec(_Declaration):
     @classmethod
     def _one_key_is_a_list(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
+
+    @field_validator("remote")
+    @classmethod
+    def _remote_place(cls, value: str | None) -> str | None:
+        return value if value is None else checked_remote(value)
 
     @field_validator("delimiter")
     @classmethod
@@ -181,13 +223,50 @@ class EntitySpec(_Declaration):
                 raise ValueError("the version cannot be part of the key: no two records would ever be versions of one")
         return self
 
+    @model_validator(mode="after")
+    def _expiry(self) -> EntitySpec:
+        for name in (self.expires.column, self.expires.after) if self.expires else ():
+            if name not in self.columns or self.columns[name].type not in ("date", "timestamp"):
+                raise ValueError(f"`expires` names {name!r}, which is not declared as a date or a timestamp")
+            if not self.columns[name].required and self.columns[name].value is None:
+                raise ValueError(f"`expires` names {name!r}, which must be required: what has no expiry is not taken")
+        return self
+
+    @model_validator(mode="after")
+    def _brought_below_landing(self) -> EntitySpec:
+        if self.remote and (self.files.startswith(("/", "$")) or ".." in self.files.split("/")):
+            raise ValueError(
+                "with `remote`, `files` lie below the landing directory: leave it out, or make it relative"
+            )
+        return self
+
     def required_columns(self) -> tuple[str, ...]:
-        """Columns that no record may lack: the declared ones, and the key."""
-        return tuple(name for name, column in self.columns.items() if column.required or name in self.key)
+        """Columns that no file may lack: the declared ones, and the key."""
+        return tuple(
+            name for name, column in self.columns.items() if (column.required or name in self.key) and not column.value
+        )
+
+
+def checked_remote(url: str) -> str:
+    """A place that files are brought from: s3://bucket/pattern, sftp://host/pattern, file:///pattern. No secret in it.
+
+    Raises ValueError, which does not quote what may be a secret.
+    """
+    found = _REMOTE.fullmatch(url)
+    if found is None:
+        raise ValueError("`remote` is s3://bucket/path, sftp://host/path or file:///path, with a pattern in the path")
+    if ":" in found["place"].rpartition("@")[0]:
+        raise ValueError("`remote` holds a password; credentials come from the environment alone")
+    if ".." in url.split("/"):
+        raise ValueError("`remote` may not go upwards (..)")
+    return url
 
 
 class SourceSpec(_Declaration):
-    """One source: who loads it, why we may hold it, and its entities."""
+    """One source: who loads it, why we may hold it, and its entities.
+
+    `remote`: where the files of each entity are brought from; {entity} stands for the entity's name.
+    """
 
     source: str
     title: str
@@ -195,7 +274,37 @@ class SourceSpec(_Declaration):
     legal_basis: Literal["contract", "consent", "legitimate_interest", "licence"]
     description: str | None = None
     api: ApiSpec | None = None
+    remote: str | None = None
     entities: dict[str, EntitySpec] = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _places_of_entities(cls, value: Any) -> Any:
+        """Gives each entity the files and the remote place that it leaves to the source."""
+        if not isinstance(value, dict) or not isinstance(value.get("entities"), dict):
+            return value
+        remote = value.get("remote")
+        if isinstance(remote, str) and "{entity}" not in remote:
+            raise ValueError("`remote` of a source has {entity} in its path, which stands for each entity's name")
+        entities = {}
+        for name, entity in value["entities"].items():
+            defaults = {"files": f"{value.get('source')}/{name}/**/*"}
+            if isinstance(remote, str):
+                defaults["remote"] = remote.replace("{entity}", str(name))
+            entities[name] = {**defaults, **entity} if isinstance(entity, dict) else entity
+        return {**value, "entities": entities}
+
+    @model_validator(mode="after")
+    def _licence(self) -> SourceSpec:
+        for name, entity in self.entities.items() if self.legal_basis == "licence" else ():
+            for column in ("licence", "purpose", "expires_at"):
+                spec = entity.columns.get(column)
+                if spec is None or not (spec.required or spec.value):
+                    raise ValueError(
+                        f"entity {name} is held under a licence, and says of no record its {column}; declare the column"
+                        f" {column} as `required: true`, or with a `value` that holds for the whole feed"
+                    )
+        return self
 
     @model_validator(mode="after")
     def _streams_name_entities(self) -> SourceSpec:

@@ -298,7 +298,7 @@ def test_a_file_that_cannot_be_opened_fails_its_entity(landing: Landing) -> None
 
 
 def test_a_suffix_without_a_format_is_told(landing: Landing) -> None:
-    landing.write("crm/contact/1.xlsx", "x")
+    landing.write("crm/contact/1.pdf", "x")
     assert "its suffix tells no format" in str(landing.land_one().error)
 
 

@@ -1,0 +1,132 @@
+"""Workbooks: one sheet as text, cell by cell, with nothing guessed and nothing rounded.
+
+A cell becomes the text that a CSV file of the same table would hold: whole numbers without a point, dates and times as
+ISO 8601, yes and no as true and false. A formula stands for the value that was saved with it.
+
+Add here when a kind of cell or workbook needs care. Keep out: what the columns mean (readers.py).
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, time, timedelta
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+from python_calamine import CalamineError, PasswordError, load_workbook
+
+from ingestion.errors import UnreadableFileError
+from ingestion.files import LandingFile
+
+MAX_CELLS = 50_000_000  # a sheet is held in memory whole, empty cells within its bounds too
+_BATCH_ROWS = 20_000
+_EXACT_DIGITS = 15  # what a number of Excel holds (ECMA-376 leaves it to IEEE 754 binary64); more came as other digits
+_CELL = re.compile(rb'<(?:\w+:)?c [^>]*?r="([A-Z]{1,3})(\d{1,7})"')
+
+
+@dataclass
+class Sheet:
+    """A sheet's header, its records as batches of Arrow (_row, then $0, $1, ...), and what was noticed on the way.
+
+    `_row` counts from 1 below the header; empty rows count and are left out. `warnings` is whole after the last batch.
+    """
+
+    header: list[str]
+    rows: Iterator[list[Any]]
+    warnings: list[str] = field(default_factory=list)
+
+    def batches(self) -> Iterator[pa.Table]:
+        """The records, some thousands at a time."""
+        schema = pa.schema([("_row", pa.int64()), *((f"${index}", pa.string()) for index in range(len(self.header)))])
+        long_numbers, count = 0, 0
+        numbered = enumerate(self.rows, start=1)
+        while chunk := list(islice(numbered, _BATCH_ROWS)):
+            texts = [(number, [_text(cell) for cell in row]) for number, row in chunk]
+            kept = [(number, *row) for number, row in texts if any(cell is not None for cell in row)]
+            long_numbers += sum(_is_long(cell) for _, row in chunk for cell in row)
+            count += len(kept)
+            columns = zip(*kept, strict=True) if kept else ((),) * len(schema)
+            yield pa.table([pa.array(values, kind) for values, kind in zip(columns, schema.types, strict=True)], schema)
+        if long_numbers:
+            self.warnings.append(
+                f"{long_numbers} numbers have more than {_EXACT_DIGITS} digits, which Excel does not keep;"
+                " save identifiers as text."
+            )
+        if count == 0:
+            self.warnings.append("the sheet has no record.")
+
+
+def read_sheet(file: LandingFile, name: str | None, header_row: int | None) -> Sheet:
+    """A sheet of a workbook: the named or the first one, below its header. Raises UnreadableFileError."""
+    try:
+        _refuse_giant(file)
+        with load_workbook(str(file.path)) as workbook:
+            names = workbook.sheet_names
+            if name is not None and name not in names:
+                raise UnreadableFileError(f"{file.name}: no sheet is named {name!r}; there are: {', '.join(names)}.")
+            if not names:
+                return Sheet([], iter(()))
+            sheet = workbook.get_sheet_by_name(name or names[0])
+    except PasswordError as error:
+        raise UnreadableFileError(f"{file.name}: is protected by a password; save it without one.") from error
+    except (CalamineError, OSError, zipfile.BadZipFile) as error:
+        raise UnreadableFileError(f"{file.name}: cannot be read as a workbook; is the file complete?") from error
+    rows: Iterator[list[Any]] = sheet.iter_rows()
+    if header_row is not None:
+        header = next(islice(rows, header_row - 1, None), [])
+    else:
+        header = next((row for row in rows if any(cell != "" for cell in row)), [])
+    return Sheet([_text(cell) or "" for cell in header], rows)
+
+
+def _text(cell: Any) -> str | None:
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, float):
+        return str(int(cell)) if cell.is_integer() else repr(cell)
+    if isinstance(cell, date | time):
+        return cell.isoformat()
+    if isinstance(cell, timedelta):
+        minutes, seconds = divmod(cell.total_seconds(), 60)
+        return f"{int(minutes // 60):02}:{int(minutes % 60):02}:{seconds:09.6f}".removesuffix(".000000")
+    return str(cell) or None
+
+
+def _is_long(cell: Any) -> bool:
+    return isinstance(cell, int | float) and abs(cell) >= 10**_EXACT_DIGITS
+
+
+def _refuse_giant(file: LandingFile) -> None:
+    """A single cell in the last corner would make the reader ask for the memory of all cells before it."""
+    if not zipfile.is_zipfile(file.path):
+        return
+    with zipfile.ZipFile(file.path) as package:
+        for sheet in package.namelist():
+            if not re.fullmatch(r"xl/worksheets/[^/]+\.xml", sheet):
+                continue
+            columns, rows, rest = b"", 0, b""
+            with package.open(sheet) as stream:
+                while chunk := stream.read(1 << 20):
+                    for column, row in _CELL.findall(rest + chunk):
+                        columns, rows = max(columns, column, key=_column_order), max(rows, int(row))
+                    rest = chunk[-1000:]
+            if _column_number(columns) * rows > MAX_CELLS:
+                raise UnreadableFileError(
+                    f"{file.name}: a sheet reaches over more than {MAX_CELLS} cells; delete what stands far away from"
+                    " its table, or save it as CSV."
+                )
+
+
+def _column_order(letters: bytes) -> tuple[int, bytes]:
+    return len(letters), letters
+
+
+def _column_number(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - ord("A") + 1
+    return number
