@@ -51,7 +51,11 @@ class ApiError(IngestionError):
 
 
 class PermanentApiError(ApiError, PermanentError):
-    """The API refused: a credential, a permission or the request itself is wrong."""
+    """The API refused: a credential, a permission or the request itself is wrong. `status`: of its answer, if any."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class TransientApiError(ApiError, TransientError):

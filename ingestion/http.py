@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import os
 import random
+import re
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -68,7 +69,9 @@ class Api:
         self.source = source
         self._spec = spec
         self._environment = os.environ if environment is None else environment
-        base_url = self._environment.get(f"{source.upper()}_BASE_URL") or spec.base_url
+        base_url = self._environment.get(f"{source.upper()}_BASE_URL") or re.sub(
+            r"\{([A-Z0-9_]+)\}", lambda found: self.value(found[1]), spec.base_url
+        )
         self.base_url = base_url.rstrip("/")
         self._trusted = {_origin(self.base_url)}
         self._session = _Session(self, 1 / spec.requests_per_second)
@@ -243,7 +246,7 @@ class _Session(requests.Session):
         if status in _PASSING:
             raise _PassingError(f"{where}: HTTP {status}", retry_after(response))
         if not response.ok or response.is_redirect:
-            raise PermanentApiError(self._refusal(response, where))
+            raise PermanentApiError(self._refusal(response, where), status)
         if expect == "json":
             try:
                 response.encoding = "utf-8"

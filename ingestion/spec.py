@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 SIMPLE_TYPES = ("varchar", "bigint", "double", "boolean", "date", "timestamp", "json")
 POSITION = ("_file", "_row")  # may be a key: each line of a file is then a record of its own
-META_COLUMNS = ("_load_id", "_loaded_at", "_file", "_row", "_extra", "_payload", "_superseded_at", "_deleted_at")
+META_COLUMNS = ("_load_id", "_loaded_at", "_file", "_row", "_extra", "_superseded_at")
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _COLUMN_NAME = re.compile(r"[a-z0-9_]+")
@@ -106,7 +106,7 @@ class StreamSpec(_Declaration):
 
 
 class VariableSpec(_Declaration):
-    """An environment variable that a connector needs. One with a default need not be set; a secret has none."""
+    """An environment variable of a connector. One with a default need not be set; a secret's default is empty."""
 
     secret: bool = False
     default: str | None = None
@@ -114,16 +114,16 @@ class VariableSpec(_Declaration):
 
     @model_validator(mode="after")
     def _no_default_secret(self) -> VariableSpec:
-        if self.secret and self.default is not None:
-            raise ValueError("a secret has no default: it comes from the environment alone")
+        if self.secret and self.default:
+            raise ValueError("a secret has no default but an empty one: it comes from the environment alone")
         return self
 
 
 class ApiSpec(_Declaration):
     """How the connector of a source (client.py beside its source.yml) reaches the vendor.
 
-    `base_url` is replaced by <SOURCE>_BASE_URL where that variable is set. `requests_per_second` is the budget that the
-    connector keeps by itself, whatever the vendor would allow.
+    `base_url` may name a variable in braces, and is replaced by <SOURCE>_BASE_URL where that is set.
+    `requests_per_second` is the budget that the connector keeps by itself, whatever the vendor would allow.
     """
 
     base_url: str
@@ -214,15 +214,11 @@ class EntitySpec(_Declaration):
         for name in self.key if self.key != POSITION else ():
             if name not in self.columns:
                 raise ValueError(f"key column {name!r} is not declared under columns")
-            if not self.columns[name].compared:
-                raise ValueError(f"key column {name!r} cannot be `compared: false`: it tells records apart")
         if self.version is not None:
             if self.mode == "append":
                 raise ValueError("mode append takes no version: an appended record never changes")
             if self.version not in self.columns:
                 raise ValueError(f"version column {self.version!r} is not declared under columns")
-            if not self.columns[self.version].compared:
-                raise ValueError(f"version column {self.version!r} cannot be `compared: false`: it makes a new version")
             if self.version in self.key:
                 raise ValueError("the version cannot be part of the key: no two records would ever be versions of one")
         return self

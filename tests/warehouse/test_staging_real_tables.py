@@ -38,6 +38,7 @@ FILES = {
     "google_ads": ("google_ads_fivetran", "{}_data.csv"),
     "meta_ads": ("facebook_ads_fivetran", "facebook_ads_{}_data.csv"),
     "klaviyo": ("klaviyo_fivetran", "{}.csv"),
+    "stripe": ("stripe_fivetran", "{}_data.csv"),
 }
 # The staging model of each table that a sample holds.
 STAGED = {
@@ -88,6 +89,15 @@ STAGED = {
     ("klaviyo", "metric"): "stg_klaviyo__metrics",
     ("klaviyo", "campaign"): "stg_klaviyo__campaigns",
     ("klaviyo", "flow"): "stg_klaviyo__flows",
+    ("stripe", "customer"): "stg_stripe__customers",
+    ("stripe", "product"): "stg_stripe__products",
+    ("stripe", "price"): "stg_stripe__prices",
+    ("stripe", "subscription_history"): "stg_stripe__subscriptions",
+    ("stripe", "subscription_item"): "stg_stripe__subscription_items",
+    ("stripe", "invoice"): "stg_stripe__invoices",
+    ("stripe", "invoice_line_item"): "stg_stripe__invoice_lines",
+    ("stripe", "charge"): "stg_stripe__charges",
+    ("stripe", "refund"): "stg_stripe__refunds",
 }
 # History tables: a row per change, of which one per object is current.
 HISTORIES = {
@@ -322,6 +332,30 @@ def test_shopify_values(real: RealTables) -> None:
         "select quantity, subtotal_amount from staging.stg_shopify_graphql__order_line_refunds"
         " where order_line_refund_id = '10001'"
     ) == (1, Decimal("19.99"))
+
+
+def test_stripe_values(real: RealTables) -> None:
+    assert real.one(
+        "select amount, currency_code, is_paid, is_test, created_at from staging.stg_stripe__charges"
+        " where charge_id = 'ch_0IMDAfig6peNXzgDJYQKfT3B'"
+    ) == (Decimal("32932.32"), "USD", False, False, utc(2021, 2, 18, 14, 7, 57))
+    assert real.query("select count(*) from staging.stg_stripe__customers where is_deleted") == [(1,)]
+    assert real.one(
+        "select unit_amount, currency_code, recurring_interval, recurring_interval_count"
+        " from staging.stg_stripe__prices where price_id = 'price_4'"
+    ) == (Decimal(80), "EUR", "month", 3)
+    assert real.one(
+        "select status, is_ending, is_deleted, ended_at from staging.stg_stripe__subscriptions"
+        " where subscription_id = 'sdgfs4536'"
+    ) == (
+        "active",
+        True,
+        False,
+        utc(2021, 2, 19, 14, 16, 37),
+    )
+    assert real.one("select refund_amount from staging.stg_stripe__refunds where charge_id like '%vdM6nM'") == (
+        Decimal("6750.00"),
+    )
 
 
 def test_advertising_and_messaging_values(real: RealTables) -> None:

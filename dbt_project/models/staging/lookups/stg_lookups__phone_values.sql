@@ -27,6 +27,7 @@
     ('klaviyo', 'person', ['source.phone_number'], ['source.country']),
     ('zendesk', 'user', ['source.phone'], []),
     ('partner', 'customers', ['source.phone'], ['source.country']),
+    ('stripe', 'customer', ['source.phone'], ['source.address_country']),
 ] -%}
 
 with stated as (
