@@ -34,10 +34,13 @@ from ingestion.files import KnownFile, LandingFile, changed_files, find_files
 from ingestion.readers import Incoming, clear_stage, stage
 from ingestion.settings import Settings
 from ingestion.spec import EntitySpec, SourceSpec
-from ingestion.statements import identity_columns, json_record, key_hash, literal, quote, same
+from ingestion.statements import content_columns, identity_columns, json_record, key_hash, literal, quote, same
 from ingestion.warehouse import ensure_books, ensure_tables, open_warehouse, raw_table, transaction
 
 Status = Literal["landed", "nothing_new", "failed"]
+
+# An expression: where a payload stood, as the start of a message.
+PAGE_PREFIX = """coalesce('page ' || "$page" || ': ', '')"""
 
 # Errors of DuckDB whose text is about the engine or a file, never about a value of a record.
 _SAFE_TO_QUOTE = (
@@ -307,8 +310,8 @@ class _Loading:
         self.entity = target.entity
         self.table = target.table
         self.load = load
-        self.content = (*target.entity.columns, "_extra")
-        self.columns = ", ".join(quote(column) for column in self.content)
+        self.content = content_columns(target.entity)
+        self.columns = ", ".join(quote(column) for column in (*target.entity.columns, "_extra", "_payload"))
 
     def count(self, relation: str) -> int:
         """Rows of a relation."""
@@ -331,7 +334,7 @@ class _Loading:
         )
         return self._quarantine(
             'select _file, _row, "$problems"[1].field, "$problems"[1].rule,'
-            ' array_to_string(list_transform("$problems",'
+            f""" {PAGE_PREFIX} || array_to_string(list_transform("$problems","""
             f" lambda problem: problem.field || ': ' || {message}), '; '),"
             ' "$record" from incoming where "$problems" is not null'
         )
@@ -400,9 +403,10 @@ class _Loading:
         self.connection.execute("create temp table settled (hash ubigint)")
         if self.count("met"):
             raw_columns = ", ".join(f"raw.{quote(column)}" for column in self.content)
+            content = ", ".join(quote(column) for column in self.content)
             self.connection.execute(
                 "insert into settled select given.hash"
-                f" from (select {key} as hash, {self.columns} from {good}) as given inner join"
+                f" from (select {key} as hash, {content} from {good}) as given inner join"
                 f" (select met.hash, {raw_columns} from {self.table} as raw inner join met on raw.rowid = met.raw_row)"
                 f" as held on given.hash = held.hash and {same(self.content, 'given', 'held')}"
                 " where given.hash not in (from multiples)"
@@ -418,7 +422,7 @@ class _Loading:
     def _take_contested(self, good: str) -> None:
         self.connection.execute(
             f"create temp table contested as select row_number() over (order by _file, _row) as arrival,"
-            f" {self.columns}, _file, _row from {good}"
+            f' {self.columns}, _file, _row, "$page" from {good}'
             f" where {key_hash(self.entity)} in (from contested_hashes)"
         )
         self.connection.execute(
@@ -463,9 +467,10 @@ class _Loading:
     def _judge_merge_with_version(self) -> None:
         key = ", ".join(quote(column) for column in self.entity.key)
         version = quote(self.entity.version or "")
+        content = ", ".join(quote(column) for column in self.content)
         self.connection.execute(
             "create temp table judged as with numbered as ("
-            f" select *, row_number() over (partition by {self.columns} order by arrival) as copy from contested),"
+            f" select *, row_number() over (partition by {content} order by arrival) as copy from contested),"
             " fresh as (select numbered.* from numbered where copy = 1 and not exists ("
             f" select 1 from existing where {same(self.content, 'existing', 'numbered')})),"
             f" versions as (select arrival, {key}, {version} as version from fresh"
@@ -490,10 +495,13 @@ class _Loading:
         )
 
     def _quarantine_duplicates(self) -> int:
-        record = json_record([(column, f"contested.{quote(column)}") for column in self.content])
+        fields = [(spec.from_ or name, f"contested.{quote(name)}") for name, spec in self.entity.columns.items()]
+        record = json_record([*fields, ("_extra", "contested._extra")])
+        message = "'the key has come with another content, and no version tells which is newer'"
         return self._quarantine(
             f"select _file, _row, {literal(', '.join(self.entity.key) or '*')}, 'duplicate_key',"
-            f" 'the key has come with another content, and no version tells which is newer', {record}"
+            f" {PAGE_PREFIX} || {message},"
+            f" coalesce(cast(contested._payload as varchar), {record})"
             " from contested inner join judged using (arrival) where verdict = 'duplicate_key'"
         )
 

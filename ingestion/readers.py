@@ -10,7 +10,7 @@ Add here when a format or a rule of fields is added. Keep out: raw tables and th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,7 @@ from ingestion.settings import Settings
 from ingestion.spec import EntitySpec, normalise_name
 from ingestion.statements import cast_to, json_record, literal, quote
 
+PAYLOAD, PAGE, COMPLETE = "_payload", "_page", "_complete"  # columns of a file that brings records as JSON text
 MAX_RECORD_BYTES = 16_000_000  # a longer line of text is refused as malformed
 _NEVER = "\x01"  # delimiter for reading whole lines: a control character, which JSON text must escape (RFC 8259, 7)
 
@@ -67,6 +68,8 @@ class _Relation:
     row: str
     inputs: tuple[_Input, ...]
     is_text: bool
+    payload: str | None = None  # the record whole, where it is JSON that is read by pointers
+    page: str | None = None
 
 
 @dataclass
@@ -93,9 +96,7 @@ def stage(
             parquet.append(file)
         else:
             text.append(file)
-    if text:
-        connection.execute(f"create temp table typed as {_no_record(entity)}")
-        plan.selects.append("select * from typed")
+    connection.execute(f"create temp table typed as {_no_record(entity)}")
     with _in_order(connection):
         for file in text:
             try:
@@ -108,8 +109,14 @@ def stage(
             except (duckdb.IOException, duckdb.InvalidInputException) as error:
                 raise UnreadableFileError(_unreadable(file)) from error
     for relation in _parquet_relations(connection, settings, parquet):
-        _add(connection, entity, relation, plan)
-    connection.execute(f"create temp view incoming as {' union all '.join(plan.selects) or _no_record(entity)}")
+        if any(column.label == PAYLOAD for column in relation.inputs):
+            _stage_payloads(connection, entity, _payloads_of(relation), plan)
+        else:
+            _add(connection, entity, relation, _match(entity, [column.label for column in relation.inputs]), plan)
+    selects = plan.selects
+    if not selects or connection.execute("from typed limit 1").fetchall():
+        selects = ["select * from typed", *selects]
+    connection.execute(f"create temp view incoming as {' union all '.join(selects)}")
     return Incoming(tuple(plan.warnings), plan.may_have_problems)
 
 
@@ -137,8 +144,10 @@ def _no_record(entity: EntitySpec) -> str:
     columns = [f"cast(null as {column.type}) as {quote(name)}" for name, column in entity.columns.items()]
     meta = [
         "cast(null as json) as _extra",
+        "cast(null as json) as _payload",
         "cast(null as varchar) as _file",
         "cast(null as bigint) as _row",
+        'cast(null as bigint) as "$page"',
         f'cast(null as {_PROBLEMS}) as "$problems"',
         'cast(null as varchar) as "$record"',
     ]
@@ -170,7 +179,8 @@ def _stage_csv(
     source = "lines" if len(fields) > 1 else '(select * from lines where "$0" is not null)'  # a blank line is no record
     labels = _told_apart(names)
     inputs = tuple(_Input(quote(name), "VARCHAR", label) for name, label in zip(fields, labels, strict=True))
-    _add(connection, entity, _Relation(source, literal(file.name), "_row", inputs, is_text=True), plan)
+    matched = _match(entity, labels)
+    _add(connection, entity, _Relation(source, literal(file.name), "_row", inputs, is_text=True), matched, plan)
     connection.execute("drop table lines")
 
 
@@ -218,28 +228,56 @@ def _stage_ndjson(
         )
         connection.execute(f"delete from lines where {broken}")
     keys = sorted({key for (keys,) in key_lists for key in keys or ()})
-    matched = {key: name for name, key in _match(entity, keys).items() if key is not None}
-    as_text = [key for key in keys if key in matched]
-    as_json = [key for key in keys if key not in matched or entity.columns[matched[key]].type == "json"]
-    source = (
-        f"(select _row, json_extract_string(line, {_pointers(as_text)}) as texts,"
-        f" json_extract(line, {_pointers(as_json)}) as documents from lines)"
-    )
-    inputs = []
-    for key in keys:
-        text = f"texts[{as_text.index(key) + 1}]" if key in matched else None
-        document = f"nullif(documents[{as_json.index(key) + 1}], 'null')" if key in as_json else None
-        # JSON within a text is unpacked, so that "{}" and {} are one.
-        packed = f"coalesce(try_cast({text} as json), {document})" if text and document else text or document
-        inputs.append(_Input(str(packed), "JSON" if document else "VARCHAR", key))
-    _add(connection, entity, _Relation(source, literal(file.name), "_row", tuple(inputs), is_text=True), plan)
+    if PAYLOAD in keys:
+        wrapped = f"json_extract_string(line, {_pointers(_pointer(key) for key in (PAYLOAD, PAGE, COMPLETE))})"
+        parts = "wrapped[1] as line, try_cast(wrapped[2] as bigint) as _page"
+        parts += ", coalesce(wrapped[3] = 'true', false) as _complete"
+        rows = f"select {literal(file.name)} as _file, _row, {wrapped} as wrapped from lines"
+        _stage_payloads(connection, entity, f"(select _file, _row, {parts} from ({rows}))", plan)
+        connection.execute("drop table lines")
+        return
+    matched = _match(entity, keys)
+    types = {key: entity.columns[name].type for name, key in matched.items() if key is not None}
+    fields = [_Field(key, _pointer(key), types.get(key)) for key in keys]
+    source, inputs = _document("(select _row, line from lines)", fields)
+    _add(connection, entity, _Relation(source, literal(file.name), "_row", inputs, is_text=True), matched, plan)
     connection.execute("drop table lines")
 
 
-def _pointers(keys: Sequence[str]) -> str:
-    """JSON pointers (RFC 6901) to top-level keys, as a list. Keys that differ in case alone stay apart."""
-    escaped = (key.replace("~", "~0").replace("/", "~1") for key in keys)
-    return "[" + ", ".join(literal(f"/{key}") for key in escaped) + "]::varchar[]"
+@dataclass(frozen=True)
+class _Field:
+    """A field to read from a document: its name, the pointer to it, and the declared type that it shall become."""
+
+    label: str
+    pointer: str
+    type: str | None
+
+
+def _document(source: str, fields: Sequence[_Field]) -> tuple[str, tuple[_Input, ...]]:
+    """Reads fields from the JSON text `line` of a relation, all in one pass; what nobody declared stays JSON."""
+    as_text = [field.pointer for field in fields if field.type is not None]
+    as_json = [field.pointer for field in fields if field.type in (None, "json")]
+    inputs = []
+    for wanted in fields:
+        text = f"texts[{as_text.index(wanted.pointer) + 1}]" if wanted.type else None
+        document = (
+            f"nullif(documents[{as_json.index(wanted.pointer) + 1}], 'null')" if wanted.pointer in as_json else None
+        )
+        # JSON within a text is unpacked, so that "{}" and {} are one.
+        packed = f"coalesce(try_cast({text} as json), {document})" if text and document else text or document
+        inputs.append(_Input(str(packed), "JSON" if document else "VARCHAR", wanted.label))
+    texts = f"json_extract_string(line, {_pointers(as_text)}) as texts"
+    documents = f"json_extract(line, {_pointers(as_json)}) as documents"
+    return f"(select *, {texts}, {documents} from {source})", tuple(inputs)
+
+
+def _pointer(key: str) -> str:
+    """The JSON pointer (RFC 6901) to a top-level key. Keys that differ in case alone stay apart."""
+    return "/" + key.replace("~", "~0").replace("/", "~1")
+
+
+def _pointers(pointers: Iterable[str]) -> str:
+    return "[" + ", ".join(literal(pointer) for pointer in pointers) + "]::varchar[]"
 
 
 def _read_text(
@@ -318,6 +356,42 @@ def _renumbered() -> str:
     )
 
 
+# --- payloads: records as an API gave them, read by pointers
+
+
+def _payloads_of(relation: _Relation) -> str:
+    """The records of Parquet files that bring payloads, as (_file, _row, line, _page, _complete)."""
+    types = {column.label: column.type for column in relation.inputs}
+    line = f"try(decode({PAYLOAD}))" if types[PAYLOAD] == "BLOB" else f"cast({PAYLOAD} as varchar)"
+    page = f"try_cast({PAGE} as bigint)" if PAGE in types else "cast(null as bigint)"
+    complete = f"coalesce(try_cast({COMPLETE} as boolean), false)" if COMPLETE in types else "false"
+    columns = f"{relation.file} as _file, {relation.row} as _row, {line} as line, {page} as _page"
+    return f"(select {columns}, {complete} as _complete from {relation.source})"
+
+
+def _stage_payloads(connection: duckdb.DuckDBPyConnection, entity: EntitySpec, source: str, plan: _Plan) -> None:
+    """Stages records that are JSON text each. A row that is no record names a scope that came whole."""
+    found = connection.execute(
+        f"select _complete, coalesce(try(json_type(line)), '') = 'OBJECT', count(*) from {source} group by all"
+    ).fetchall()
+    records = f"(select * from {source} where not _complete)"
+    if any(not is_object and not complete for complete, is_object, _ in found):
+        broken = "coalesce(try(json_type(line)), '') <> 'OBJECT'"
+        connection.execute(
+            "insert into rejected select _file, _row, null, 'malformed',"
+            " coalesce('page ' || _page || ': ', '') || 'not a JSON object', line"
+            f" from {records} where {broken}"
+        )
+        records = f"(select * from {records} where not ({broken}))"
+    fields = [
+        _Field(name, column.path or _pointer(column.from_ or name), column.type)
+        for name, column in entity.columns.items()
+    ]
+    documents, inputs = _document(records, fields)
+    relation = _Relation(documents, "_file", "_row", inputs, is_text=True, payload="line", page="_page")
+    _add(connection, entity, relation, {name: name for name in entity.columns}, plan)
+
+
 # --- Parquet: read in place
 
 
@@ -353,9 +427,14 @@ def _parquet_relations(
 # --- fields to declared columns
 
 
-def _add(connection: duckdb.DuckDBPyConnection, entity: EntitySpec, relation: _Relation, plan: _Plan) -> None:
+def _add(
+    connection: duckdb.DuckDBPyConnection,
+    entity: EntitySpec,
+    relation: _Relation,
+    matched: Mapping[str, str | None],
+    plan: _Plan,
+) -> None:
     """Adds a relation's records to `incoming`, or all of them to `rejected` when it lacks a column it must have."""
-    matched = _match(entity, [column.label for column in relation.inputs])
     lacking = [name for name in entity.required_columns() if matched[name] is None]
     if lacking or not any(matched.values()):
         connection.execute(*_refuse_all(relation, lacking))
@@ -446,10 +525,13 @@ def _typed_select(
     given.append(f"cast({json_record(undeclared)} as json) as _extra")
     if undeclared:
         record.append(("_extra", "_extra"))
+    given.append(f"cast({relation.payload or 'null'} as json) as _payload")
     given.extend([f"{relation.file} as _file", f"{relation.row} as _row"])
+    given.append(f'cast({relation.page or "null"} as bigint) as "$page"')
+    text = "cast(_payload as varchar)" if relation.payload else json_record(record)
     columns = ", ".join(quote(name) for name in entity.columns)
     return (
-        f"select {columns}, _extra, _file, _row, {_problem_columns(conditions, record)}"
+        f'select {columns}, _extra, _payload, _file, _row, "$page", {_problem_columns(conditions, text)}'
         f" from (select *, {', '.join(typed)} from (select {', '.join(given)} from {relation.source}))"
     )
 
@@ -464,7 +546,7 @@ def _extra_names(undeclared: Iterator[_Input]) -> Iterator[tuple[str, str]]:
         taken.add(name)
 
 
-def _problem_columns(conditions: Sequence[tuple[str, str, str]], record: Sequence[tuple[str, str]]) -> str:
+def _problem_columns(conditions: Sequence[tuple[str, str, str]], record: str) -> str:
     if not conditions:
         return f'cast(null as {_PROBLEMS}) as "$problems", cast(null as varchar) as "$record"'
     broken = " or ".join(condition for _, _, condition in conditions)
@@ -474,5 +556,5 @@ def _problem_columns(conditions: Sequence[tuple[str, str, str]], record: Sequenc
     )
     return (
         f'case when {broken} then list_filter([{each}], lambda problem: problem is not null) end as "$problems",'
-        f' case when {broken} then {json_record(record)} end as "$record"'
+        f' case when {broken} then {record} end as "$record"'
     )

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 SIMPLE_TYPES = ("varchar", "bigint", "double", "boolean", "date", "timestamp", "json")
 POSITION = ("_file", "_row")  # may be a key: each line of a file is then a record of its own
-META_COLUMNS = ("_load_id", "_loaded_at", "_file", "_row", "_extra", "_superseded_at")
+META_COLUMNS = ("_load_id", "_loaded_at", "_file", "_row", "_extra", "_payload", "_superseded_at", "_deleted_at")
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _COLUMN_NAME = re.compile(r"[a-z0-9_]+")
@@ -214,11 +214,15 @@ class EntitySpec(_Declaration):
         for name in self.key if self.key != POSITION else ():
             if name not in self.columns:
                 raise ValueError(f"key column {name!r} is not declared under columns")
+            if not self.columns[name].compared:
+                raise ValueError(f"key column {name!r} cannot be `compared: false`: it tells records apart")
         if self.version is not None:
             if self.mode == "append":
                 raise ValueError("mode append takes no version: an appended record never changes")
             if self.version not in self.columns:
                 raise ValueError(f"version column {self.version!r} is not declared under columns")
+            if not self.columns[self.version].compared:
+                raise ValueError(f"version column {self.version!r} cannot be `compared: false`: it makes a new version")
             if self.version in self.key:
                 raise ValueError("the version cannot be part of the key: no two records would ever be versions of one")
         return self

@@ -141,9 +141,15 @@ def key_hash(entity: EntitySpec, alias: str = "") -> str:
     return f"hash({', '.join(names)})"
 
 
+def content_columns(entity: EntitySpec) -> tuple[str, ...]:
+    """Columns that make two records of one key the same or not. Without a key the payload is content too."""
+    compared = [name for name, column in entity.columns.items() if column.compared]
+    return (*compared, "_extra") if entity.key else (*compared, "_extra", "_payload")
+
+
 def identity_columns(entity: EntitySpec) -> Sequence[str]:
     """Columns that tell records apart: the key, or without one all of the content."""
-    return entity.key or (*entity.columns, "_extra")
+    return entity.key or content_columns(entity)
 
 
 def same(columns: Iterable[str], left: str, right: str) -> str:

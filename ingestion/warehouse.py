@@ -22,7 +22,9 @@ META_TYPES = {
     "_file": "varchar",
     "_row": "bigint",
     "_extra": "json",
+    "_payload": "json",
     "_superseded_at": "timestamp",
+    "_deleted_at": "timestamp",
 }
 
 _BOOKS = """
@@ -169,3 +171,6 @@ def _alterations(source: SourceSpec, name: str, entity: EntitySpec, landed: dict
                     " give the new type a column of its own with `from:`."
                 )
             yield f"alter column {quote(column)} set data type {spec.type}"
+    for column, meta_type in META_TYPES.items():
+        if column not in landed:
+            yield f"add column {quote(column)} {meta_type}"

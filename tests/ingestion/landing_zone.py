@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from ingestion.extraction import PAYLOAD_SCHEMA
 from ingestion.landing import EntityReport, LandingReport, land
 from ingestion.settings import Settings
 from ingestion.spec import SourceSpec
@@ -72,6 +75,20 @@ class Landing:
         path = self.settings.landing_dir / name
         path.parent.mkdir(parents=True, exist_ok=True)
         duckdb.connect().execute(f"copy ({query}) to '{path}' (format parquet)")
+        return path
+
+    def write_payloads(self, name: str, pages: Sequence[Sequence[Any]], complete: Sequence[Any] = ()) -> Path:
+        """Pages of records as extraction writes them; a text is taken as it is."""
+        rows = [(record, number, False) for number, page in enumerate(pages, start=1) for record in page]
+        rows += [(scope, len(pages), True) for scope in complete]
+        texts = [record if isinstance(record, str) else json.dumps(record) for record, _, _ in rows]
+        table = pa.table(
+            [texts, [page for _, page, _ in rows], [whole for _, _, whole in rows]],
+            schema=PAYLOAD_SCHEMA,
+        )
+        path = self.settings.landing_dir / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, path)
         return path
 
     def land(self, loaded_at: datetime | None = None) -> LandingReport:

@@ -232,7 +232,7 @@ def test_parquet_versions_and_broken_fields(landing: Landing) -> None:
 def test_every_table_is_made_with_every_column(landing: Landing) -> None:
     ensure_raw_tables(landing.settings, [landing.source])
     names = "select string_agg(column_name order by column_index) from duckdb_columns() where table_name = 'contact'"
-    meta = "_load_id,_loaded_at,_file,_row,_extra,_superseded_at"
+    meta = "_load_id,_loaded_at,_file,_row,_extra,_payload,_superseded_at,_deleted_at"
     assert landing.rows(names) == [(f"id,email,amount,visits,updated_at,{meta}",)]
 
 
