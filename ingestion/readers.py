@@ -112,7 +112,7 @@ def stage(
         if any(column.label == PAYLOAD for column in relation.inputs):
             _stage_payloads(connection, entity, _payloads_of(relation), plan)
         else:
-            _add(connection, entity, relation, _match(entity, [column.label for column in relation.inputs]), plan)
+            _add(connection, entity, relation, plan)
     selects = plan.selects
     if not selects or connection.execute("from typed limit 1").fetchall():
         selects = ["select * from typed", *selects]
@@ -179,8 +179,7 @@ def _stage_csv(
     source = "lines" if len(fields) > 1 else '(select * from lines where "$0" is not null)'  # a blank line is no record
     labels = _told_apart(names)
     inputs = tuple(_Input(quote(name), "VARCHAR", label) for name, label in zip(fields, labels, strict=True))
-    matched = _match(entity, labels)
-    _add(connection, entity, _Relation(source, literal(file.name), "_row", inputs, is_text=True), matched, plan)
+    _add(connection, entity, _Relation(source, literal(file.name), "_row", inputs, is_text=True), plan)
     connection.execute("drop table lines")
 
 
@@ -240,7 +239,7 @@ def _stage_ndjson(
     types = {key: entity.columns[name].type for name, key in matched.items() if key is not None}
     fields = [_Field(key, _pointer(key), types.get(key)) for key in keys]
     source, inputs = _document("(select _row, line from lines)", fields)
-    _add(connection, entity, _Relation(source, literal(file.name), "_row", inputs, is_text=True), matched, plan)
+    _add(connection, entity, _Relation(source, literal(file.name), "_row", inputs, is_text=True), plan, matched)
     connection.execute("drop table lines")
 
 
@@ -386,10 +385,12 @@ def _stage_payloads(connection: duckdb.DuckDBPyConnection, entity: EntitySpec, s
     fields = [
         _Field(name, column.path or _pointer(column.from_ or name), column.type)
         for name, column in entity.columns.items()
+        if column.value is None
     ]
     documents, inputs = _document(records, fields)
     relation = _Relation(documents, "_file", "_row", inputs, is_text=True, payload="line", page="_page")
-    _add(connection, entity, relation, {name: name for name in entity.columns}, plan)
+    matched = {name: name if column.value is None else None for name, column in entity.columns.items()}
+    _add(connection, entity, relation, plan, matched)
 
 
 # --- Parquet: read in place
@@ -431,10 +432,11 @@ def _add(
     connection: duckdb.DuckDBPyConnection,
     entity: EntitySpec,
     relation: _Relation,
-    matched: Mapping[str, str | None],
     plan: _Plan,
+    matched: Mapping[str, str | None] | None = None,
 ) -> None:
     """Adds a relation's records to `incoming`, or all of them to `rejected` when it lacks a column it must have."""
+    matched = matched or _match(entity, [column.label for column in relation.inputs])
     lacking = [name for name in entity.required_columns() if matched[name] is None]
     if lacking or not any(matched.values()):
         connection.execute(*_refuse_all(relation, lacking))
