@@ -105,7 +105,7 @@ def changed_files(
 
 
 def fill_variables(pattern: str, environment: Mapping[str, str], key: str) -> str:
-    """A pattern with each ${VARIABLE} as the environment has it; `key` is where it was declared. Raises SettingError."""
+    """A pattern with each ${VARIABLE} as the environment has it; `key` says where it stands. Raises SettingError."""
 
     def value(found: re.Match[str]) -> str:
         if found[1] not in environment:
