@@ -5,8 +5,9 @@ everything; later ones read the events since the watermark and ask for the objec
 an event has the shape of another API version. Events are kept for 30 days (docs.stripe.com/api/events): after a longer
 pause everything is listed again. A backfill with an end lists what was created within its window.
 
-A record gets one field that Stripe does not give, `read_as_of`: the moment of its event, or of the newest event before
-everything was listed. Its state is of then or later, and later states have later moments, by Stripe's clock alone.
+A record gets one field that Stripe does not give, `changed_at`: the moment of its newest event, or of its creation
+where no event is known any more. What is listed again counts as of the newest event of all: it may have changed in the
+time that no event tells of. These are moments of Stripe's clock alone, and a later state has a later one.
 
 Add here when another kind of object is read. Keep out: what a column means (source.yml), minor units (staging).
 """
@@ -27,6 +28,7 @@ from ingestion.extraction import ApiClient, Page, Window
 
 _PAGE_SIZE = 100
 _EVENTS_ARE_KEPT = timedelta(days=29)  # 30, less a day for clocks and the run itself
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 _Object = Mapping[str, Any]
 
@@ -133,51 +135,56 @@ class Client(ApiClient):
         """Everything, or what has changed; the newest event before it is how far it reaches."""
         resource = _RESOURCES[stream]
         reached = self._newest_event()
-        changes_are_known = window.since is not None and window.since > datetime.now(UTC) - _EVENTS_ARE_KEPT
-        if window.until is None and window.since is not None and changes_are_known:
-            pages = self._changed(resource, window.since)
+        oldest_event = datetime.now(UTC) - _EVENTS_ARE_KEPT
+        if window.until is None and window.since is not None and window.since > oldest_event:
+            pages = self._changed(resource, self._events(resource, window.since))
         else:
-            pages = self._listed(resource, window, reached)
+            pages = self._listed(resource, self._events(resource, oldest_event), window, reached)
         for objects in pages:
             yield self._page(resource, objects, reached)
         yield Page({}, watermark=reached)
 
     def _newest_event(self) -> datetime | None:
         events = self.api.get("v1/events", {"limit": 1})["data"]
-        return _moment(events[0]["created"]) if events else None
+        return _moment(events[0]) if events else None
 
-    def _listed(self, resource: _Resource, window: Window, reached: datetime | None) -> Iterator[list[_Object]]:
-        params: dict[str, Any] = {}
-        if window.until is not None:
-            params["created[lt]"] = int(window.until.timestamp())
-            if window.since is not None:
-                params["created[gte]"] = int(window.since.timestamp())
-        if resource.expand:
-            params["expand[]"] = f"data.{resource.expand}"
-        for listing in resource.listings:
-            for objects in self._all(f"v1/{resource.path}", {**params, **listing}):
-                yield [{**each, "read_as_of": _text(reached or _moment(each["created"]))} for each in objects]
-
-    def _changed(self, resource: _Resource, since: datetime) -> Iterator[list[_Object]]:
-        """The objects that events name, each once, the one that was changed first comes first."""
-        params = {"types[]": list(resource.events), "created[gte]": int(since.timestamp())}
+    def _events(self, resource: _Resource, since: datetime) -> dict[str, _Object]:
+        """The newest event of each object that has one, the newest of all first."""
         newest: dict[str, _Object] = {}
+        params = {"types[]": list(resource.events), "created[gte]": int(since.timestamp())}
         for events in self._all("v1/events", params):
             for event in events:
                 newest.setdefault(event["data"]["object"]["id"], event)
-        ids = list(reversed(newest))
+        return newest
+
+    def _listed(
+        self, resource: _Resource, events: Mapping[str, _Object], window: Window, reached: datetime | None
+    ) -> Iterator[list[_Object]]:
+        """What Stripe lists, and marks of what it does not list any more."""
+        again = min(reached, datetime.now(UTC)) if reached and window != Window() else _BEGINNING
+        params: dict[str, Any] = {"expand[]": f"data.{resource.expand}"} if resource.expand else {}
+        if window.until is not None:
+            params["created[lt]"] = int(window.until.timestamp())
+            params["created[gte]"] = int(window.since.timestamp()) if window.since else 0
+        for listing in resource.listings:
+            for objects in self._all(f"v1/{resource.path}", {**params, **listing}):
+                yield [_dated(each, max(again, _moment(events.get(each["id"], each)))) for each in objects]
+        yield [_mark(event) for event in events.values() if event["type"] == resource.deleted]
+
+    def _changed(self, resource: _Resource, events: dict[str, _Object]) -> Iterator[list[_Object]]:
+        """The objects that events name, each once; the one that was changed first comes first."""
+        ids = list(reversed(events))
         for start in range(0, len(ids), _PAGE_SIZE):
-            objects = [self._object(resource, each, newest[each]) for each in ids[start : start + _PAGE_SIZE]]
+            objects = [self._object(resource, each, events[each]) for each in ids[start : start + _PAGE_SIZE]]
             yield [each for each in objects if each is not None]
 
     def _object(self, resource: _Resource, object_id: str, event: _Object) -> _Object | None:
         """An object as it is now. None where it has gone meanwhile: the next run reads the event that says so."""
-        as_of = {"read_as_of": _text(_moment(event["created"]))}
         if event["type"] == resource.deleted:
-            return {"id": object_id, "deleted": True, "livemode": event["livemode"], **as_of}
+            return _mark(event)
         try:
             params = {"expand[]": resource.expand} if resource.expand else {}
-            return {**self.api.get(f"v1/{resource.path}/{object_id}", params), **as_of}
+            return _dated(self.api.get(f"v1/{resource.path}/{object_id}", params), _moment(event))
         except PermanentApiError as error:
             if error.status == requests.codes.not_found:
                 return None
@@ -188,7 +195,7 @@ class Client(ApiClient):
             return Page({resource.entity: objects}, reached)
         field, entity, whole = resource.parts
         parts = [
-            {**part, "read_as_of": each["read_as_of"]}
+            {**part, "changed_at": each["changed_at"]}
             for each in objects
             if field in each
             for part in self._parts(each[field])
@@ -208,9 +215,15 @@ class Client(ApiClient):
         yield from self.api.paginate(path, _AfterLast(), params={**params, "limit": _PAGE_SIZE}, select="data")
 
 
-def _moment(epoch: int) -> datetime:
-    return datetime.fromtimestamp(epoch, UTC)
+def _moment(created: _Object) -> datetime:
+    return datetime.fromtimestamp(created["created"], UTC)
 
 
-def _text(moment: datetime) -> str:
-    return moment.isoformat()
+def _dated(record: _Object, moment: datetime) -> _Object:
+    return {**record, "changed_at": moment.isoformat()}
+
+
+def _mark(event: _Object) -> _Object:
+    """What is told of a deleted object: its id, and when it went."""
+    given = {"id": event["data"]["object"]["id"], "deleted": True, "livemode": event["livemode"]}
+    return _dated(given, _moment(event))

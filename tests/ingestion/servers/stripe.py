@@ -28,7 +28,10 @@ DAYS = 24 * 60 * 60
 
 
 class StripeServer(VendorServer):
-    """`tables` hold whole objects. `now` is Stripe's clock in epoch seconds; the account began a year before."""
+    """`tables` hold whole objects. `now` is Stripe's clock in epoch seconds; the account began a year before.
+
+    An object's field `changed` is not shown: where a test sets it, there is an event that says that it changed then.
+    """
 
     now = int(time.time())
     began = now - 365 * DAYS
@@ -57,18 +60,22 @@ class StripeServer(VendorServer):
     def say(self, resource: str, record: Mapping[str, Any], event: str, at: int | None = None) -> None:
         """An event about an object, whose state it holds."""
         events = self.tables.setdefault("events", [])
+        events.append(self._event_of(resource, {**record, "changed": self.now if at is None else at}, event))
+
+    def _touched(self, resource: str) -> list[dict[str, Any]]:
+        return [record for record in self.tables.get(resource, []) if "changed" in record]
+
+    def _event_of(self, resource: str, record: Mapping[str, Any], event: str = "updated") -> dict[str, Any]:
         name = event if "." in event else f"{EVENTS.get(resource, resource.removesuffix('s'))}.{event}"
-        events.append(
-            {
-                "id": f"evt_{len(events) + 1:06}",
-                "object": "event",
-                "api_version": "2020-08-27",
-                "created": at if at is not None else self.now,
-                "data": {"object": {"id": record["id"], "object": record.get("object"), "shape": "of another version"}},
-                "livemode": record.get("livemode", True),
-                "type": name,
-            }
-        )
+        return {
+            "id": f"evt_{record['id']}_{record['changed']}_{name.replace('.', '_')}",
+            "object": "event",
+            "api_version": "2020-08-27",
+            "created": record["changed"],
+            "data": {"object": {"id": record["id"], "object": record.get("object"), "shape": "of another version"}},
+            "livemode": record.get("livemode", True),
+            "type": name,
+        }
 
     # --- what Stripe answers
 
@@ -117,7 +124,10 @@ class StripeServer(VendorServer):
         return self._cut(request, [_shown(resource, each, expanded) for each in records], request.path)
 
     def _selected(self, request: Seen, resource: str) -> list[dict[str, Any]]:
-        records = [r for r in self.tables.get(resource, []) if _is_within(r["created"], request.query)]
+        records = self.tables.get(resource, [])
+        if resource == "events":
+            records = records + [self._event_of(name, each) for name in RESOURCES for each in self._touched(name)]
+        records = [r for r in records if _is_within(r["created"], request.query)]
         if resource == "events":
             types = _values(request, "types[]")
             oldest = self.now - 30 * DAYS
@@ -156,7 +166,9 @@ def _may_expand(resource: str, paths: Sequence[str]) -> bool:
 def _shown(resource: str, record: Mapping[str, Any], expanded: Sequence[str]) -> dict[str, Any]:
     """An object as it is answered: without what has to be expanded, its parts as the beginning of a list."""
     shown = {
-        name: value for name, value in record.items() if name not in EXPANDABLE.get(resource, ()) or name in expanded
+        name: value
+        for name, value in record.items()
+        if name != "changed" and (name not in EXPANDABLE.get(resource, ()) or name in expanded)
     }
     field = PARTS.get(resource)
     if field and field in record:
@@ -239,3 +251,26 @@ def from_world(landing: Path) -> dict[str, list[dict[str, Any]]]:
             for i, customer, email, total, currency, created in orders
         ],
     }
+
+
+def five_customers() -> StripeServer:
+    """A server for the fault matrix: five customers, two on a page."""
+    server = StripeServer(
+        {
+            "customers": [
+                {
+                    "id": f"cus_{number}",
+                    "object": "customer",
+                    "email": f"person{number}@example.com",
+                    "name": f"Person {number}",
+                    "phone": "+4930123456",
+                    "balance": 0,
+                    "created": StripeServer.began + number,
+                    "livemode": True,
+                }
+                for number in range(5)
+            ]
+        }
+    )
+    server.largest_page = 2
+    return server

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from tests.ingestion.servers.base import VendorServer
+from tests.ingestion.servers.stripe import five_customers
 
 Record = dict[str, Any]
 
@@ -39,4 +40,17 @@ class Vendor:
     signs_in: bool = False
 
 
-VENDORS: tuple[Vendor, ...] = ()
+STRIPE = Vendor(
+    source="stripe",
+    server=five_customers,
+    environment=lambda server: {"STRIPE_API_KEY": server.token, "STRIPE_BASE_URL": server.url},
+    stream="customers",
+    entity="customer",
+    table="customers",
+    text=lambda record, text: record.update(name=text),
+    touch=lambda record, moment: record.update(changed=int(moment.timestamp())),
+    wrong=lambda record: record.update(balance="much"),
+    lose=lambda record: record.pop("phone", None),
+)
+
+VENDORS: tuple[Vendor, ...] = (STRIPE,)

@@ -111,7 +111,7 @@ def test_changes_arrive_as_the_objects_are_now(bench: Bench) -> None:
     report = bench.run("customers")
     (changed,) = bench.records("customer")[2:]
     assert changed["email"] == "second@example.com"
-    assert changed["read_as_of"] == datetime.fromtimestamp(bench.server.now - 30, UTC).isoformat()
+    assert changed["changed_at"] == datetime.fromtimestamp(bench.server.now - 30, UTC).isoformat()
     assert "shape" not in changed  # what an event holds has the shape of another version
     assert report.records == {"customer": 1}
 
@@ -153,7 +153,7 @@ def test_deletions_arrive(bench: Bench) -> None:
         "id": "in_1",
         "deleted": True,
         "livemode": True,
-        "read_as_of": datetime.fromtimestamp(bench.server.now, UTC).isoformat(),
+        "changed_at": datetime.fromtimestamp(bench.server.now, UTC).isoformat(),
     }
     assert bench.rows("invoice_line_item")[-1] == (True, {"invoice_id": "in_1"})
 
