@@ -15,7 +15,7 @@ import os
 import random
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal, Protocol
@@ -35,6 +35,8 @@ READ_SECONDS = 120
 MAX_ATTEMPTS = 8
 MAX_WAIT_SECONDS = 120  # the longest single pause, also where a vendor asks for more
 MAX_TOTAL_SECONDS = 900  # after this no attempt is begun any more
+LONGEST_POLL_SECONDS = 30.0  # between two questions whether the vendor's work is done
+Expectation = Literal["json", "text"] | Callable[[requests.Response], bool]
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 
 # These name URLs, and a URL's query may hold a token or a person's address.
@@ -117,11 +119,31 @@ class Api:
         return self.request("POST", path, params=params, json=json).json()
 
     def request(self, method: str, path: str, **options: Any) -> requests.Response:
-        """One request, with the options of requests (params, json, data, headers, and `expect`: "json" or "text")."""
+        """One request, with the options of requests (params, json, data, headers), and `expect`.
+
+        `expect` is "json", "text", or a check that is false for an answer that came broken: it is asked for again.
+        """
         expect = options.pop("expect", "json")
         url = path if path.startswith(("http://", "https://")) else f"{self.base_url}/{path.lstrip('/')}"
         prepared = self._session.prepare_request(requests.Request(method, url, **options))
         return self._session.fetch(prepared, expect)
+
+    def poll(self, path: str, is_done: Callable[[Any], bool], *, at_most_seconds: float) -> Any:
+        """The JSON of a GET once it tells that the vendor's work is done; asked for at growing intervals until then.
+
+        Raises TransientApiError when it is not done in that time.
+        """
+        waited, pause = 0.0, 1.0
+        while not is_done(answer := self.get(path)):
+            if waited >= at_most_seconds:
+                raise TransientApiError(
+                    f"{self.source}: GET {urlsplit(path).path}: not done after {at_most_seconds:.0f} s. Nothing of this"
+                    " stream was kept; run the same command again later."
+                )
+            sleep(pause)
+            waited += pause
+            pause = min(pause * 1.5, LONGEST_POLL_SECONDS)
+        return answer
 
     def paginate(
         self,
@@ -181,9 +203,7 @@ class _Session(requests.Session):
         """What dlt's REST client calls."""
         return self.fetch(request, "json", **kwargs)
 
-    def fetch(
-        self, request: requests.PreparedRequest, expect: Literal["json", "text"], **kwargs: Any
-    ) -> requests.Response:
+    def fetch(self, request: requests.PreparedRequest, expect: Expectation, **kwargs: Any) -> requests.Response:
         """Sends until there is a whole answer of the expected kind. Raises PermanentApiError, TransientApiError."""
         where = f"{self._api.source}: {request.method} {urlsplit(request.url or '').path!s}"
         if not kwargs:
@@ -238,7 +258,7 @@ class _Session(requests.Session):
                 f"{where}: cannot be asked ({type(error).__name__}); is the base URL right?"
             ) from None
 
-    def _judge(self, response: requests.Response, where: str, expect: str) -> requests.Response:
+    def _judge(self, response: requests.Response, where: str, expect: Expectation) -> requests.Response:
         asked = self.rules.wait_asked(response)
         status = response.status_code
         if asked is not None:
@@ -247,7 +267,10 @@ class _Session(requests.Session):
             raise _PassingError(f"{where}: HTTP {status}", retry_after(response))
         if not response.ok or response.is_redirect:
             raise PermanentApiError(self._refusal(response, where), status)
-        if expect == "json":
+        if callable(expect):
+            if not expect(response):
+                raise _PassingError(f"{where}: the answer is not whole")
+        elif expect == "json":
             try:
                 response.encoding = "utf-8"
                 response.content.decode("utf-8")

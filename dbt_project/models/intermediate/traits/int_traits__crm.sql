@@ -34,8 +34,9 @@ calls as (
         0 as won_deal_count,
         count(*) as call_count,
         0 as pipeline_amount
-    from {{ ref('int_crm__calls') }} as calls
+    from {{ ref('int_crm__engagements') }} as calls
     inner join customers on calls.identifier_no = customers.identifier_no
+    where calls.engagement_type = 'call'
     group by 1
 
 ),

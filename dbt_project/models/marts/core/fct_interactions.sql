@@ -1,10 +1,10 @@
 {#
-    grain: one row per call or ticket; key: interaction_id
-    why here: two kinds of talk with a customer in one shape; the id names the kind, because call 42 is not ticket 42
+    grain: one row per call, e-mail, meeting, note, task or ticket; key: interaction_id
+    why here: every kind of talk with a customer in one shape; the id names the kind, because call 42 is not ticket 42
 #}
-with calls as (
+with engagements as (
 
-    select * from {{ ref('int_crm__calls') }}
+    select * from {{ ref('int_crm__engagements') }}
 
 ),
 
@@ -26,18 +26,18 @@ customers as (
 unioned as (
 
     select
-        'call:' || call_id as interaction_id,
+        engagement_key as interaction_id,
         identifier_no,
         source,
-        'call' as interaction_type,
+        engagement_type as interaction_type,
         direction,
-        disposition as status,
-        cast(null as {{ dbt.type_string() }}) as subject,
+        status,
+        subject,
         cast(null as {{ dbt.type_string() }}) as score,
         duration_seconds,
         occurred_at,
         cast(null as timestamp) as closed_at
-    from calls
+    from engagements
 
     union all
 

@@ -18,7 +18,8 @@ final as (
 
     select
         source.id as stage_id,
-        pipelines.pipeline_id,
+        -- By the API a stage names its pipeline; dlt joins them by a row's identifier.
+        coalesce(source.pipeline_id, pipelines.pipeline_id) as pipeline_id,
         {{ clean_text('source.label') }} as stage_name,
         source.display_order,
         {{ try_cast_to('source.metadata__probability', 'double') }} as probability,

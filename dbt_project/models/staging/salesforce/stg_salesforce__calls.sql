@@ -7,12 +7,12 @@ with source as (
 final as (
 
     select
-        source.id as call_id,
+        {{ normalize_salesforce_id('source.id') }} as call_id,
         -- who_id is a contact or a lead; the prefix of an id names its object.
-        case when source.who_id not like '00Q%' then source.who_id end as contact_id,
-        case when source.who_id like '00Q%' then source.who_id end as lead_id,
-        {{ clean_text('source.what_id') }} as deal_id,
-        {{ clean_text('source.owner_id') }} as owner_id,
+        case when source.who_id not like '00Q%' then {{ normalize_salesforce_id('source.who_id') }} end as contact_id,
+        case when source.who_id like '00Q%' then {{ normalize_salesforce_id('source.who_id') }} end as lead_id,
+        {{ normalize_salesforce_id('source.what_id') }} as deal_id,
+        {{ normalize_salesforce_id('source.owner_id') }} as owner_id,
         lower({{ clean_text('source.call_type') }}) as direction,
         {{ clean_text('source.call_disposition') }} as disposition,
         {{ clean_text('source.description') }} as body,

@@ -7,7 +7,7 @@ with source as (
 final as (
 
     select
-        source.id as company_id,
+        {{ normalize_salesforce_id('source.id') }} as company_id,
         {{ clean_text('source.name') }} as company_name,
         -- A website is typed with or without its protocol.
         case

@@ -7,7 +7,7 @@ with source as (
 accounts as (
 
     select
-        id as company_id,
+        {{ normalize_salesforce_id('id') }} as company_id,
         {{ clean_text('name') }} as company_name
     from {{ source('salesforce', 'account') }}
     where _superseded_at is null
@@ -18,8 +18,8 @@ merged as (
 
     -- Salesforce marks a merge on the record that lost: it is deleted and names its master.
     select
-        master_record_id,
-        {{ dbt.listagg('id', "';'", 'order by id') }} as merged_contact_ids
+        {{ normalize_salesforce_id('master_record_id') }} as master_record_id,
+        {{ dbt.listagg(normalize_salesforce_id('id'), "';'", 'order by id') }} as merged_contact_ids
     from source
     where _superseded_at is null and master_record_id is not null
     group by 1
@@ -29,9 +29,9 @@ merged as (
 final as (
 
     select
-        source.id as contact_id,
-        {{ clean_text('source.account_id') }} as company_id,
-        {{ clean_text('source.owner_id') }} as owner_id,
+        {{ normalize_salesforce_id('source.id') }} as contact_id,
+        {{ normalize_salesforce_id('source.account_id') }} as company_id,
+        {{ normalize_salesforce_id('source.owner_id') }} as owner_id,
         {{ normalize_email('source.email') }} as email,
         phone.phone_e164 as phone,
         mobile.phone_e164 as mobile_phone,
@@ -54,8 +54,8 @@ final as (
             "source.is_deleted or source._fivetran_deleted or not source._fivetran_active"
         ) }}
     from source
-    left join accounts on source.account_id = accounts.company_id
-    left join merged on source.id = merged.master_record_id
+    left join accounts on {{ normalize_salesforce_id('source.account_id') }} = accounts.company_id
+    left join merged on {{ normalize_salesforce_id('source.id') }} = merged.master_record_id
     {{ join_country('country_of_code', 'source.mailing_country_code') }}
     {{ join_country('country_of_name', 'source.mailing_country') }}
     {{ join_phone(

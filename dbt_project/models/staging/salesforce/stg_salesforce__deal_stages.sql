@@ -7,7 +7,7 @@ with source as (
 compared as (
 
     select
-        source.id as deal_id,
+        {{ normalize_salesforce_id('source.id') }} as deal_id,
         {{ clean_text('source.stage_name') }} as stage_id,
         lag({{ clean_text('source.stage_name') }}) over (
             partition by source.id, source._superseded_at is null

@@ -7,10 +7,10 @@ with source as (
 final as (
 
     select
-        source.id as lead_id,
-        {{ clean_text('source.converted_contact_id') }} as converted_contact_id,
-        {{ clean_text('source.converted_account_id') }} as converted_company_id,
-        {{ clean_text('source.owner_id') }} as owner_id,
+        {{ normalize_salesforce_id('source.id') }} as lead_id,
+        {{ normalize_salesforce_id('source.converted_contact_id') }} as converted_contact_id,
+        {{ normalize_salesforce_id('source.converted_account_id') }} as converted_company_id,
+        {{ normalize_salesforce_id('source.owner_id') }} as owner_id,
         {{ normalize_email('source.email') }} as email,
         phone.phone_e164 as phone,
         mobile.phone_e164 as mobile_phone,

@@ -7,7 +7,7 @@ with source as (
 final as (
 
     select
-        source.id as owner_id,
+        {{ normalize_salesforce_id('source.id') }} as owner_id,
         {{ normalize_email('source.email') }} as email,
         {{ clean_text('source.first_name') }} as first_name,
         {{ clean_text('source.last_name') }} as last_name,

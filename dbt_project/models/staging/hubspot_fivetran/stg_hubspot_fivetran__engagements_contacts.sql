@@ -7,12 +7,12 @@ with source as (
 final as (
 
     select
-        source.engagement_id as call_id,
+        -- A link without a kind comes from an older connection.
+        lower(coalesce(source.engagement_type, 'CALL')) as engagement_type,
+        source.engagement_id,
         source.contact_id,
         {{ record_state("source._fivetran_deleted") }}
     from source
-    -- The table links every kind of engagement; one without a kind comes from an older connection.
-    where upper(coalesce(source.engagement_type, 'CALL')) = 'CALL'
 
 )
 
