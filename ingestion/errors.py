@@ -38,6 +38,10 @@ class UnreadableFileError(PermanentError):
     """A file that cannot be opened, or is not of its format."""
 
 
+class UnreachableError(TransientError):
+    """Remote files or a database could not be reached, or broke off."""
+
+
 class SchemaChangedError(PermanentError):
     """A declared type that the raw table cannot take without changing what has landed."""
 

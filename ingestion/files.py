@@ -68,7 +68,7 @@ def find_files(settings: Settings, entity: EntitySpec, environment: Mapping[str,
     Raises SettingError when the pattern names a variable that is not set, MissingFileError when nothing is there and
     the entity is not optional.
     """
-    pattern = _fill_variables(entity.files, os.environ if environment is None else environment)
+    pattern = fill_variables(entity.files, os.environ if environment is None else environment, "files")
     rooted = os.path.join(glob.escape(str(settings.landing_dir)), pattern)  # noqa: PTH118  an absolute pattern wins
     paths = [Path(found) for found in glob.glob(rooted, recursive=True)]  # noqa: PTH207  absolute patterns
     files = sorted(path for path in paths if not path.is_dir() and path.name[0] not in "._")
@@ -102,6 +102,17 @@ def changed_files(
             continue
         changed.append(LandingFile(name, path, _format(entity, path, name), stat.st_size, stat.st_mtime_ns, sha256))
     return changed
+
+
+def fill_variables(pattern: str, environment: Mapping[str, str], key: str) -> str:
+    """A pattern with each ${VARIABLE} as the environment has it; `key` says where it stands. Raises SettingError."""
+
+    def value(found: re.Match[str]) -> str:
+        if found[1] not in environment:
+            raise SettingError(f"`{key}` names the environment variable {found[1]}, which is not set; set it.")
+        return glob.escape(environment[found[1]])
+
+    return _VARIABLE.sub(value, pattern)
 
 
 def file_name(settings: Settings, path: Path) -> str:
@@ -180,15 +191,6 @@ def read_spans(path: Path, spans: Sequence[TextSpan]) -> Iterator[tuple[int, str
             yield line, data.rstrip(b"\r\n").decode("utf-8", errors="backslashreplace")
             position += len(data)
             line += data.count(b"\n")
-
-
-def _fill_variables(pattern: str, environment: Mapping[str, str]) -> str:
-    def value(found: re.Match[str]) -> str:
-        if found[1] not in environment:
-            raise SettingError(f"`files` names the environment variable {found[1]}, which is not set; set it.")
-        return glob.escape(environment[found[1]])
-
-    return _VARIABLE.sub(value, pattern)
 
 
 def _format(entity: EntitySpec, path: Path, name: str) -> Format:

@@ -236,14 +236,6 @@ class EntitySpec(_Declaration):
                 raise ValueError(f"`expires` names {name!r}, which must be required: what has no expiry is not taken")
         return self
 
-    @model_validator(mode="after")
-    def _brought_below_landing(self) -> EntitySpec:
-        if self.remote and (self.files.startswith(("/", "$")) or ".." in self.files.split("/")):
-            raise ValueError(
-                "with `remote`, `files` lie below the landing directory: leave it out, or make it relative"
-            )
-        return self
-
     def required_columns(self) -> tuple[str, ...]:
         """Columns that no file may lack: the declared ones, and the key."""
         return tuple(
@@ -297,6 +289,15 @@ class SourceSpec(_Declaration):
                 defaults["remote"] = remote.replace("{entity}", str(name))
             entities[name] = {**defaults, **entity} if isinstance(entity, dict) else entity
         return {**value, "entities": entities}
+
+    @model_validator(mode="after")
+    def _brought_where_they_are_looked_for(self) -> SourceSpec:
+        for name, entity in self.entities.items():
+            if entity.remote and not entity.files.startswith(f"{self.source}/{name}/"):
+                raise ValueError(
+                    f"entity {name}: files of `remote` come to {self.source}/{name}/; leave `files` out, or begin it so"
+                )
+        return self
 
     @model_validator(mode="after")
     def _licence(self) -> SourceSpec:

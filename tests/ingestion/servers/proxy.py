@@ -1,0 +1,68 @@
+"""A network that fails: a proxy between a client and a server, which breaks off or falls silent when it is told to.
+
+Add here when a network can fail in another way. Keep out: what is said over it.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import suppress
+from typing import Self
+
+
+class Proxy:
+    """Passes bytes to and from 127.0.0.1:`port`.
+
+    `cut_after`: that many bytes to the client, the connection breaks; `times` connections do. `hold_after`: silence
+    instead, for ever.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.target = port
+        self.cut_after: int | None = None
+        self.hold_after: int | None = None
+        self.times = 1
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._sockets: list[socket.socket] = [self._listener]
+        self._holding = threading.Event()
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._serve, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Takes the network down."""
+        self._holding.set()
+        for each in self._sockets:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.create_connection(("127.0.0.1", self.target))
+                self._sockets += [client, server]
+                threading.Thread(target=self._pass, args=(client, server, False), daemon=True).start()
+                threading.Thread(target=self._pass, args=(server, client, True), daemon=True).start()
+
+    def _pass(self, source: socket.socket, target: socket.socket, to_client: bool) -> None:
+        passed = 0
+        with suppress(OSError):
+            while data := source.recv(1 << 16):
+                passed += len(data)
+                if to_client and self.cut_after is not None and passed > self.cut_after and self.times > 0:
+                    self.times -= 1
+                    break
+                if to_client and self.hold_after is not None and passed > self.hold_after:
+                    self._holding.wait()
+                target.sendall(data)
+        for each in (source, target):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
