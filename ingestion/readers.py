@@ -195,8 +195,7 @@ def _stage_sheet(connection: duckdb.DuckDBPyConnection, entity: EntitySpec, file
     plan.warnings.extend(f"{file.name}: {warning}" for warning in sheet.warnings)
     labels = _told_apart(sheet.header)
     inputs = tuple(_Input(quote(name), "VARCHAR", label) for name, label in zip(fields, labels, strict=True))
-    matched = _match(entity, labels)
-    _add(connection, entity, _Relation("lines", literal(file.name), "_row", inputs, is_text=True), matched, plan)
+    _add(connection, entity, _Relation("lines", literal(file.name), "_row", inputs, is_text=True), plan)
     connection.execute("drop table lines")
 
 
