@@ -29,6 +29,7 @@ class HubSpotServer(VendorServer):
     """One HubSpot account."""
 
     search_results = 10_000  # a search pages through no more than these
+    page_size = 200  # a page holds no more than these, whatever is asked for
     scopes: frozenset[str] = frozenset(OBJECTS)  # objects that the token may read
     unreadable: frozenset[str] = frozenset()  # records whose links cannot be read for now
     _listing = ""
@@ -120,7 +121,7 @@ class HubSpotServer(VendorServer):
     def _paged(self, listing: str, records: Sequence[Any], position: int, limit: int) -> Answer:
         if listing != self._listing:
             self._listing, self._last_page = listing, ()
-        given, following = self.page(records, position, limit)
+        given, following = self.page(records, position, min(limit, self.page_size))
         body: dict[str, Any] = {"results": given}
         if following is not None:
             body["paging"] = {"next": {"after": str(following), "link": f"{self.url}/next"}}

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.ingestion.servers.base import VendorServer
+from tests.ingestion.servers.hubspot import HubSpotServer, crm_record
 from tests.ingestion.servers.stripe import five_customers
 
 Record = dict[str, Any]
@@ -53,4 +54,37 @@ STRIPE = Vendor(
     lose=lambda record: record.pop("phone", None),
 )
 
-VENDORS: tuple[Vendor, ...] = (STRIPE,)
+
+def five_contacts() -> HubSpotServer:
+    """An account with five contacts, two on a page."""
+    account = HubSpotServer(
+        {
+            "contacts": [
+                crm_record(n, datetime(2026, 3, 1, 12, n, tzinfo=UTC), email=f"p{n}@a.example") for n in range(1, 6)
+            ]
+        }
+    )
+    account.page_size = 2
+    return account
+
+
+def touch_contact(record: Record, moment: datetime) -> None:
+    """HubSpot says when a contact changed as a property and beside them."""
+    text = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    record["properties"]["lastmodifieddate"] = record["updatedAt"] = text
+
+
+HUBSPOT = Vendor(
+    source="hubspot",
+    server=five_contacts,
+    environment=lambda server: {"HUBSPOT_ACCESS_TOKEN": server.token, "HUBSPOT_BASE_URL": server.url},
+    stream="contacts",
+    entity="contacts",
+    table="contacts",
+    text=lambda record, text: record["properties"].update(firstname=text),
+    touch=touch_contact,
+    wrong=lambda record: record["properties"].update(createdate="yesterday"),
+    lose=lambda record: record["properties"].pop("email", None),
+)
+
+VENDORS: tuple[Vendor, ...] = (HUBSPOT, STRIPE)
