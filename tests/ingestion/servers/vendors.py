@@ -12,6 +12,8 @@ from typing import Any
 
 from tests.ingestion.servers.base import VendorServer
 from tests.ingestion.servers.hubspot import HubSpotServer, crm_record
+from tests.ingestion.servers.salesforce import SalesforceServer, sobject
+from tests.ingestion.servers.salesforce import moment as salesforce_moment
 from tests.ingestion.servers.stripe import five_customers
 
 Record = dict[str, Any]
@@ -87,4 +89,39 @@ HUBSPOT = Vendor(
     lose=lambda record: record["properties"].pop("email", None),
 )
 
-VENDORS: tuple[Vendor, ...] = (HUBSPOT, STRIPE)
+
+def five_leads() -> SalesforceServer:
+    """An organisation with five leads, two on a page."""
+    organisation = SalesforceServer(
+        {
+            "Lead": [
+                sobject(
+                    f"00Q{n:012d}AAA", datetime(2026, 3, 1, 12, n, tzinfo=UTC), LastName=f"L{n}", Email="l@a.example"
+                )
+                for n in range(1, 6)
+            ]
+        }
+    )
+    organisation.page_size = 2
+    return organisation
+
+
+SALESFORCE = Vendor(
+    source="salesforce",
+    server=five_leads,
+    environment=lambda server: {
+        "SALESFORCE_BASE_URL": server.url,
+        "SALESFORCE_CLIENT_ID": SalesforceServer.client[0],
+        "SALESFORCE_CLIENT_SECRET": SalesforceServer.client[1],
+    },
+    stream="lead",
+    entity="lead",
+    table="Lead",
+    text=lambda record, text: record.update(LastName=text),
+    touch=lambda record, moment: record.update(SystemModstamp=salesforce_moment(moment)),
+    wrong=lambda record: record.update(CreatedDate="yesterday"),
+    lose=lambda record: record.pop("Email", None),
+    signs_in=True,
+)
+
+VENDORS: tuple[Vendor, ...] = (HUBSPOT, SALESFORCE, STRIPE)

@@ -1,0 +1,234 @@
+"""Salesforce's REST API, and Bulk API 2.0 for what is large.
+
+All is asked by queryAll, which includes what was deleted or merged away (IsDeleted, MasterRecordId) for as long as it
+is in the recycle bin: 15 days. Every field that the user may see is asked for, by the object's own description, and so
+custom fields come too. A first load, and a query too long for a URL, goes through a bulk job. Its CSV becomes what the
+REST API would have written, so that a record looks the same whichever way it came.
+
+A session that ends is renewed in the middle of a run, by refresh token or by client credentials.
+
+Add here what Salesforce does in its own way. Keep out: what columns mean (staging).
+Vendor's rules: "REST API Developer Guide", "Bulk API 2.0", "OAuth 2.0 token endpoint" (version 62.0).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import requests
+
+from ingestion.errors import SettingError, TransientApiError
+from ingestion.extraction import ApiClient, Page, Window
+from ingestion.http import Api
+
+TOKEN_PATH = "/services/oauth2/token"  # noqa: S105  a path
+BULK_PAGE = 5000
+LONGEST_QUERY = 8000  # in a URL, of 16,384 bytes in all, where each character may take three
+LIMIT_PAUSE_SECONDS = 60.0
+JOB_SECONDS = 3600
+_COMPOUND = frozenset({"address", "location", "base64"})  # repeated by their parts, or binary; bulk queries refuse them
+_LARGEST_CELL = 2**31 - 1
+_WORKING = frozenset({"UploadComplete", "InProgress"})
+_NUMBERS = frozenset({"double", "currency", "percent", "int", "long"})
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SalesforceObject:
+    """An object: its name, the field that says when a record changed, and whether an organisation may lack it."""
+
+    name: str
+    changed: str = "SystemModstamp"
+    optional: bool = False
+
+
+OBJECTS: Mapping[str, SalesforceObject] = {
+    "user": SalesforceObject("User"),
+    "account": SalesforceObject("Account"),
+    "contact": SalesforceObject("Contact"),
+    "lead": SalesforceObject("Lead"),
+    "opportunity": SalesforceObject("Opportunity"),
+    "opportunity_history": SalesforceObject("OpportunityHistory"),
+    # There once the history of a field is tracked.
+    "opportunity_field_history": SalesforceObject("OpportunityFieldHistory", changed="CreatedDate", optional=True),
+    "contract": SalesforceObject("Contract"),
+    "task": SalesforceObject("Task"),
+    "event": SalesforceObject("Event"),
+}
+
+
+class Client(ApiClient):
+    """Reads one organisation as the user of a connected app."""
+
+    def __init__(self, api: Api) -> None:
+        super().__init__(api)
+        self._token = ""
+        self._instance = ""
+        self._signing_in = False
+
+    # --- signing in
+
+    def authenticate(self, request: requests.PreparedRequest) -> None:
+        """The session's token, as a bearer; signing in itself takes none."""
+        if not self._signing_in:
+            request.headers["Authorization"] = f"Bearer {self._token}"
+
+    def refresh(self) -> bool:
+        """INVALID_SESSION_ID: signs in again."""
+        if self._signing_in:
+            return False
+        self._sign_in()
+        return True
+
+    def _sign_in(self) -> None:
+        asked = {
+            "client_id": self.api.value("SALESFORCE_CLIENT_ID"),
+            "client_secret": self.api.value("SALESFORCE_CLIENT_SECRET"),
+        }
+        refresh_token = self.api.value("SALESFORCE_REFRESH_TOKEN")
+        if refresh_token:
+            asked |= {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        else:
+            asked |= {"grant_type": "client_credentials"}
+        self._signing_in = True
+        try:
+            answer = self.api.request("POST", TOKEN_PATH, data=asked).json()
+        finally:
+            self._signing_in = False
+        self._token, self._instance = answer["access_token"], answer["instance_url"].rstrip("/")
+        self.api.trust(self._instance)
+
+    # --- how Salesforce refuses
+
+    def wait_asked(self, response: requests.Response) -> float | None:
+        """The day's limit is told by a 403: it frees up by the hour."""
+        if response.status_code == requests.codes.forbidden and self.error_code(response) == "REQUEST_LIMIT_EXCEEDED":
+            return LIMIT_PAUSE_SECONDS
+        return None
+
+    def error_code(self, response: requests.Response) -> str:
+        """The errorCode of the first error, or OAuth's error."""
+        try:
+            body = response.json()
+            code = str(body[0]["errorCode"] if isinstance(body, list) else body["error"])
+        except (ValueError, TypeError, KeyError, IndexError):
+            return ""
+        return code if re.fullmatch(r"[A-Za-z_]{1,60}", code) else ""
+
+    # --- reading
+
+    def fetch(self, stream: str, window: Window) -> Iterator[Page]:
+        """What changed of an object. The watermark is the newest change that there was when the stream began."""
+        if not self._token:
+            self._sign_in()
+        wanted = OBJECTS[stream]
+        if wanted.optional and wanted.name not in self._known_objects():
+            return
+        reached = self._newest_change(wanted)
+        fields = self._fields(wanted.name)
+        query = _query(wanted, fields, window)
+        by_bulk = window.since is None or len(query) > LONGEST_QUERY
+        for records in self._bulk(query, fields) if by_bulk else self._pages(query):
+            given = self._with_loss_reason(records, fields) if stream == "opportunity" else records
+            yield Page({stream: given}, reached)
+
+    def _newest_change(self, wanted: SalesforceObject) -> datetime | None:
+        query = f"SELECT {wanted.changed} FROM {wanted.name} ORDER BY {wanted.changed} DESC NULLS LAST LIMIT 1"
+        for records in self._pages(query):
+            for record in records:
+                return datetime.fromisoformat(record[wanted.changed])
+        return None
+
+    def _path(self, path: str) -> str:
+        return f"{self._instance}/services/data/v{self.api.value('SALESFORCE_API_VERSION')}/{path}"
+
+    def _known_objects(self) -> set[str]:
+        return {item["name"] for item in self.api.get(self._path("sobjects"))["sobjects"]}
+
+    def _fields(self, name: str) -> dict[str, str]:
+        """The fields that the user may see, with their types."""
+        described = self.api.get(self._path(f"sobjects/{name}/describe"))["fields"]
+        return {field["name"]: field["type"] for field in described if field["type"] not in _COMPOUND}
+
+    def _with_loss_reason(self, records: list[Record], fields: Mapping[str, str]) -> list[Record]:
+        """The records, with what the organisation's own field says also as LossReason."""
+        field = self.api.value("SALESFORCE_LOSS_REASON_FIELD")
+        if field and field not in fields:
+            raise SettingError(
+                f"SALESFORCE_LOSS_REASON_FIELD is {field}, which no opportunity has or the user cannot see."
+            )
+        return [{**record, "LossReason": record.get(field)} for record in records]
+
+    def _pages(self, query: str) -> Iterator[list[Record]]:
+        """By REST, up to 2,000 records a page; the vendor keeps the cursor."""
+        answer = self.api.get(self._path("queryAll"), {"q": query})
+        while True:
+            yield [
+                {name: value for name, value in record.items() if name != "attributes"} for record in answer["records"]
+            ]
+            if answer["done"]:
+                return
+            answer = self.api.get(self._instance + answer["nextRecordsUrl"])
+
+    def _bulk(self, query: str, fields: Mapping[str, str]) -> Iterator[list[Record]]:
+        """By a bulk job, which Salesforce works off in its own time."""
+        job = self.api.post(self._path("jobs/query"), {"operation": "queryAll", "query": query})
+        path = self._path(f"jobs/query/{job['id']}")
+        ended = self.api.poll(path, lambda answer: answer["state"] not in _WORKING, at_most_seconds=JOB_SECONDS)
+        if ended["state"] != "JobComplete":
+            raise TransientApiError(
+                f"salesforce: the bulk query of {ended['object']} ended as {ended['state']}. Nothing of this stream was"
+                " kept; run the same command again later."
+            )
+        locator = ""
+        while locator != "null":
+            params: dict[str, Any] = {"maxRecords": BULK_PAGE, **({"locator": locator} if locator else {})}
+            answer = self.api.request("GET", f"{path}/results", params=params, expect=_is_whole)
+            yield [{name: _value(cell, fields[name]) for name, cell in row.items()} for row in _rows(answer)]
+            locator = answer.headers["Sforce-Locator"]
+
+
+def _query(wanted: SalesforceObject, fields: Mapping[str, str], window: Window) -> str:
+    conditions = []
+    if window.since:
+        conditions.append(f"{wanted.changed} >= {_moment(window.since)}")
+    if window.until:
+        conditions.append(f"{wanted.changed} < {_moment(window.until)}")
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return f"SELECT {', '.join(fields)} FROM {wanted.name}{where}"
+
+
+def _moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _rows(answer: requests.Response) -> list[dict[str, str]]:
+    csv.field_size_limit(_LARGEST_CELL)
+    return list(csv.DictReader(io.StringIO(answer.content.decode("utf-8"), newline="")))
+
+
+def _is_whole(answer: requests.Response) -> bool:
+    """Whether a page of a bulk result has the rows that its header promises. CSV does not tell where it ends."""
+    try:
+        return len(_rows(answer)) == int(answer.headers["Sforce-NumberOfRecords"])
+    except (KeyError, ValueError, csv.Error):
+        return False
+
+
+def _value(cell: str, kind: str) -> Any:
+    """A cell of a bulk result as REST writes it: null for empty, numbers and flags as such."""
+    if cell == "":
+        return None
+    if kind == "boolean":
+        return cell == "true"
+    if kind == "datetime":
+        return cell.replace("Z", "+0000")
+    return json.loads(cell) if kind in _NUMBERS else cell
