@@ -16,6 +16,8 @@ import duckdb
 import pytest
 import typer
 
+from ingestion.fetching import variables
+from ingestion.registry import load_sources
 from orchestration.cli import EXIT_CODES, app
 from orchestration.lib.home import Home
 from tests.end_to_end.documents import (
@@ -45,6 +47,7 @@ FOLLOWED_HERE = {
     "docs/recipes/add_an_identifier_type.md",
 }
 FOLLOWED_ELSEWHERE = {"docs/recipes/online_retail.md"}  # test_real_orders.py
+CONNECTING = {name for name in RECIPES if Path(name).name.startswith("connect_")}  # they need an account of a vendor
 
 
 def document(name: str) -> Document:
@@ -185,7 +188,15 @@ def test_recipes_go_together(tmp_path: Path) -> None:
 
 
 def test_every_recipe_is_followed() -> None:
-    assert set(RECIPES) == FOLLOWED_HERE | FOLLOWED_ELSEWHERE
+    assert set(RECIPES) == FOLLOWED_HERE | FOLLOWED_ELSEWHERE | CONNECTING
+
+
+@pytest.mark.parametrize("name", sorted(CONNECTING))
+def test_a_connection_names_its_variables(name: str) -> None:
+    source = Path(name).stem.removeprefix("connect_")
+    text = (ROOT / name).read_text()
+    assert [variable for variable in variables(load_sources()[source]) if f"`{variable}`" not in text] == []
+    assert f"merganser init --source {source}" in text
 
 
 # --- naming ----------------------------------------------------------------------------------------------------------
