@@ -150,7 +150,7 @@ def load_client(source: SourceSpec, api: Api) -> ApiClient:
 
 def open_pipeline(settings: Settings, source: str) -> dlt.Pipeline:
     """The pipeline of a source: working files, state and destination lie under MERGANSER_HOME/dlt/<source>."""
-    os.environ.update(RUNTIME__DLTHUB_TELEMETRY="false", RUNTIME__LOG_LEVEL="CRITICAL")
+    os.environ.update(RUNTIME__DLTHUB_TELEMETRY="false", RUNTIME__LOG_LEVEL="CRITICAL", SCHEMA__NAMING="direct")
     place = settings.home / "dlt" / source
     return dlt.pipeline(
         pipeline_name=source,

@@ -140,6 +140,28 @@ class ApiSpec(_Declaration):
         return value
 
 
+class TableSpec(_Declaration):
+    """A table or view of a database that becomes an entity.
+
+    `cursor`: a column that grows with each change (a moment, or a number that is given out once). With it, rows from
+    where the last run ended on are read, less the overlap where it is a moment; without it, the whole table each time.
+    """
+
+    table: str | None = None  # else as the entity is called
+    schema_: str | None = Field(default=None, alias="schema")  # else the source's
+    cursor: str | None = None
+    overlap_minutes: int = Field(default=5, ge=0, le=60 * 24 * 60)  # for transactions that were open at the last run
+    exclude: tuple[str, ...] = ()  # columns that are not even read
+
+
+class DatabaseSpec(_Declaration):
+    """A database that tables are read from (database.py). Its URL, with the password, is in the environment alone."""
+
+    url_variable: str = Field(pattern=r"^[A-Z][A-Z0-9_]*$")
+    schema_: str | None = Field(default=None, alias="schema")  # else the one that the database takes by itself
+    tables: dict[str, TableSpec] = Field(min_length=1)
+
+
 class ExpirySpec(_Declaration):
     """Data that is lent: `column` says until when, and that is at most `months` after the moment in `after`.
 
@@ -270,6 +292,7 @@ class SourceSpec(_Declaration):
     legal_basis: Literal["contract", "consent", "legitimate_interest", "licence"]
     description: str | None = None
     api: ApiSpec | None = None
+    database: DatabaseSpec | None = None
     remote: str | None = None
     entities: dict[str, EntitySpec] = Field(min_length=1)
 
@@ -289,6 +312,15 @@ class SourceSpec(_Declaration):
                 defaults["remote"] = remote.replace("{entity}", str(name))
             entities[name] = {**defaults, **entity} if isinstance(entity, dict) else entity
         return {**value, "entities": entities}
+
+    @model_validator(mode="after")
+    def _tables_are_entities(self) -> SourceSpec:
+        for name, table in (self.database.tables if self.database else {}).items():
+            if name not in self.entities:
+                raise ValueError(f"table {name} is not declared under entities")
+            if table.cursor and self.entities[name].mode not in ("merge", "append"):
+                raise ValueError(f"table {name} has a cursor: what is read in parts is merged or appended")
+        return self
 
     @model_validator(mode="after")
     def _brought_where_they_are_looked_for(self) -> SourceSpec:

@@ -12,14 +12,14 @@ from typing import Self
 
 
 class Proxy:
-    """Passes bytes to and from 127.0.0.1:`port`.
+    """Passes bytes to and from a port of 127.0.0.1, or a socket in the file system.
 
     `cut_after`: that many bytes to the client, the connection breaks; `times` connections do. `hold_after`: silence
     instead, for ever.
     """
 
-    def __init__(self, port: int) -> None:
-        self.target = port
+    def __init__(self, target: int | str) -> None:
+        self.target = target
         self.cut_after: int | None = None
         self.hold_after: int | None = None
         self.times = 1
@@ -47,10 +47,17 @@ class Proxy:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self.target))
+                server = self._connected()
                 self._sockets += [client, server]
                 threading.Thread(target=self._pass, args=(client, server, False), daemon=True).start()
                 threading.Thread(target=self._pass, args=(server, client, True), daemon=True).start()
+
+    def _connected(self) -> socket.socket:
+        if isinstance(self.target, int):
+            return socket.create_connection(("127.0.0.1", self.target))
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(self.target)
+        return server
 
     def _pass(self, source: socket.socket, target: socket.socket, to_client: bool) -> None:
         passed = 0
