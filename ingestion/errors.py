@@ -43,7 +43,11 @@ class UnreachableError(TransientError):
 
 
 class SchemaChangedError(PermanentError):
-    """A declared type that the raw table cannot take without changing what has landed."""
+    """A shape that the declaration, or what has landed, does not allow."""
+
+
+class DeliveryRefusedError(PermanentError):
+    """A delivery that would replace a whole table, and is empty or cut short."""
 
 
 class WarehouseLockedError(TransientError):

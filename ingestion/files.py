@@ -25,6 +25,8 @@ Format = Literal["csv", "tsv", "ndjson", "parquet", "excel"]
 
 HASH_LIMIT_BYTES = 64 * 1024 * 1024  # a larger file is told from its older self by size and time of change alone
 
+REPLAYED = "_replayed"  # the folder of the landing zone with records that came back from quarantine
+
 _SUFFIXES: dict[str, Format] = {
     ".csv": "csv",
     ".tsv": "tsv",
@@ -51,6 +53,11 @@ class LandingFile:
     modified_ns: int
     sha256: str | None
 
+    @property
+    def is_replay(self) -> bool:
+        """Whether it holds records that were replayed from quarantine (quarantine.py wrote it)."""
+        return self.name.startswith(f"{REPLAYED}/")
+
 
 @dataclass(frozen=True)
 class KnownFile:
@@ -71,12 +78,19 @@ def find_files(settings: Settings, entity: EntitySpec, environment: Mapping[str,
     pattern = fill_variables(entity.files, os.environ if environment is None else environment, "files")
     rooted = os.path.join(glob.escape(str(settings.landing_dir)), pattern)  # noqa: PTH118  an absolute pattern wins
     paths = [Path(found) for found in glob.glob(rooted, recursive=True)]  # noqa: PTH207  absolute patterns
+    replayed = settings.landing_dir / REPLAYED
+    paths = [path for path in paths if not path.is_relative_to(replayed)]
     files = sorted(path for path in paths if not path.is_dir() and path.name[0] not in "._")
     if not files and not entity.optional:
         raise MissingFileError(
             f"no file matches {entity.files!r}, and the entity is not optional; bring it, or say `optional: true`."
         )
     return files
+
+
+def find_replays(settings: Settings, source: str, entity: str) -> list[Path]:
+    """Files of records that were replayed from quarantine, by name."""
+    return sorted((settings.landing_dir / REPLAYED / source / entity).glob("[!.]*.ndjson"))
 
 
 def changed_files(
@@ -194,7 +208,7 @@ def read_spans(path: Path, spans: Sequence[TextSpan]) -> Iterator[tuple[int, str
 
 
 def _format(entity: EntitySpec, path: Path, name: str) -> Format:
-    if entity.format != "auto":
+    if entity.format != "auto" and not name.startswith(f"{REPLAYED}/"):
         return entity.format
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] == ".gz":

@@ -10,6 +10,7 @@ Add here when a format or a rule of fields is added. Keep out: raw tables and th
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,19 +19,23 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from ingestion.errors import UnreadableFileError
+from ingestion.errors import SchemaChangedError, UnreadableFileError
 from ingestion.excel import read_sheet
+from ingestion.fields import Seen, merged
 from ingestion.files import LandingFile, TextSpan, csv_header, has_content, read_spans, with_one_line_end
 from ingestion.settings import Settings
 from ingestion.spec import EntitySpec, normalise_name
 from ingestion.statements import cast_to, json_record, literal, quote
 
+QUARANTINE_ID = "_quarantine_id"  # in a replayed record: the one in quarantine that it is
 PAYLOAD, PAGE, COMPLETE = "_payload", "_page", "_complete"  # columns of a file that brings records as JSON text
 MAX_RECORD_BYTES = 16_000_000  # a longer line of text is refused as malformed
 _NEVER = "\x01"  # delimiter for reading whole lines: a control character, which JSON text must escape (RFC 8259, 7)
 
 _PROBLEMS = "struct(field varchar, rule varchar)[]"
-_REJECTED_COLUMNS = "_file varchar, _row bigint, _field varchar, _rule varchar, _message varchar, _record varchar"
+_REJECTED_COLUMNS = (
+    "_file varchar, _row bigint, _page bigint, _field varchar, _rule varchar, _message varchar, _record varchar"
+)
 
 
 _REASONS = {
@@ -44,10 +49,17 @@ _REASONS = {
 
 @dataclass(frozen=True)
 class Incoming:
-    """What was staged: warnings for the report, and whether a record can break a rule at all."""
+    """What was staged.
+
+    `may_have_problems`: a record can break a rule at all. `has_scopes`: `scopes` names scopes that came whole.
+    `is_cut_short`: a text file ends in the middle of a record. `fields`: what the records had.
+    """
 
     warnings: tuple[str, ...]
     may_have_problems: bool
+    has_scopes: bool
+    is_cut_short: bool
+    fields: Mapping[str, Seen]
 
 
 @dataclass(frozen=True)
@@ -79,14 +91,21 @@ class _Plan:
     selects: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     may_have_problems: bool = False
+    has_scopes: bool = False
+    fields: list[Mapping[str, Seen]] = field(default_factory=list)
 
 
 def stage(
     connection: duckdb.DuckDBPyConnection, settings: Settings, entity: EntitySpec, files: Sequence[LandingFile]
 ) -> Incoming:
-    """Makes `incoming` and `rejected` of the records in these files. Raises UnreadableFileError."""
+    """Makes `incoming` and `rejected` of the records in these files.
+
+    Beside them: `scopes`, which came whole, and `replays`, which records of quarantine these are. Raises
+    UnreadableFileError, and SchemaChangedError where the entity's policy is to fail.
+    """
     clear_stage(connection)
     connection.execute(f"create temp table rejected ({_REJECTED_COLUMNS})")
+    connection.execute("create temp table replays (_file varchar, _row bigint, _quarantine_id varchar)")
     plan = _Plan()
     text, parquet = [], []
     for file in files:
@@ -117,7 +136,10 @@ def stage(
     if not selects or connection.execute("from typed limit 1").fetchall():
         selects = ["select * from typed", *selects]
     connection.execute(f"create temp view incoming as {' union all '.join(selects)}")
-    return Incoming(tuple(plan.warnings), plan.may_have_problems)
+    if plan.may_have_problems and entity.policy.type_changes == "fail":
+        _fail_on_types(connection)
+    is_cut_short = any(_is_cut_short(connection, file) for file in text)
+    return Incoming(tuple(plan.warnings), plan.may_have_problems, plan.has_scopes, is_cut_short, merged(plan.fields))
 
 
 def clear_stage(connection: duckdb.DuckDBPyConnection) -> None:
@@ -152,6 +174,32 @@ def _no_record(entity: EntitySpec) -> str:
         'cast(null as varchar) as "$record"',
     ]
     return f"select {', '.join([*columns, *meta])} where false"
+
+
+def _fail_on_types(connection: duckdb.DuckDBPyConnection) -> None:
+    found = connection.execute(
+        'select problem.field, count(*) from (select unnest("$problems") as problem from incoming)'
+        " where problem.rule = 'type' group by 1 order by 1"
+    ).fetchall()
+    if found:
+        told = ", ".join(f"{column} ({count})" for column, count in found)
+        raise SchemaChangedError(f"records hold values that are not of the declared type, in {told}; declare another.")
+
+
+def _is_cut_short(connection: duckdb.DuckDBPyConnection, file: LandingFile) -> bool:
+    """Whether a text file ends without a line end, in a record that could not be read."""
+    if file.path.suffix == ".gz" or file.format == "excel":
+        return False  # a packed file that is cut short cannot be read at all
+    with file.path.open("rb") as stream:
+        stream.seek(-1, os.SEEK_END)
+        if stream.read(1) in (b"\n", b"\r"):
+            return False
+    [(refused, read)] = connection.execute(
+        "select (select max(_row) from rejected where _file = $file),"
+        " (select max(_row) from typed where _file = $file)",
+        {"file": file.name},
+    ).fetchall()
+    return refused is not None and refused > (read or 0)
 
 
 def _unreadable(file: LandingFile) -> str:
@@ -215,31 +263,37 @@ def _stage_ndjson(
     options = f"header=false, delim={literal(_NEVER)}, quote='', escape=''"
     _read_text(connection, settings, file, fields=["line"], options=options, header_lines=0)
     connection.execute("delete from lines where line is null or trim(line, chr(9) || chr(13) || ' ') = ''")
-    key_lists = connection.execute("select distinct try(json_keys(line)) from lines").fetchall()
-    if not key_lists:
+    keys = _keys(connection, "lines", [""])
+    if keys.total == 0:
         plan.warnings.append(f"{file.name}: the file has no record.")
-    if any(not keys for (keys,) in key_lists):  # null: not JSON; without keys: an empty object, or no object
-        broken = "coalesce(try(json_type(line)), '') <> 'OBJECT'"
+    if keys.has_broken:
         connection.execute(
-            "insert into rejected select ?, _row, null, 'malformed', 'line ' || _row || ': not a JSON object', line"
-            f" from lines where {broken}",
+            "insert into rejected select ?, _row, null, null, 'malformed', 'line ' || _row || ': not a JSON object',"
+            f" line from lines where {_BROKEN}",
             [file.name],
         )
-        connection.execute(f"delete from lines where {broken}")
-    keys = sorted({key for (keys,) in key_lists for key in keys or ()})
-    if PAYLOAD in keys:
+        connection.execute(f"delete from lines where {_BROKEN}")
+    names = sorted(keys.counts[0])
+    if file.is_replay and QUARANTINE_ID in names:
+        names.remove(QUARANTINE_ID)
+        connection.execute(
+            f"insert into replays select ?, _row, json_extract_string(line, {literal(_pointer(QUARANTINE_ID))})"
+            " from lines",
+            [file.name],
+        )
+    if PAYLOAD in names:
         wrapped = f"json_extract_string(line, {_pointers(_pointer(key) for key in (PAYLOAD, PAGE, COMPLETE))})"
         parts = "wrapped[1] as line, try_cast(wrapped[2] as bigint) as _page"
         parts += ", coalesce(wrapped[3] = 'true', false) as _complete"
         rows = f"select {literal(file.name)} as _file, _row, {wrapped} as wrapped from lines"
         _stage_payloads(connection, entity, f"(select _file, _row, {parts} from ({rows}))", plan)
-        connection.execute("drop table lines")
-        return
-    matched = _match(entity, keys)
-    types = {key: entity.columns[name].type for name, key in matched.items() if key is not None}
-    fields = [_Field(key, _pointer(key), types.get(key)) for key in keys]
-    source, inputs = _document("(select _row, line from lines)", fields)
-    _add(connection, entity, _Relation(source, literal(file.name), "_row", inputs, is_text=True), plan, matched)
+    else:
+        matched = _match(entity, names)
+        types = {key: entity.columns[name].type for name, key in matched.items() if key is not None}
+        source, inputs = _document("lines", [_Field(key, _pointer(key), types.get(key)) for key in names])
+        relation = _Relation(source, literal(file.name), "_row", inputs, is_text=True)
+        seen = {key: Seen(count >= keys.total) for key, count in keys.counts[0].items()}
+        _add(connection, entity, relation, plan, matched=matched, seen=seen)
     connection.execute("drop table lines")
 
 
@@ -268,6 +322,36 @@ def _document(source: str, fields: Sequence[_Field]) -> tuple[str, tuple[_Input,
     texts = f"json_extract_string(line, {_pointers(as_text)}) as texts"
     documents = f"json_extract(line, {_pointers(as_json)}) as documents"
     return f"(select *, {texts}, {documents} from {source})", tuple(inputs)
+
+
+@dataclass(frozen=True)
+class _Keys:
+    """What keys the objects of a relation have: for each parent, how many records have which key."""
+
+    total: int
+    counts: list[dict[str, int]]
+    has_broken: bool
+
+
+_BROKEN = "coalesce(try(json_type(line)), '') <> 'OBJECT'"
+
+
+def _keys(connection: duckdb.DuckDBPyConnection, source: str, parents: Sequence[str]) -> _Keys:
+    """Counts the keys of the JSON text `line`, at the pointers of these parents; the first is the root."""
+    lists = f"select try(json_keys(line, {_pointers(parents)})) as keys, count(*) as n from {source} group by 1"
+    [(total, broken)] = connection.execute(
+        f"create or replace temp table key_lists as {lists};"
+        " select coalesce(sum(n), 0), coalesce(bool_or(keys is null or len(keys[1]) = 0), false) from key_lists"
+    ).fetchall()
+    counts: list[dict[str, int]] = [{} for _ in parents]
+    found = connection.execute(
+        f"select place, key, sum(n) from (select place, n, unnest(keys[place]) as key from key_lists,"
+        f" (select unnest(range(1, {len(parents) + 1})) as place)) group by all"
+    ).fetchall()
+    for place, key, count in found:
+        counts[place - 1][key] = int(count)
+    connection.execute("drop table key_lists")
+    return _Keys(int(total), counts, broken)
 
 
 def _pointer(key: str) -> str:
@@ -335,7 +419,9 @@ def _take_rejects(connection: duckdb.DuckDBPyConnection, file: LandingFile, path
     if rows:
         refused = pa.table({"row": rows, "rule": rules, "message": messages, "record": records})
         connection.register("refused", refused)
-        connection.execute("insert into rejected select ?, row, null, rule, message, record from refused", [file.name])
+        connection.execute(
+            "insert into rejected select ?, row, null, null, rule, message, record from refused", [file.name]
+        )
         connection.execute(_renumbered())
         connection.unregister("refused")
         connection.execute("drop table lines")
@@ -370,27 +456,65 @@ def _payloads_of(relation: _Relation) -> str:
 
 def _stage_payloads(connection: duckdb.DuckDBPyConnection, entity: EntitySpec, source: str, plan: _Plan) -> None:
     """Stages records that are JSON text each. A row that is no record names a scope that came whole."""
-    found = connection.execute(
-        f"select _complete, coalesce(try(json_type(line)), '') = 'OBJECT', count(*) from {source} group by all"
-    ).fetchall()
+    if entity.complete_within:
+        plan.has_scopes = _stage_scopes(connection, entity, source) or plan.has_scopes
     records = f"(select * from {source} where not _complete)"
-    if any(not is_object and not complete for complete, is_object, _ in found):
-        broken = "coalesce(try(json_type(line)), '') <> 'OBJECT'"
-        connection.execute(
-            "insert into rejected select _file, _row, null, 'malformed',"
-            " coalesce('page ' || _page || ': ', '') || 'not a JSON object', line"
-            f" from {records} where {broken}"
-        )
-        records = f"(select * from {records} where not ({broken}))"
-    fields = [
-        _Field(name, column.path or _pointer(column.from_ or name), column.type)
+    pointers = {
+        name: column.path or _pointer(column.from_ or name)
         for name, column in entity.columns.items()
         if column.value is None
+    }
+    parents = ["", *sorted({_parent(pointer) for pointer in pointers.values()} - {""})]
+    keys = _keys(connection, records, parents)
+    if keys.has_broken:
+        connection.execute(
+            "insert into rejected select _file, _row, coalesce(_page, 0), null, 'malformed',"
+            " coalesce('page ' || _page || ': ', '') || 'not a JSON object', line"
+            f" from {records} where {_BROKEN}"
+        )
+        records = f"(select * from {records} where not ({_BROKEN}))"
+    found = {
+        parent + _pointer(key): Seen(count >= keys.total)
+        for parent, counts in zip(parents, keys.counts, strict=True)
+        for key, count in counts.items()
+    }
+    declared = {name: pointer for name, pointer in pointers.items() if pointer in found}
+    undeclared = [
+        pointer for pointer in found if not any(f"{known}/".startswith(f"{pointer}/") for known in pointers.values())
     ]
+    seen = {name: found[pointer] for name, pointer in declared.items()}
+    seen |= {_unescaped(pointer): found[pointer] for pointer in undeclared}
+    # A required column is asked of each record; nobody says that a page of an API has to hold it.
+    required = entity.required_columns()
+    read = [name for name in pointers if name in declared or name in required]
+    fields = [_Field(name, pointers[name], entity.columns[name].type) for name in read]
+    if entity.policy.new_columns in ("quarantine", "fail"):
+        fields += [_Field(_unescaped(pointer), pointer, None) for pointer in undeclared]
     documents, inputs = _document(records, fields)
-    relation = _Relation(documents, "_file", "_row", inputs, is_text=True, payload="line", page="_page")
-    matched = {name: name if column.value is None else None for name, column in entity.columns.items()}
-    _add(connection, entity, relation, plan, matched)
+    relation = _Relation(documents, "_file", "_row", inputs, is_text=True, payload="line", page="coalesce(_page, 0)")
+    matched = {name: name if name in read else None for name in entity.columns}
+    _add(connection, entity, relation, plan, matched=matched, seen=seen)
+
+
+def _stage_scopes(connection: duckdb.DuckDBPyConnection, entity: EntitySpec, source: str) -> bool:
+    """Puts the scopes that came whole into `scopes`; returns whether there are any."""
+    columns = []
+    for name in entity.complete_within:
+        given = f"json_extract_string(line, {literal(_pointer(name))})"
+        columns.append(f"{cast_to(entity.columns[name].type, 'VARCHAR', given).expression} as {quote(name)}")
+    scopes = f"select distinct {', '.join(columns)} from {source} where _complete"
+    connection.execute(f"create temp table if not exists scopes as {scopes} limit 0")
+    connection.execute(f"insert into scopes {scopes}")
+    return bool(connection.execute("from scopes limit 1").fetchall())
+
+
+def _parent(pointer: str) -> str:
+    return pointer.rpartition("/")[0]
+
+
+def _unescaped(pointer: str) -> str:
+    """A pointer as people read it: without the slash in front."""
+    return pointer[1:].replace("~1", "/").replace("~0", "~")
 
 
 # --- Parquet: read in place
@@ -433,21 +557,51 @@ def _add(
     entity: EntitySpec,
     relation: _Relation,
     plan: _Plan,
+    *,
     matched: Mapping[str, str | None] | None = None,
+    seen: Mapping[str, Seen] | None = None,
 ) -> None:
-    """Adds a relation's records to `incoming`, or all of them to `rejected` when it lacks a column it must have."""
+    """Adds a relation's records to `incoming`, or all of them to `rejected` when it lacks a column it must have.
+
+    `matched`: which field fills each column; `seen`: what the records have. Both are plain where fields have names.
+    """
     matched = matched or _match(entity, [column.label for column in relation.inputs])
+    used = {label: name for name, label in matched.items() if label is not None}
+    if seen is None:
+        types = {column.label: None if relation.is_text else column.type for column in relation.inputs}
+        seen = {label: Seen(True, kind) for label, kind in types.items()}
+    if not relation.payload:
+        seen = {used.get(label) or normalise_name(label): field for label, field in seen.items()}
+    plan.fields.append(seen)
+    undeclared = [column.label for column in relation.inputs if column.label not in used]
     lacking = [name for name in entity.required_columns() if matched[name] is None]
-    if lacking or not any(matched.values()):
+    missing = [name for name, label in matched.items() if label is None and entity.columns[name].value is None]
+    if entity.policy.missing_columns == "quarantine":
+        lacking = missing
+    if entity.policy.missing_columns == "fail" and missing:
+        raise SchemaChangedError(f"{_place(connection, relation)} lacks the declared {', '.join(missing)}.")
+    if entity.policy.new_columns == "fail" and undeclared:
+        raise SchemaChangedError(
+            f"{_place(connection, relation)} brings {', '.join(sorted(undeclared))}, which nobody declared."
+        )
+    if lacking or not used:
         connection.execute(*_refuse_all(relation, lacking))
         return
     conditions = _conditions(entity, relation, matched)
+    if entity.policy.new_columns == "quarantine":
+        conditions += [(label, "new_column", f"{quote(f'+{label}')} is not null") for label in undeclared]
     plan.may_have_problems = plan.may_have_problems or bool(conditions)
     select = _typed_select(entity, relation, matched, conditions)
     if relation.is_text:
         connection.execute(f"insert into typed {select}")
     else:
         plan.selects.append(select)
+
+
+def _place(connection: duckdb.DuckDBPyConnection, relation: _Relation) -> str:
+    """One of the files that a relation reads, for a message."""
+    found = connection.execute(f"select {relation.file} from {relation.source} limit 1").fetchall()
+    return str(found[0][0]) if found else "the file"
 
 
 def _match(entity: EntitySpec, labels: Sequence[str]) -> dict[str, str | None]:
@@ -472,8 +626,8 @@ def _refuse_all(relation: _Relation, lacking: Sequence[str]) -> tuple[str, list[
         message = f"the file lacks the required column {', '.join(lacking)}"
     else:
         message = "the file has none of the declared columns; is it this entity's, and is the delimiter right?"
-    record = json_record([(column.label, column.expression) for column in relation.inputs])
-    fields = f"{relation.file}, {relation.row}, ?, 'missing_column', ?, {record}"
+    record = relation.payload or json_record([(column.label, column.expression) for column in relation.inputs])
+    fields = f"{relation.file}, {relation.row}, {relation.page or 'null'}, ?, 'missing_column', ?, {record}"
     return f"insert into rejected select {fields} from {relation.source}", [lacking[0] if lacking else None, message]
 
 
@@ -492,7 +646,8 @@ def _conditions(
         if name in required:
             empty = f" or {given} = ''" if column.type == "varchar" and types[label] == "VARCHAR" else ""
             conditions.append((name, "required", f"({given} is null{empty})"))
-        if cast_to(column.type, types[label], given).may_fail:
+        tolerated = entity.policy.type_changes in ("evolve", "ignore") and name not in required
+        if cast_to(column.type, types[label], given).may_fail and not tolerated:
             rule = "encoding" if types[label] == "BLOB" else "type"
             conditions.append((name, rule, f"({given} is not null and {typed} is null)"))
     if expires := entity.expires:
@@ -508,7 +663,8 @@ def _typed_select(
     conditions: Sequence[tuple[str, str, str]],
 ) -> str:
     inputs = {column.label: column for column in relation.inputs}
-    given, typed, record = [], [], []
+    required = entity.required_columns()
+    given, typed, record, misfits = [], [], [], []
     for name, column in entity.columns.items():
         label = matched[name]
         if label is None:
@@ -520,31 +676,36 @@ def _typed_select(
             expression = f"nullif(trim({expression}), '')"
         inner = quote(f"${name}")
         given.append(f"{expression} as {inner}")
-        typed.append(f"{cast_to(column.type, inputs[label].type, inner).expression} as {quote(name)}")
+        cast = cast_to(column.type, inputs[label].type, inner)
+        typed.append(f"{cast.expression} as {quote(name)}")
         record.append((label, inner))
+        if cast.may_fail and name not in required and entity.policy.type_changes == "evolve":
+            misfits.append((name, f"case when {quote(name)} is null then {inner} end"))
     used = set(matched.values())
     undeclared = sorted(_extra_names(inputs[label] for label in inputs if label not in used))
-    given.append(f"cast({json_record(undeclared)} as json) as _extra")
-    if undeclared:
-        record.append(("_extra", "_extra"))
+    given.extend(f"{expression} as {quote(f'+{label}')}" for _, label, expression in undeclared)
+    others = [(name, quote(f"+{label}")) for name, label, _ in undeclared]
+    kept = [] if entity.policy.new_columns == "ignore" else others
+    extra = "null" if relation.payload else json_record([*kept, *misfits])
     given.append(f"cast({relation.payload or 'null'} as json) as _payload")
     given.extend([f"{relation.file} as _file", f"{relation.row} as _row"])
     given.append(f'cast({relation.page or "null"} as bigint) as "$page"')
-    text = "cast(_payload as varchar)" if relation.payload else json_record(record)
+    text = "cast(_payload as varchar)" if relation.payload else json_record([*record, *others])
     columns = ", ".join(quote(name) for name in entity.columns)
     return (
         f'select {columns}, _extra, _payload, _file, _row, "$page", {_problem_columns(conditions, text)}'
-        f" from (select *, {', '.join(typed)} from (select {', '.join(given)} from {relation.source}))"
+        f" from (select *, cast({extra} as json) as _extra from (select *, {', '.join(typed)}"
+        f" from (select {', '.join(given)} from {relation.source})))"
     )
 
 
-def _extra_names(undeclared: Iterator[_Input]) -> Iterator[tuple[str, str]]:
-    """Names in snake case; of two fields that would share one, the field of that very name has it."""
+def _extra_names(undeclared: Iterator[_Input]) -> Iterator[tuple[str, str, str]]:
+    """Name in snake case, label, expression; of two that would share a name, the field of that very name has it."""
     columns = list(undeclared)
     taken = {column.label for column in columns}
     for column in columns:
         name = normalise_name(column.label)
-        yield (column.label if name in taken else name), column.expression
+        yield (column.label if name in taken else name), column.label, column.expression
         taken.add(name)
 
 

@@ -92,6 +92,36 @@ def _column_from_short_form(value: Any) -> Any:
 Column = Annotated[ColumnSpec, BeforeValidator(_column_from_short_form)]
 
 
+Mode = Literal["merge", "append", "replace", "snapshot"]
+Policy = Literal["evolve", "ignore", "quarantine", "fail"]
+LegalBasis = Literal["contract", "consent", "legitimate_interest", "licence"]
+
+
+class SchemaPolicy(_Declaration):
+    """What a change of shape does to a load.
+
+    - `new_columns`, a field that nobody declared: evolve keeps its value (in _extra, or in _payload) and tells once;
+      ignore drops it from _extra and tells nothing; quarantine refuses the records that have a value in it.
+    - `missing_columns`, a declared field that a file lacks: evolve leaves null and tells where it was there before;
+      ignore leaves null; quarantine refuses the records. A required column is always quarantined.
+    - `type_changes`, a value that is not of its type: evolve leaves null and keeps the text in _extra; ignore leaves
+      null; quarantine refuses the record. A required column is always quarantined.
+
+    fail: the entity does not land, and says why.
+    """
+
+    new_columns: Policy = "evolve"
+    missing_columns: Policy = "evolve"
+    type_changes: Policy = "quarantine"
+
+
+class DeletedFlag(_Declaration):
+    """A record is deleted at its source when `column` holds one of `values`, compared as text."""
+
+    column: str
+    values: tuple[str, ...] = Field(min_length=1)
+
+
 class StreamSpec(_Declaration):
     """One thing that a connector reads from an API, which becomes one or more entities.
 
@@ -188,15 +218,21 @@ class EntitySpec(_Declaration):
         default=None, ge=1
     )  # of a sheet, as numbered there; else the first that is not empty
     header: Literal["required", "optional"] = "required"  # optional: without one, the declared columns in their order
-    mode: Literal["merge", "append"]
+    mode: Mode
     key: tuple[str, ...] = ()
     version: str | None = None
+    watermark: str | None = None  # the column that says how far the data reaches; else the version
+    deletes: DeletedFlag | Literal["absent"] | None = None  # absent: the default of replace and snapshot
+    complete_within: tuple[str, ...] = ()  # where a load brings such a scope whole, its other rows are deleted
+    policy: SchemaPolicy = Field(default_factory=SchemaPolicy, alias="schema")
+    legal_basis: LegalBasis | None = None  # overrides the source's, and so does the purpose
+    purpose: str | None = None
     expires: ExpirySpec | None = None
     optional: bool = True
     description: str | None = None
     columns: dict[str, Column] = Field(min_length=1)
 
-    @field_validator("key", mode="before")
+    @field_validator("key", "complete_within", mode="before")
     @classmethod
     def _one_key_is_a_list(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
@@ -227,11 +263,13 @@ class EntitySpec(_Declaration):
 
     @model_validator(mode="after")
     def _key_and_version(self) -> EntitySpec:
-        if self.mode == "merge" and not self.key:
-            raise ValueError("mode merge needs a key: without one, a record cannot be told from its newer version")
+        if self.mode in ("merge", "replace") and not self.key:
+            raise ValueError(
+                f"mode {self.mode} needs a key: without one, a record cannot be told from its newer version"
+            )
         if len(set(self.key)) != len(self.key):
             raise ValueError("the key names a column twice")
-        if self.key == POSITION and self.mode == "merge":
+        if self.key == POSITION and self.mode != "append":
             raise ValueError(f"the key {list(POSITION)} is for mode append: a line of a file has no newer version")
         for name in self.key if self.key != POSITION else ():
             if name not in self.columns:
@@ -239,8 +277,8 @@ class EntitySpec(_Declaration):
             if not self.columns[name].compared:
                 raise ValueError(f"key column {name!r} cannot be `compared: false`: it tells records apart")
         if self.version is not None:
-            if self.mode == "append":
-                raise ValueError("mode append takes no version: an appended record never changes")
+            if self.mode in ("append", "snapshot"):
+                raise ValueError(f"mode {self.mode} takes no version: a record of it never changes")
             if self.version not in self.columns:
                 raise ValueError(f"version column {self.version!r} is not declared under columns")
             if not self.columns[self.version].compared:
@@ -257,6 +295,37 @@ class EntitySpec(_Declaration):
             if not self.columns[name].required and self.columns[name].value is None:
                 raise ValueError(f"`expires` names {name!r}, which must be required: what has no expiry is not taken")
         return self
+
+    @model_validator(mode="after")
+    def _deletes_and_watermark(self) -> EntitySpec:
+        flag = self.deletes.column if isinstance(self.deletes, DeletedFlag) else None
+        named = {"watermark": self.watermark, "deletes": flag}
+        named |= {f"complete_within ({name})": name for name in self.complete_within}
+        for key, name in named.items():
+            if name is not None and name not in self.columns:
+                raise ValueError(f"{key}: column {name!r} is not declared under columns")
+        if self.deletes is not None and self.mode == "append":
+            raise ValueError("mode append takes no deletes: an appended record stays")
+        if self.deletes == "absent" and self.mode == "merge":
+            raise ValueError(
+                "`deletes: absent` is for mode replace and snapshot, where a delivery is the whole table; with merge,"
+                " say `complete_within`"
+            )
+        if flag is not None and not self.columns[flag].compared:
+            raise ValueError(f"deletes: column {flag!r} cannot be `compared: false`: a delete is a new version")
+        if self.complete_within and self.mode != "merge":
+            raise ValueError("complete_within is for mode merge")
+        return self
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether each delivery is the whole table."""
+        return self.mode in ("replace", "snapshot")
+
+    @property
+    def flag(self) -> DeletedFlag | None:
+        """The declared flag of a delete, if there is one."""
+        return self.deletes if isinstance(self.deletes, DeletedFlag) else None
 
     def required_columns(self) -> tuple[str, ...]:
         """Columns that no file may lack: the declared ones, and the key."""
@@ -289,7 +358,8 @@ class SourceSpec(_Declaration):
     source: str
     title: str
     loader: Literal["dlt", "fivetran", "segment", "files"]
-    legal_basis: Literal["contract", "consent", "legitimate_interest", "licence"]
+    legal_basis: LegalBasis
+    purpose: str | None = None
     description: str | None = None
     api: ApiSpec | None = None
     database: DatabaseSpec | None = None

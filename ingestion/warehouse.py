@@ -35,6 +35,11 @@ create table if not exists raw_ops.loads (
     file_count bigint, extracted_count bigint, landed_count bigint, quarantined_count bigint, unchanged_count bigint,
     error varchar, loaded_at timestamp
 );
+alter table raw_ops.loads add column if not exists deleted_count bigint;
+alter table raw_ops.loads add column if not exists bytes bigint;
+alter table raw_ops.loads add column if not exists watermark_before varchar;
+alter table raw_ops.loads add column if not exists watermark_after varchar;
+alter table raw_ops.loads add column if not exists schema_changes varchar;
 create table if not exists raw_ops.files (
     source varchar, entity varchar, file_name varchar, size_bytes bigint, modified_ns bigint, sha256 varchar,
     load_id varchar
@@ -42,6 +47,14 @@ create table if not exists raw_ops.files (
 create table if not exists raw_quarantine.records (
     quarantine_id varchar, source varchar, entity varchar, load_id varchar, file_name varchar, row_number bigint,
     field varchar, rule varchar, message varchar, record varchar, quarantined_at timestamp
+);
+alter table raw_quarantine.records add column if not exists page bigint;
+alter table raw_quarantine.records add column if not exists replayed_at timestamp;
+alter table raw_quarantine.records add column if not exists replayed_load_id varchar;
+alter table raw_quarantine.records add column if not exists outcome varchar;
+create table if not exists raw_ops.fields (
+    source varchar, entity varchar, field varchar, type varchar, is_in_every_record boolean, first_load_id varchar,
+    lost_load_id varchar
 );
 """
 _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")

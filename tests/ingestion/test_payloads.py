@@ -96,12 +96,25 @@ def test_several_files_of_one_load_keep_their_names(api: Landing) -> None:
 
 
 def test_a_key_that_comes_twice_keeps_its_payload_in_quarantine(landing: Landing) -> None:
-    landing.source = source(contact={**NESTED, "version": None})
+    landing.source = source(contact={**NESTED, "version": None, "mode": "append"})
     landing.write_payloads("crm/contact/1.1.a.parquet", [[record()], [record(email="b")]])
     assert landing.land_one().quarantined == 1
     [(message, text)] = landing.rows("select message, record from raw_quarantine.records")
     assert message.startswith("page 2: the key has come")
     assert json.loads(text) == record(email="b")
+
+
+def test_without_a_version_the_last_page_is_the_newest(landing: Landing) -> None:
+    landing.source = source(contact={**NESTED, "version": None})
+    landing.write_payloads("crm/contact/1.1.b.parquet", [[record(email="b")]])
+    landing.write_payloads("crm/contact/1.1.a.parquet", [[], [record(email="c"), record(email="c")]])
+    report = landing.land_one()
+    assert (report.landed, report.unchanged) == (2, 1)
+    assert landing.contacts() == [("1", "b", False), ("1", "c", True)]
+    for load, email in (("2.1", "d"), ("2.2", "e")):
+        landing.write_payloads(f"crm/contact/{load}.a.parquet", [[record(email=email)]])
+    assert landing.land_one().landed == 2
+    assert landing.rows("select email from raw_crm.contact where _superseded_at is null") == [("e",)]
 
 
 def test_a_warehouse_from_before_gets_the_new_columns(api: Landing) -> None:

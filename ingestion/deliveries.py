@@ -1,0 +1,54 @@
+"""Deliveries: which files of an entity belong together, and in which order they are landed.
+
+A delivery is what lands in one transaction. Where the order of arrival matters (a whole table, a scope that came whole,
+records without a version), it is the files of one extraction, or else a single file; otherwise all files at once, which
+is quicker. Records that were replayed from quarantine come last.
+
+Add here when files belong together in another way. Keep out: what a delivery does to a raw table (judging.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ingestion.files import LandingFile
+from ingestion.judging import EXTRACTED_FILE
+from ingestion.spec import EntitySpec
+
+_EXTRACTED = re.compile(EXTRACTED_FILE)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Files that land together. `is_whole`: they are the whole table. `is_paged`: an extraction wrote them."""
+
+    files: tuple[LandingFile, ...]
+    is_whole: bool = False
+    is_paged: bool = False
+    is_replay: bool = False
+
+
+def deliveries(entity: EntitySpec, files: Sequence[LandingFile]) -> list[Delivery]:
+    """The files of an entity as deliveries, in the order in which they land."""
+    fresh = [file for file in files if not file.is_replay]
+    replayed = tuple(file for file in files if file.is_replay)
+    found = list(_one_by_one(entity, fresh)) if _order_matters(entity) else [Delivery(tuple(fresh))]
+    return [delivery for delivery in [*found, Delivery(replayed, is_replay=True)] if delivery.files]
+
+
+def _order_matters(entity: EntitySpec) -> bool:
+    return entity.mode != "append" and (entity.version is None or entity.is_whole or bool(entity.complete_within))
+
+
+def _one_by_one(entity: EntitySpec, files: Sequence[LandingFile]) -> Iterator[Delivery]:
+    groups: dict[str, list[LandingFile]] = {}
+    for file in files:
+        extracted = _EXTRACTED.match(file.name)
+        # Plain files of a merge are one delivery: how records were cut into files says nothing.
+        alone = file.name if entity.is_whole else ""
+        groups.setdefault(extracted[1] if extracted else alone, []).append(file)
+    for name, members in sorted(groups.items()):
+        is_paged = bool(name) and name != members[0].name
+        yield Delivery(tuple(members), entity.is_whole, is_paged)
