@@ -172,7 +172,8 @@ class Judge:
 
     def _quarantine_duplicates(self) -> int:
         fields = [(spec.from_ or name, f"contested.{quote(name)}") for name, spec in self.entity.columns.items()]
-        record = json_record([*fields, ("_extra", "contested._extra")])
+        declared, extra = json_record(fields), "cast(contested._extra as varchar)"
+        record = f"coalesce(left({declared}, -1) || ',' || substr({extra}, 2), {declared}, {extra})"  # one flat object
         message = "'the key has come with another content, and no version tells which is newer'"
         return self._quarantine(
             f"select _file, _row, \"$page\", {literal(', '.join(self.entity.key) or '*')}, 'duplicate_key',"
@@ -237,8 +238,7 @@ class Judge:
         )
         if has_unreadable and self.entity.mode != "snapshot":
             warning = (
-                f"{self.target.name}: some records of the delivery have no readable key, so nothing was deleted for"
-                " being absent from it."
+                "some records of the delivery have no readable key, so nothing was deleted for being absent from it."
             )
             return 0, (warning,)
         key = _list(self.entity.key)

@@ -258,7 +258,7 @@ def _land_delivery(
         if not has_later:
             raise
         with transaction(connection):
-            ledger.pass_over(delivery, f"{target.name}: passed over, as a later delivery is there: {error}")
+            ledger.pass_over(delivery, f"passed over, as a later delivery is there: {error}")
 
 
 def _describe(error: duckdb.Error) -> str:
@@ -296,7 +296,7 @@ class _Ledger:
         if staged.fields and not delivery.is_replay:
             changes = note_fields(self.connection, self.target.source, name, self.load.load_id, staged.fields)
         report = self.report
-        told = (f"{name}: {changes}.",) if changes else ()
+        told = (f"fields that changed: {changes}.",) if changes else ()
         self._book_files(delivery)
         self.keep(
             replace(
