@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from tests.ingestion.servers import shopify, stripe
 from tests.ingestion.servers.base import VendorServer
 from tests.ingestion.servers.hubspot import HubSpotServer, crm_record
 from tests.ingestion.servers.salesforce import SalesforceServer, sobject
 from tests.ingestion.servers.salesforce import moment as salesforce_moment
-from tests.ingestion.servers.stripe import five_customers
 
 Record = dict[str, Any]
 
@@ -43,9 +43,28 @@ class Vendor:
     signs_in: bool = False
 
 
+SHOPIFY = Vendor(
+    source="shopify",
+    server=shopify.five_customers,
+    environment=lambda server: {
+        "SHOPIFY_BASE_URL": server.url,
+        "SHOPIFY_SHOP": "acme",
+        "SHOPIFY_CLIENT_ID": "client-id",
+        "SHOPIFY_CLIENT_SECRET": shopify.ShopifyServer.secret,
+    },
+    stream="customers",
+    entity="customer",
+    table="customers",
+    text=lambda record, text: record.update(firstName=text),
+    touch=lambda record, moment: record.update(updatedAt=moment.isoformat()),
+    wrong=lambda record: record.update(numberOfOrders="many"),
+    lose=lambda record: record.pop("lastName", None),
+    signs_in=True,
+)
+
 STRIPE = Vendor(
     source="stripe",
-    server=five_customers,
+    server=stripe.five_customers,
     environment=lambda server: {"STRIPE_API_KEY": server.token, "STRIPE_BASE_URL": server.url},
     stream="customers",
     entity="customer",
@@ -124,4 +143,4 @@ SALESFORCE = Vendor(
     signs_in=True,
 )
 
-VENDORS: tuple[Vendor, ...] = (HUBSPOT, SALESFORCE, STRIPE)
+VENDORS: tuple[Vendor, ...] = (HUBSPOT, SALESFORCE, SHOPIFY, STRIPE)

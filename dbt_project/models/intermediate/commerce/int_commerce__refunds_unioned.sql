@@ -37,12 +37,12 @@ line_totals as (
 
 unioned as (
 
-    -- REST: the refund itself has no amount, its lines have.
+    -- Fivetran's REST connector gives a refund no amount; its lines have one.
     select
         'shopify' as source,
         refund_id,
         order_id,
-        cast(null as decimal(18, 2)) as refund_amount,
+        refund_amount,
         refunded_at
     from {{ ref('stg_shopify__refunds') }}
     where is_current and not is_deleted

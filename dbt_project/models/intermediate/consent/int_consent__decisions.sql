@@ -41,27 +41,35 @@ banner_decisions as (
     {# A no counts where the shop knows when it was said; a box that was never ticked says nothing. #}
     {{ source }}_decisions as (
 
-        select
-            '{{ source }}:' || shopify_customer_id as decision_key,
-            '{{ source }}' as source,
-            'shopify_customer_id' as identifier_type,
-            shopify_customer_id as identifier_value,
-            'email_marketing' as purpose,
-            'email' as channel,
-            case when email_marketing_status = 'subscribed' then 'granted' else 'denied' end
-                as decision,
-            coalesce(email_marketing_updated_at, updated_at, created_at, loaded_at) as decided_at
-        from {{ ref('stg_' ~ source ~ '__customers') }}
-        where
-            is_current
-            and not coalesce(is_deleted, false)
-            and (
-                email_marketing_status = 'subscribed'
-                or (
-                    email_marketing_status = 'not_subscribed'
-                    and email_marketing_updated_at is not null
+        {% for channel, key in [('email', ''), ('sms', ':sms')] %}
+            select
+                '{{ source }}:' || shopify_customer_id || '{{ key }}' as decision_key,
+                '{{ source }}' as source,
+                'shopify_customer_id' as identifier_type,
+                shopify_customer_id as identifier_value,
+                '{{ channel }}_marketing' as purpose,
+                '{{ channel }}' as channel,
+                case when {{ channel }}_marketing_status = 'subscribed' then 'granted' else 'denied' end
+                    as decision,
+                coalesce({{ channel }}_marketing_updated_at, updated_at, created_at, loaded_at)
+                    as decided_at
+            from {{ ref('stg_' ~ source ~ '__customers') }}
+            where
+                is_current
+                and not coalesce(is_deleted, false)
+                and (
+                    {{ channel }}_marketing_status = 'subscribed'
+                    or (
+                        {{ channel }}_marketing_status = 'not_subscribed'
+                        and {{ channel }}_marketing_updated_at is not null
+                    )
                 )
-            )
+            {% if not loop.last %}
+
+                union all
+
+            {% endif %}
+        {% endfor %}
 
     ),
 

@@ -23,6 +23,11 @@ final as (
             source.email_marketing_consent_consent_updated_at,
             source.accepts_marketing_updated_at
         ) as email_marketing_updated_at,
+        case
+            when upper(source.sms_marketing_consent_state) = 'SUBSCRIBED' then 'subscribed'
+            when source.sms_marketing_consent_state is not null then 'not_subscribed'
+        end as sms_marketing_status,
+        source.sms_marketing_consent_consent_updated_at as sms_marketing_updated_at,
         source.created_at,
         source.updated_at,
         {{ record_state("source._fivetran_deleted") }}

@@ -29,6 +29,8 @@ final as (
         {{ money('source.total_tax') }} as tax_amount,
         {{ money('source.total_discounts') }} as discount_amount,
         {{ money('source.total_price') }} as total_amount,
+        {{ normalize_currency('source.presentment_currency') }} as presentment_currency_code,
+        {{ money('source.presentment_total_price') }} as presentment_total_amount,
         coalesce(source.test, false) as is_test,
         source.cancelled_at,
         coalesce(source.processed_at, source.created_at) as ordered_at,

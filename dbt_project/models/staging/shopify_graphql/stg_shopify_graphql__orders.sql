@@ -31,6 +31,10 @@ final as (
         {{ money('source.total_tax_set_shop_amount') }} as tax_amount,
         {{ money('source.total_discounts_set_shop_amount') }} as discount_amount,
         {{ money('source.total_price_set_shop_amount') }} as total_amount,
+        {{ normalize_currency(
+            'coalesce(source.total_price_set_pres_currency_code, source.presentment_currency_code)'
+        ) }} as presentment_currency_code,
+        {{ money('source.total_price_set_pres_amount') }} as presentment_total_amount,
         coalesce(source.test, false) as is_test,
         source.cancelled_at,
         coalesce(source.processed_at, source.created_at) as ordered_at,
