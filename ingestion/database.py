@@ -31,7 +31,7 @@ from sqlalchemy.types import TypeEngine
 from ingestion.errors import IngestionError, PermanentError, SettingError, UnreachableError
 from ingestion.extraction import StreamReport, Window, finish, open_pipeline, run_resource
 from ingestion.settings import Settings
-from ingestion.spec import DatabaseSpec, SourceSpec, TableSpec
+from ingestion.spec import DatabaseSpec, SourceSpec, TableSpec, VariableSpec
 
 CONNECT_SECONDS = 10
 BATCH_ROWS = 20_000
@@ -95,6 +95,26 @@ def extract(
         return reports
     finally:
         engine.dispose()
+
+
+def try_connection(source: SourceSpec, environment: Mapping[str, str] | None = None) -> None:
+    """Looks at every table. Raises an IngestionError with what stands in the way."""
+    if source.database is None:
+        return
+    engine = _engine(source.database, os.environ if environment is None else environment)
+    try:
+        for name, spec in source.database.tables.items():
+            _Table(engine, source.database, name, spec, None, lambda table, count: None).look()
+    finally:
+        engine.dispose()
+
+
+def variables(source: SourceSpec) -> dict[str, VariableSpec]:
+    """The environment variables that reading this database takes."""
+    if source.database is None:
+        return {}
+    described = "URL of the database, as in postgresql://user:password@host/name; a user who may only read"
+    return {source.database.url_variable: VariableSpec(secret=True, description=described)}
 
 
 def _engine(spec: DatabaseSpec, environment: Mapping[str, str]) -> sa.Engine:
@@ -170,6 +190,11 @@ class _Table:
                 yield dlt.mark.with_table_name(_empty(table), self.entity)
         if self.after is not None and self.window is None:
             state["watermark"] = self.after
+
+    def look(self) -> None:
+        """Reads one row and throws it away."""
+        with self._explained(), self.engine.connect() as connection:
+            connection.execute(sa.select(self._reflected()).limit(1)).first()
 
     def _reflected(self) -> sa.Table:
         """The table as the database describes it, without excluded columns."""

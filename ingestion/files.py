@@ -38,7 +38,7 @@ _SUFFIXES: dict[str, Format] = {
     ".xlsx": "excel",
     ".xls": "excel",
 }
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -126,7 +126,7 @@ def fill_variables(pattern: str, environment: Mapping[str, str], key: str) -> st
             raise SettingError(f"`{key}` names the environment variable {found[1]}, which is not set; set it.")
         return glob.escape(environment[found[1]])
 
-    return _VARIABLE.sub(value, pattern)
+    return VARIABLE.sub(value, pattern)
 
 
 def file_name(settings: Settings, path: Path) -> str:

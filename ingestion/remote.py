@@ -34,18 +34,33 @@ from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.sftp import SFTPFileSystem
 
 from ingestion.errors import IngestionError, PermanentError, SettingError, UnreachableError
-from ingestion.files import fill_variables
+from ingestion.files import VARIABLE, fill_variables
 from ingestion.settings import Settings
-from ingestion.spec import SourceSpec, checked_remote
+from ingestion.spec import SourceSpec, VariableSpec, checked_remote
 
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
 ATTEMPTS = 3  # of one file, each over a new connection
 CHUNK_BYTES = 8 << 20
-S3_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL")
 SFTP_SECRETS = ("SFTP_PASSWORD", "SFTP_KEY_FILE")
 ANY_HOST_KEY = "any"  # as SFTP_KNOWN_HOSTS: take whatever key the server shows
 
+_S3_VARIABLES = {
+    "AWS_ACCESS_KEY_ID": VariableSpec(
+        default="", description="key of a user or role that may list and read; empty: the machine's role"
+    ),
+    "AWS_SECRET_ACCESS_KEY": VariableSpec(secret=True, default="", description="its secret"),
+    "AWS_SESSION_TOKEN": VariableSpec(secret=True, default="", description="its session, for keys that end"),
+    "AWS_REGION": VariableSpec(default="", description="region of the bucket"),
+    "AWS_ENDPOINT_URL": VariableSpec(default="", description="where S3 is spoken, for MinIO and others"),
+}
+_SFTP_VARIABLES = {
+    "SFTP_USER": VariableSpec(description="who signs in"),
+    "SFTP_PASSWORD": VariableSpec(secret=True, default="", description="password, where no key is used"),
+    "SFTP_KEY_FILE": VariableSpec(default="", description="file with the private key"),
+    "SFTP_KEY_PASSPHRASE": VariableSpec(secret=True, default="", description="passphrase of that key"),
+    "SFTP_KNOWN_HOSTS": VariableSpec(default="~/.ssh/known_hosts", description="file with the keys of known hosts"),
+}
 _WILDCARD = re.compile(r"[*?\[]")
 _BROKEN = (  # what a transfer may end with
     OSError,
@@ -83,22 +98,48 @@ def bring(
     settings: Settings,
     source: SourceSpec,
     *,
+    entities: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
     progress: Callable[[str, int], None] | None = None,
 ) -> list[BroughtReport]:
     """Brings the new and changed remote files of a source into the landing zone, entity by entity.
 
     An entity that fails is in the report with its error; files that came whole stay, the rest comes with the next run.
-    `environment`: read instead of os.environ. `progress` is called with an entity and how many files it has brought.
-    Raises SettingError when a variable is missing.
+    `entities`: only these. `environment`: read instead of os.environ. `progress` is called with an entity and how many
+    files it has brought. Raises SettingError when a variable is missing.
     """
-    variables = _Variables(source.source, os.environ if environment is None else environment)
-    places = {
-        name: _Place.of(entity.remote, variables)
-        for name, entity in source.entities.items()
-        if entity.remote is not None
-    }
-    return [_bring(settings, source.source, name, place, progress) for name, place in places.items()]
+    places = _places(source, environment)
+    wanted = {name: place for name, place in places.items() if not entities or name in entities}
+    return [_bring(settings, source.source, name, place, progress) for name, place in wanted.items()]
+
+
+def try_connection(source: SourceSpec, environment: Mapping[str, str] | None = None) -> None:
+    """Lists what would be brought. Raises an IngestionError with what stands in the way."""
+    for place in _places(source, environment).values():
+        try:
+            place.files()
+        finally:
+            place.close()
+
+
+def variables(source: SourceSpec) -> dict[str, VariableSpec]:
+    """The environment variables that bringing these files reads; each may be set as <SOURCE>_<NAME> too."""
+    found: dict[str, VariableSpec] = {}
+    for url in (entity.remote for entity in source.entities.values() if entity.remote):
+        for name in VARIABLE.findall(url):
+            found[name] = VariableSpec(description="part of `remote`")
+        if url.startswith("s3:"):
+            found.update(_S3_VARIABLES)
+        elif url.startswith("sftp:"):
+            found.update(_SFTP_VARIABLES)
+            if "@" in url.split("/")[2]:
+                del found["SFTP_USER"]
+    return found
+
+
+def _places(source: SourceSpec, environment: Mapping[str, str] | None) -> dict[str, _Place]:
+    named = _Variables(source.source, os.environ if environment is None else environment)
+    return {name: _Place.of(entity.remote, named) for name, entity in source.entities.items() if entity.remote}
 
 
 def _bring(
@@ -373,7 +414,7 @@ class _S3(_Place):
         return f"{self.place}/{path}"
 
     def connect(self) -> AbstractFileSystem:
-        key, secret, token, region, endpoint = (self.variables.get(name) for name in S3_VARIABLES)
+        key, secret, token, region, endpoint = (self.variables.get(name) for name in _S3_VARIABLES)
         connection = s3fs.S3FileSystem(
             key=key,
             secret=secret,
@@ -398,7 +439,9 @@ class _S3(_Place):
 
     def explain(self, error: BaseException) -> str:
         if isinstance(error, self.refused):
-            return f"refuses the credentials; check {self.variables.named(*S3_VARIABLES[:2])}"
+            return (
+                f"refuses the credentials; check {self.variables.named('AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY')}"
+            )
         return super().explain(error)
 
     def _list(self, folder: str) -> list[dict[str, Any]]:

@@ -58,7 +58,7 @@ def _place(home: Home) -> Iterator[Finding]:
 
 
 def _sources(home: Home, *, connect: bool, progress: Progress) -> Iterator[Finding]:
-    from ingestion.fetching import missing_variables
+    from ingestion.fetching import is_fetched_unasked, missing_variables
 
     switched_on = sources_in_settings(home) or {}
     own = known_sources(home, shipped=False)
@@ -71,7 +71,7 @@ def _sources(home: Home, *, connect: bool, progress: Progress) -> Iterator[Findi
         if name not in declared:
             yield Finding(name, "missing", "nobody declares it", "Correct its name in settings.yml.")
             continue
-        loader = switched_on.get(name, "files")
+        loader = switched_on.get(name, "dlt" if is_fetched_unasked(declared[name]) else "files")
         missing = missing_variables(declared[name]) if loader == "dlt" else []
         if missing:
             yield Finding(name, "missing", f"not set: {', '.join(missing)}", f"See {home.path / '.env.example'}.")

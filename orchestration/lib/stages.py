@@ -102,7 +102,7 @@ def ingest(
     told in the report and stops no other. Raises WrongUseError for a source that nobody declared, LockedError,
     CorridorError.
     """
-    from ingestion.fetching import fetch
+    from ingestion.fetching import fetch, is_fetched_unasked
     from ingestion.landing import land
     from ingestion.registry import get_source
     from ingestion.settings import Settings
@@ -112,7 +112,11 @@ def ingest(
         switched_on = sources_in_settings(home)
         sources = known_sources(home)
         chosen = [get_source(name, sources) for name in names] or _switched_on(home, sources, switched_on)
-        fetched = [source for source in chosen if (switched_on or {}).get(source.source) == "dlt"]
+        fetched = [
+            source
+            for source in chosen
+            if (switched_on or {}).get(source.source, "dlt" if is_fetched_unasked(source) else "files") == "dlt"
+        ]
         _check_window(chosen, fetched, window, streams)
         settings = Settings.from_home(home.path)
         reports = []
@@ -170,7 +174,8 @@ def _check_window(
     if len(chosen) != 1 or not fetched:
         raise WrongUseError(
             "A span or a stream can be read again of one source that Merganser fetches itself.",
-            "Name one that settings.yml has with the loader dlt, as in `merganser ingest shopify --from 2026-01-01`.",
+            "Name one that settings.yml has with the loader dlt, or that declares a database, as in"
+            " `merganser ingest shopify --from 2026-01-01`.",
         )
     from ingestion.fetching import stream_names
 

@@ -19,7 +19,7 @@ import duckdb
 import pytest
 import sqlalchemy as sa
 
-from ingestion import database
+from ingestion import database, fetching
 from ingestion.errors import DeclarationError, SettingError
 from ingestion.extraction import StreamReport, Window
 from ingestion.registry import read_source
@@ -404,3 +404,17 @@ def test_memory_does_not_grow_with_the_table(landing: Landing, postgres: Postgre
     count, megabytes = map(int, told.split())
     assert count == ROWS
     assert megabytes < MEGABYTES
+
+
+def test_a_source_of_a_database_is_fetched_without_being_asked_to(landing: Landing, postgres: Postgres) -> None:
+    people(postgres)
+    source = shop()
+    assert fetching.is_fetched_unasked(source)
+    assert fetching.missing_variables(source, {}) == ["SHOP_URL"]
+    assert fetching.stream_names(source) == ("people",)
+    environment = {"SHOP_URL": postgres.url}
+    assert fetching.try_connection(source, environment) == ""
+    assert "refuses the credentials" in fetching.try_connection(source, {"SHOP_URL": postgres.as_reader("wrong")})
+    [report] = fetching.fetch(landing.settings, source, environment=environment)
+    assert (report.records, report.error) == ({"people": 3}, None)
+    assert "SHOP_URL is not set" in str(fetching.fetch(landing.settings, source, environment={})[0].error)

@@ -17,7 +17,7 @@ import pytest
 import requests
 from moto.server import ThreadedMotoServer
 
-from ingestion import remote
+from ingestion import fetching, remote
 from ingestion.errors import DeclarationError, SettingError
 from ingestion.registry import read_source
 from ingestion.spec import SourceSpec
@@ -454,3 +454,17 @@ def test_links_are_followed_to_files_and_not_to_folders(landing: Landing, sftp: 
     (sftp.root / "out/x/loop").symlink_to(sftp.root / "out")
     assert bring(landing, sftp, "**").found == 2
     assert landed_files(landing) == ["crm/contact/b.csv", "crm/contact/x/a.csv"]
+
+
+def test_a_source_of_remote_files_is_fetched_without_being_asked_to(landing: Landing, sftp: Place) -> None:
+    sftp.put("a.csv", HEADER + line(1))
+    source = feed(sftp)
+    assert fetching.is_fetched_unasked(source)
+    assert fetching.stream_names(source) == ("contact",)
+    assert fetching.missing_variables(source, {}) == ["SFTP_USER"]
+    assert fetching.missing_variables(source, {"CRM_SFTP_USER": "u"}) == []
+    assert fetching.try_connection(source, sftp.environment) == ""
+    [report] = fetching.fetch(landing.settings, source, environment=sftp.environment)
+    assert (report.records, report.error) == ({"contact": 1}, None)
+    sftp.environment["SFTP_PASSWORD"] = "wrong"
+    assert "refuses the credentials" in fetching.try_connection(source, sftp.environment)
