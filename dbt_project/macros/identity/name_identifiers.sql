@@ -14,7 +14,7 @@
 ) -%}
     {%- set nothing = 'cast(null as ' ~ dbt.type_string() ~ ')' -%}
     {%- set own_columns = (own.values() | list + [nothing]) | join(', ') -%}
-    {%- set named = own.values() | list + [email, phone, mobile_phone, user_id, anonymous_id] -%}
+    {%- set named = own.values() | list + [email, phone, mobile_phone, user_id, anonymous_id, other[1] if other else none] -%}
     select
         '{{ source }}' as source,
         '{{ record_type }}' as record_type,

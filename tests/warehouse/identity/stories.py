@@ -3,9 +3,9 @@
 A record is a line of short names, a letter for the type and a number: `h1 e1 p1` is HubSpot contact 1 with e-mail 1 and
 phone 1. h HubSpot contact, s shop account (its login is the u of the same number), u login, a cookie, e e-mail,
 p phone, k Klaviyo profile, z support requester, o guest order, r partner record. `u1 a1 e1` is an identify call,
-`a1 u1` a page view. `!h1` deletes, `h1 e1 >h2` says that HubSpot merged contact 2 into 1, ` @2024-01-01` dates a
-record, ` x3` repeats an event, ` until ...` ends a partner's licence. A name with a colon carries its own value
-(`e:info@firm.example`).
+`a1 u1` a page view, `u1 <a1` an alias call (login 1 went by cookie 1 before). `!h1` deletes, `h1 e1 >h2` says that
+HubSpot merged contact 2 into 1, ` @2024-01-01` dates a record, ` x3` repeats an event, ` until ...` ends a partner's
+licence. A name with a colon carries its own value (`e:info@firm.example`).
 Decisions: `+e1 e2` include, `-h1 k1` exclude, `~e1 e2` withdraw, `#e1` block, `limit z 1` change a limit.
 Names of two stories are never the same identifier, so all stories share one warehouse.
 Add here: a story. Keep out: how a batch is landed and built (telling.py).
@@ -55,6 +55,7 @@ STORIES = (
         ("h5 e1", "h1 | h2 | h3 | h4 | h5 | e1"),
     ),
     _tell("fan-out", ("a1 u1\na2 u1", "u1 a1 a2"), ("a3 u1\na4 u1\na5 u1", "u1 a1 a2 a3 a4 a5")),
+    _tell("alias", ("a1\nu1 e1", "a1 | u1 e1"), ("u1 <a1", "u1 a1 e1")),
     _tell("diamond", ("h1 e1 p1", "h1 e1 p1"), ("k1 e1 p1", "h1 e1 p1 k1")),
     _tell("disjoint", ("h1 e1\nk1 e2", "h1 e1 | k1 e2"), ("h2 e3", "h1 e1 | k1 e2 | h2 e3")),
     _tell("self-bridge", ("k1 e1 p1", "k1 e1 p1"), ("k1 e1 p1", "k1 e1 p1"), ("h1 e1 p1", "k1 e1 p1 h1")),

@@ -33,7 +33,7 @@ TYPES = {
 FIRST_BATCH = datetime.fromisoformat("2026-06-01")
 PUBLISHED = ("fct_identity_changes", "dim_customer_redirects")
 Identifier = tuple[str, str]
-_OPTION = re.compile(r" (?:@(?P<date>\S+)|x(?P<times>\d+)|until (?P<until>\S+)|>(?P<loser>\S+))")
+_OPTION = re.compile(r" (?:@(?P<date>\S+)|x(?P<times>\d+)|until (?P<until>\S+)|>(?P<loser>\S+)|<(?P<previous>\S+))")
 
 
 @dataclass
@@ -121,6 +121,8 @@ class Teller:
             "id": f"event-{self.number}-{self.events}", "anonymous_id": one("a"), "user_id": one("u"),
             "original_timestamp": moment, "received_at": moment,
         }  # fmt: skip
+        if "previous" in options:
+            return "segment", "aliases", {**event, "previous_id": self.identifier(options["previous"])[1]}
         if "e" in values or "p" in values:
             return "segment", "identifies", {**event, "email": one("e"), "phone": one("p")}
         return "segment", "pages", event

@@ -1,7 +1,8 @@
-{{ config(materialized='incremental', incremental_strategy='append') }}
+{{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='event_id') }}
 {#
     grain: one row per event; key: event_id
-    rebuild: appends what arrived since the watermark (loaded_at); a full refresh gives the same rows
+    rebuild: adds what arrived since the watermark (loaded_at), in the place of an older version (GA4 rewrites its days);
+        a full refresh gives the same rows
     why here: the identifier becomes a number once, when the event arrives; a merge of customers touches no event
 #}
 with unioned as (
@@ -21,19 +22,22 @@ identifiers as (
 
 arrived as (
 
-    select * from unioned
+    select unioned.*
+    from unioned
     {% if is_incremental() %}
-        where event_id not in (select known.event_id from {{ this }} as known)
+        left join {{ this }} as known
+            on unioned.event_id = known.event_id and unioned.loaded_at = known.loaded_at
+        where known.event_id is null
     {% endif %}
 
 ),
 
 distinct_events as (
 
-    -- The same message in two tables is one event: the one that came first.
+    -- The same message in two tables is one event: the one that came last.
     select *
     from arrived
-    qualify row_number() over (partition by event_id order by loaded_at, event_type) = 1
+    qualify row_number() over (partition by event_id order by loaded_at desc, event_type asc) = 1
 
 ),
 
@@ -45,6 +49,7 @@ final as (
         events.source,
         events.event_type,
         events.event_name,
+        events.source_session_id,
         events.product_id,
         events.product_category,
         events.cart_id,
@@ -60,6 +65,7 @@ final as (
         events.currency_code,
         events.value_amount,
         events.quantity,
+        events.properties,
         events.is_bot,
         events.occurred_at,
         events.loaded_at

@@ -1,7 +1,15 @@
-{{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='identifier_no') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key='identifier_no',
+    post_hook="delete from {{ this }} where identifier_no not in (
+        select events.identifier_no from {{ ref('int_events__events') }} as events where events.identifier_no is not null
+    )"
+) }}
 {#
     grain: one row per session: events of one identifier with no longer pause between two of them; key: session_id
-    rebuild: every identifier with events not yet counted here, with all its events; a full refresh gives the same rows
+    rebuild: every identifier with events not yet counted here, or newer, with all its events; one that has none any more, for
+        a restated event may name somebody else, goes; a full refresh gives the same rows
     why here: a late event can join two sessions or start one earlier, so a session is never patched
 #}
 {% set session_gap_minutes = bounded_var('session_gap_minutes', 30, 1, 1440) %}
@@ -18,20 +26,13 @@ with events as (
 ),
 
 {% if is_incremental() %}
-    arrived as (
-
-        select distinct identifier_no from events
-        where loaded_at >= {{ watermark(this) }}
-
-    ),
-
     counted as (
 
         select
-            events.identifier_no,
-            count(*) as event_count
+            identifier_no,
+            count(*) as event_count,
+            max(loaded_at) as loaded_at
         from events
-        inner join arrived on events.identifier_no = arrived.identifier_no
         group by 1
 
     ),
@@ -40,7 +41,8 @@ with events as (
 
         select
             identifier_no,
-            sum(event_count) as event_count
+            sum(event_count) as event_count,
+            max(loaded_at) as loaded_at
         from {{ this }}
         group by 1
 
@@ -51,7 +53,10 @@ with events as (
         select counted.identifier_no
         from counted
         left join known on counted.identifier_no = known.identifier_no
-        where known.event_count is null or known.event_count <> counted.event_count
+        where
+            known.event_count is null
+            or known.event_count <> counted.event_count
+            or known.loaded_at <> counted.loaded_at
 
     ),
 

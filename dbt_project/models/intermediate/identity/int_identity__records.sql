@@ -102,6 +102,13 @@ segment_events as (
 
 ),
 
+snowplow_events as (
+
+    select * from {{ ref('stg_snowplow__events') }}
+    where is_current and not is_bot
+
+),
+
 {# Second-party data is evidence only while its licence allows it, and never after its expiry. #}
 partner_customers as (
 
@@ -223,6 +230,53 @@ final as (
 
     union all
 
+    {{ name_identifiers(
+        'segment', 'alias', ref('stg_segment__aliases'),
+        "coalesce(user_id, '') || '|' || coalesce(previous_id, '')",
+        {'user_id': 'user_id'}, anonymous_id='previous_id',
+        first_seen_at='occurred_at', last_seen_at='occurred_at', is_grouped=true,
+    ) }}
+
+    union all
+
+    {{ name_identifiers(
+        'segment', 'user', ref('stg_segment__users'), 'user_id', {'user_id': 'user_id'}, email='email',
+        phone='phone', is_living=is_living_record('user_id'),
+        first_seen_at='received_at', last_seen_at='received_at',
+    ) }}
+
+    union all
+
+    {{ name_identifiers(
+        'snowplow', 'sign_in', 'snowplow_events',
+        "coalesce(user_id, '') || '|' || coalesce(domain_userid, '') || '|' || coalesce(network_userid, '')",
+        {'user_id': 'user_id', 'domain_userid': 'domain_userid', 'network_userid': 'network_userid'},
+        other=['domain_userid', 'domain_userid'],
+        first_seen_at='occurred_at', last_seen_at='occurred_at', is_grouped=true,
+    ) }}
+
+    union all
+
+    {{ name_identifiers(
+        'snowplow', 'cookie', 'snowplow_events', "domain_userid || '|' || coalesce(network_userid, '')",
+        {'domain_userid': 'domain_userid'}, other=['network_userid', 'network_userid'],
+        first_seen_at='occurred_at', last_seen_at='occurred_at', is_grouped=true,
+    ) }}
+
+    union all
+
+    {% for source in ['ga4', 'ga4_fivetran'] %}
+        {{ name_identifiers(
+            source, 'sign_in', ref('stg_' ~ source ~ '__events'),
+            "coalesce(user_id, '') || '|' || coalesce(user_pseudo_id, '')",
+            {'user_id': 'user_id', 'user_pseudo_id': 'user_pseudo_id'},
+            other=['user_pseudo_id', 'user_pseudo_id'],
+            first_seen_at='occurred_at', last_seen_at='occurred_at', where='is_current', is_grouped=true,
+        ) }}
+
+        union all
+
+    {% endfor %}
     {{ name_identifiers(
         'klaviyo', 'person', ref('stg_klaviyo__persons'), 'person_id', {'klaviyo_person_id': 'person_id'},
         email='email', phone='phone', is_living=is_living_record('person_id'),

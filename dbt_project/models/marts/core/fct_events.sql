@@ -31,6 +31,7 @@ final as (
         customers.customer_id,
         events.identifier_no,
         sessions.session_id,
+        events.source_session_id,
         events.product_id,
         events.cart_id,
         events.checkout_id,

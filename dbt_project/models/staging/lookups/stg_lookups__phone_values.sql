@@ -24,6 +24,7 @@
     ('shopify_graphql', 'order', buyer_phone, address),
     ('shopify_graphql', 'abandoned_checkout', buyer_phone, address),
     ('segment', 'identifies', ['source.phone'], []),
+    ('segment', 'users', ['source.phone'], []),
     ('klaviyo', 'person', ['source.phone_number'], ['source.country']),
     ('zendesk', 'user', ['source.phone'], []),
     ('partner', 'customers', ['source.phone'], ['source.country']),

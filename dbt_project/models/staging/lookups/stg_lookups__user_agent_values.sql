@@ -1,14 +1,22 @@
 {{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
 
+{#- Where user agents stand (source, entity, column): those of each staging model that joins stg_lookups__user_agents. -#}
+{%- set places = [
+    ('segment', 'identifies', 'context_user_agent'),
+    ('segment', 'tracks', 'context_user_agent'),
+    ('segment', 'pages', 'context_user_agent'),
+    ('snowplow', 'events', 'useragent'),
+] -%}
+
 with arrived as (
 
-    {% for entity in ['identifies', 'tracks', 'pages'] -%}
+    {% for source_name, entity, column in places -%}
         select
-            context_user_agent as user_agent,
+            {{ column }} as user_agent,
             _loaded_at as loaded_at
-        from {{ source('segment', entity) }}
+        from {{ source(source_name, entity) }}
         where
-            context_user_agent is not null
+            {{ column }} is not null
         {%- if is_incremental() %}
                 -- What arrived before the newest known value was read together with it.
                 and _loaded_at >= {{ watermark(this, 'first_loaded_at') }}

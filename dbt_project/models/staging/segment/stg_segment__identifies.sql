@@ -1,3 +1,4 @@
+{% set told = 'coalesce(source.' ~ adapter.quote('timestamp') ~ ', source.original_timestamp)' %}
 with source as (
 
     select * from {{ source('segment', 'identifies') }}
@@ -15,13 +16,9 @@ final as (
         {{ clean_text('source.first_name') }} as first_name,
         {{ clean_text('source.last_name') }} as last_name,
         {{ parse_birth_date('source.birthday', 'source._loaded_at') }} as birth_date,
+        cast(source._extra as {{ dbt.type_string() }}) as properties,
         source.received_at,
-        coalesce(
-            source.{{ adapter.quote('timestamp') }},
-            source.original_timestamp,
-            source.received_at,
-            source._loaded_at
-        ) as occurred_at,
+        {{ happened_at(told, 'source.received_at') }} as occurred_at,
         source._loaded_at as loaded_at
     from source
     {{ join_phone('phone', 'source.phone') }}

@@ -1,3 +1,4 @@
+{% set told = 'coalesce(source.' ~ adapter.quote('timestamp') ~ ', source.original_timestamp)' %}
 with source as (
 
     select * from {{ source('segment', 'pages') }}
@@ -18,7 +19,7 @@ final as (
             {{ clean_text('source.path') }},
             {{ url_path('coalesce(source.url, source.context_page_url)') }}
         ) as page_path,
-        {{ clean_text('source.title') }} as page_title,
+        coalesce({{ clean_text('source.title') }}, {{ clean_text('source.name') }}) as page_title,
         {{ clean_text('source.referrer') }} as referrer_url,
         lower(coalesce(
             {{ clean_text('source.context_campaign_source') }},
@@ -56,13 +57,9 @@ final as (
         {{ clean_text('source.context_ip') }} as ip,
         {{ clean_text('source.context_user_agent') }} as user_agent,
         coalesce(agents.is_bot, false) as is_bot,
+        cast(source._extra as {{ dbt.type_string() }}) as properties,
         source.received_at,
-        coalesce(
-            source.{{ adapter.quote('timestamp') }},
-            source.original_timestamp,
-            source.received_at,
-            source._loaded_at
-        ) as occurred_at,
+        {{ happened_at(told, 'source.received_at') }} as occurred_at,
         source._loaded_at as loaded_at
     from source
     left join {{ ref('stg_lookups__user_agents') }} as agents

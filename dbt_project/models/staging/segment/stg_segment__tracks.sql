@@ -1,3 +1,4 @@
+{% set told = 'coalesce(source.' ~ adapter.quote('timestamp') ~ ', source.original_timestamp)' %}
 with source as (
 
     select * from {{ source('segment', 'tracks') }}
@@ -55,13 +56,9 @@ final as (
             'coalesce(source.revenue, source.price * coalesce(source.quantity, 1))'
         ) }} as value_amount,
         coalesce(agents.is_bot, false) as is_bot,
+        cast(source._extra as {{ dbt.type_string() }}) as properties,
         source.received_at,
-        coalesce(
-            source.{{ adapter.quote('timestamp') }},
-            source.original_timestamp,
-            source.received_at,
-            source._loaded_at
-        ) as occurred_at,
+        {{ happened_at(told, 'source.received_at') }} as occurred_at,
         source._loaded_at as loaded_at
     from source
     left join {{ ref('stg_lookups__user_agents') }} as agents
