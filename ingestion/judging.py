@@ -27,6 +27,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import combinations
 
 import duckdb
 
@@ -242,17 +243,29 @@ class Judge:
             )
             return 0, (warning,)
         key = _list(self.entity.key)
-        scopes = "" if whole else f" semi join scopes on {same(self.entity.complete_within, 'raw', 'scopes')}"
+        scoped = "" if whole else f" and raw.rowid in ({self._scoped()})"
         cursor = self.connection.execute(
-            f"update {self.table} set _deleted_at = ? where rowid in (select raw.rowid from {self.table} as raw{scopes}"
+            f"update {self.table} set _deleted_at = ? where rowid in (select raw.rowid from {self.table} as raw"
             f" anti join (select {key} from incoming) as given on {_equal(self.entity.key, 'raw', 'given')}"
-            " where raw._superseded_at is null and raw._deleted_at is null)",
+            f" where raw._superseded_at is null and raw._deleted_at is null{scoped})",
             [self.load.loaded_at],
         )
         deleted = _changed(cursor)
         if self.entity.mode == "snapshot":
             self._supersede_all()
         return deleted, ()
+
+    def _scoped(self) -> str:
+        """Raw rows of the scopes that came whole. A scope holds by those columns that it names, of all that it may."""
+        columns = self.entity.complete_within
+        found = []
+        for named in (part for size in range(len(columns)) for part in combinations(columns, size + 1)):
+            are_named = " and ".join(f"{quote(name)} is {'not ' if name in named else ''}null" for name in columns)
+            found.append(
+                f"select raw.rowid from {self.table} as raw semi join (from scopes where {are_named}) as scopes"
+                f" on {_equal(named, 'raw', 'scopes')}"
+            )
+        return " union all ".join(found)
 
     def _supersede_all(self) -> None:
         self.connection.execute(

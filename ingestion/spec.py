@@ -223,7 +223,8 @@ class EntitySpec(_Declaration):
     version: str | None = None
     watermark: str | None = None  # the column that says how far the data reaches; else the version
     deletes: DeletedFlag | Literal["absent"] | None = None  # absent: the default of replace and snapshot
-    complete_within: tuple[str, ...] = ()  # where a load brings such a scope whole, its other rows are deleted
+    # Where a load brings a scope whole, its other rows are deleted. A scope is told by one or several of these columns.
+    complete_within: tuple[str, ...] = ()
     policy: SchemaPolicy = Field(default_factory=SchemaPolicy, alias="schema")
     legal_basis: LegalBasis | None = None  # overrides the source's, and so does the purpose
     purpose: str | None = None

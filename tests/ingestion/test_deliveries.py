@@ -223,6 +223,36 @@ def test_scopes_of_several_extractions_are_judged_one_by_one(landing: Landing) -
     ) == [("2", 5)]
 
 
+def test_a_link_is_told_whole_from_either_end(landing: Landing) -> None:
+    """Of links between contacts and deals, all of a contact may come, or all of a deal, or one pair alone."""
+    columns = {"id": {"type": "varchar", "required": True}, "deal": {"type": "varchar", "required": True}}
+    landing.source = source(
+        contact=contact(key=["id", "deal"], version=None, complete_within=["id", "deal"], columns=columns)
+    )
+
+    def pairs(*names: str) -> list[dict[str, Any]]:
+        return [{"id": name[0], "deal": name[1]} for name in names]
+
+    def there() -> list[str]:
+        rows = landing.rows(
+            "select id || deal from raw_crm.contact where _superseded_at is null and _deleted_at is null"
+        )
+        return sorted(pair for (pair,) in rows)
+
+    landing.write_payloads("crm/contact/1.1.a.parquet", [pairs("a1", "a2", "b1", "b2", "c1")])
+    landing.land()
+    landing.write_payloads("crm/contact/2.1.a.parquet", [pairs("a1")], complete=[{"id": "a"}])
+    assert landing.land_one().deleted == 1
+    landing.write_payloads("crm/contact/3.1.a.parquet", [pairs("c1")], complete=[{"deal": "1"}])
+    assert landing.land_one().deleted == 2
+    assert there() == ["b2", "c1"]
+    landing.write_payloads(
+        "crm/contact/4.1.a.parquet", [], complete=[{"id": "b", "deal": "2"}, {"id": "c", "deal": "9"}]
+    )
+    assert landing.land_one().deleted == 1
+    assert there() == ["c1"]
+
+
 def test_a_scope_that_did_not_come_whole_deletes_nothing(landing: Landing) -> None:
     landing.source = source(contact=LINE)
     landing.write_payloads("crm/contact/1.1.a.parquet", [[line("1", "A"), line("2", "A")]])

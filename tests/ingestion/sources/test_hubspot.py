@@ -62,6 +62,11 @@ class Account:
     def ids(self, entity: str) -> list[str]:
         return [record["id"] for record in self.new(entity)]
 
+    def query(self, sql: str) -> list[Any]:
+        """The one column that a query of the warehouse gives."""
+        with duckdb.connect(str(self.settings.warehouse_path), read_only=True) as connection:
+            return [value for (value,) in connection.execute(sql).fetchall()]
+
     def forget(self) -> None:
         """Takes away the files that are there, to see what the next run brings."""
         for path in (self.settings.landing_dir / "hubspot").glob("*/*"):
@@ -193,6 +198,35 @@ def test_links_are_told_from_both_ends(account: Account) -> None:
     assert links("contacts__deals", "deals_id") == [("2", "100")] * 2
     assert links("companies__deals", "deals_id") == [("10", "100")] * 2
     assert account.new("contacts__deals", complete=True) == [{"value": "2"}, {"value": "1"}, {"deals_id": "100"}]
+
+
+def test_a_link_that_is_taken_away_at_either_end_goes_from_raw(account: Account) -> None:
+    links = [{"from": "contacts", "from_id": str(n), "to": "deals", "to_id": "100"} for n in (1, 2, 3)]
+    account.server.tables.update(
+        contacts=[crm_record(n, at(0)) for n in (1, 2, 3)], deals=[crm_record(100, at(0))], associations=links
+    )
+    streams = ("contacts", "deals")
+
+    def there() -> list[str]:
+        account.run(*streams)
+        assert land(account.settings, [HUBSPOT]).ok
+        return account.query('select "value" from raw_hubspot.contacts__deals where _deleted_at is null order by 1')
+
+    assert there() == ["1", "2", "3"]
+    # HubSpot moves the change of one end alone: once the contact, once the deal, and a contact that is archived.
+    account.server.tables["associations"] = links[1:]
+    account.server.tables["contacts"][0] = crm_record(1, at(60))
+    assert there() == ["2", "3"]
+    account.server.tables["associations"] = links[2:]
+    account.server.tables["deals"][0] = crm_record(100, at(60))
+    assert there() == ["3"]
+    account.server.tables["associations"] = []
+    account.server.tables["contacts"][2] = crm_record(3, at(120), archived=True)
+    assert there() == []
+    assert account.query("select id from raw_hubspot.contacts where _superseded_at is null and is_deleted") == ["3"]
+    account.server.tables["associations"] = links[1:2]
+    account.server.tables["contacts"][1] = crm_record(2, at(180))
+    assert there() == ["2"]
 
 
 def test_a_company_with_more_contacts_than_a_page_holds(account: Account) -> None:
@@ -346,7 +380,7 @@ def current(settings: Settings, entity: str) -> set[tuple[Any, ...]]:
         if not name.startswith("_dlt") and name not in {"hs_object_id", "pipeline_id"}
     )
     with duckdb.connect(str(settings.warehouse_path), read_only=True) as connection:
-        sql = f'select {columns} from raw_hubspot."{entity}" where _superseded_at is null'
+        sql = f'select {columns} from raw_hubspot."{entity}" where _superseded_at is null and _deleted_at is null'
         return set(connection.execute(sql).fetchall())
 
 
