@@ -39,6 +39,7 @@ FILES = {
     "meta_ads": ("facebook_ads_fivetran", "facebook_ads_{}_data.csv"),
     "klaviyo": ("klaviyo_fivetran", "{}.csv"),
     "stripe": ("stripe_fivetran", "{}_data.csv"),
+    "zendesk": ("zendesk_fivetran", "{}_data.csv"),
 }
 # The staging model of each table that a sample holds.
 STAGED = {
@@ -104,6 +105,10 @@ STAGED = {
     ("stripe", "invoice_line_item"): "stg_stripe__invoice_lines",
     ("stripe", "charge"): "stg_stripe__charges",
     ("stripe", "refund"): "stg_stripe__refunds",
+    ("zendesk", "user"): "stg_zendesk__users",
+    ("zendesk", "organization"): "stg_zendesk__organizations",
+    ("zendesk", "ticket"): "stg_zendesk__tickets",
+    ("zendesk", "ticket_comment"): "stg_zendesk__ticket_comments",
 }
 # History tables: a row per change, of which one per object is current.
 HISTORIES = {
@@ -254,7 +259,7 @@ def test_undeclared_columns_are_kept(real: RealTables) -> None:
 
 
 def test_tables_without_a_file_are_staged_empty(real: RealTables) -> None:
-    for model in ("stg_hubspot__calls", "stg_zendesk__tickets", "stg_segment__tracks", "stg_partner__customers"):
+    for model in ("stg_hubspot__calls", "stg_zendesk__satisfaction_ratings", "stg_segment__tracks", "stg_partner__customers"):
         assert real.one(f"select count(*) from staging.{model}") == (0,)
 
 
@@ -376,6 +381,26 @@ def test_advertising_and_messaging_values(real: RealTables) -> None:
     assert real.one("select occurred_at from staging.stg_klaviyo__events where message_event_id = '3gBNHPGp'") == (
         utc(2020, 4, 5, 20, 2, 45),
     )
+
+
+def test_help_desk_values(real: RealTables) -> None:
+    deleted = {record["id"] for record in read_sample("zendesk", "ticket") if record["status"] == "deleted"}
+    assert deleted
+    assert set(real.query("select ticket_id from staging.stg_zendesk__tickets where is_deleted")) == {
+        (ticket,) for ticket in deleted
+    }
+    assert real.one(
+        "select subject, body, channel, organization_id, is_deleted from staging.stg_zendesk__tickets"
+        " where ticket_id = '16988'"
+    ) == ("subject1", "description1", "email", "370469077513", False)
+    assert real.one(
+        "select ticket_id, author_id, body, is_public, created_at from staging.stg_zendesk__ticket_comments"
+        " where ticket_comment_id = '1030820361033'"
+    ) == ("1077", "402935450113", "body1", True, utc(2020, 2, 11, 7, 49, 14))
+    assert real.one(
+        "select full_name, role, organization_id, is_deleted from staging.stg_zendesk__users"
+        " where zendesk_user_id = '1111'"
+    ) == ("Arthur Agent", "agent", "370326203233", False)
 
 
 def test_a_second_run_writes_nothing(real: RealTables) -> None:

@@ -74,6 +74,7 @@ banner_decisions as (
     ),
 
 {% endfor %}
+{# What a person said in a message, by the metrics that message_metrics calls unsubscribed. #}
 klaviyo_decisions as (
 
     select
@@ -81,19 +82,64 @@ klaviyo_decisions as (
         'klaviyo' as source,
         'klaviyo_person_id' as identifier_type,
         events.person_id as identifier_value,
-        case
-            when metrics.metric_name = 'Unsubscribed' then 'email_marketing' else 'sms_marketing'
-        end
-            as purpose,
-        case when metrics.metric_name = 'Unsubscribed' then 'email' else 'sms' end as channel,
+        message_metrics.channel || '_marketing' as purpose,
+        message_metrics.channel,
         'withdrawn' as decision,
         events.occurred_at as decided_at
     from {{ ref('stg_klaviyo__events') }} as events
     inner join {{ ref('stg_klaviyo__metrics') }} as metrics on events.metric_id = metrics.metric_id
+    inner join {{ ref('message_metrics') }} as message_metrics
+        on metrics.metric_name = message_metrics.metric_name
     where
-        events.person_id is not null
+        events.is_current
+        and not events.is_deleted
+        and events.person_id is not null
         and metrics.is_current
-        and metrics.metric_name in ('Unsubscribed', 'Unsubscribed from SMS')
+        and message_metrics.message_event = 'unsubscribed'
+
+),
+
+{# What a profile holds: a suppression that is somebody's wish ends a subscription, whatever the profile says beside it. #}
+klaviyo_profile_decisions as (
+
+    select
+        'klaviyo:email:' || person_id as decision_key,
+        'klaviyo' as source,
+        'klaviyo_person_id' as identifier_type,
+        person_id as identifier_value,
+        'email_marketing' as purpose,
+        'email' as channel,
+        case
+            when email_marketing_status = 'subscribed' and not is_email_suppressed then 'granted'
+            else 'withdrawn'
+        end as decision,
+        coalesce(
+            case
+                when is_email_suppressed then greatest(email_suppressed_at, email_marketing_updated_at)
+                else email_marketing_updated_at
+            end,
+            updated_at,
+            loaded_at
+        ) as decided_at
+    from {{ ref('stg_klaviyo__persons') }}
+    where
+        is_current
+        and not is_deleted
+        and (email_marketing_status in ('subscribed', 'unsubscribed') or is_email_suppressed)
+
+    union all
+
+    select
+        'klaviyo:sms:' || person_id as decision_key,
+        'klaviyo' as source,
+        'klaviyo_person_id' as identifier_type,
+        person_id as identifier_value,
+        'sms_marketing' as purpose,
+        'sms' as channel,
+        case when sms_marketing_status = 'subscribed' then 'granted' else 'withdrawn' end as decision,
+        coalesce(sms_marketing_updated_at, updated_at, loaded_at) as decided_at
+    from {{ ref('stg_klaviyo__persons') }}
+    where is_current and not is_deleted and sms_marketing_status in ('subscribed', 'unsubscribed')
 
 ),
 
@@ -124,7 +170,7 @@ final as (
     select * from banner_decisions
 
     {% for source in [
-        'shopify', 'shopify_graphql', 'klaviyo', 'hubspot', 'hubspot_fivetran', 'salesforce'
+        'shopify', 'shopify_graphql', 'klaviyo', 'klaviyo_profile', 'hubspot', 'hubspot_fivetran', 'salesforce'
     ] %}
         union all
 

@@ -5,6 +5,7 @@
 with events as (
 
     select * from {{ ref('stg_klaviyo__events') }}
+    where is_current and not is_deleted
 
 ),
 
@@ -19,6 +20,13 @@ campaigns as (
 
     select * from {{ ref('stg_klaviyo__campaigns') }}
     where is_current and not is_deleted
+
+),
+
+campaign_messages as (
+
+    select * from {{ ref('stg_klaviyo__campaign_messages') }}
+    where is_current
 
 ),
 
@@ -52,13 +60,18 @@ final as (
         message_metrics.message_event,
         campaigns.campaign_name,
         flows.flow_name,
-        events.subject,
+        coalesce(events.subject, campaign_messages.subject) as subject,
         events.occurred_at,
         events.loaded_at
     from events
     inner join metrics on events.metric_id = metrics.metric_id
     inner join message_metrics on metrics.metric_name = message_metrics.metric_name
-    left join campaigns on events.campaign_id = campaigns.campaign_id
+    left join campaign_messages on events.message_id = campaign_messages.message_id
+    -- The API names the message; of a campaign from before there were several, that is the campaign's own id.
+    left join campaigns
+        on
+            coalesce(events.campaign_id, campaign_messages.campaign_id, events.message_id)
+            = campaigns.campaign_id
     left join flows on events.flow_id = flows.flow_id
     left join identifiers
         on cast(events.person_id as {{ dbt.type_string() }}) = identifiers.identifier_value

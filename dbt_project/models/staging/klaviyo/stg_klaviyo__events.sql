@@ -12,14 +12,15 @@ final as (
         {{ clean_text('source.metric_id') }} as metric_id,
         {{ clean_text('source.campaign_id') }} as campaign_id,
         {{ clean_text('source.flow_id') }} as flow_id,
-        {{ clean_text('source.property_subject') }} as subject,
-        {{ clean_text('source.property_url') }} as url,
+        {{ clean_text('coalesce(source.flow_message_id, source.message_id)') }} as message_id,
+        {{ clean_text('coalesce(source.property_subject, source.propertysubject)') }} as subject,
+        {{ clean_text('coalesce(source.property_url, source.propertyurl)') }} as url,
         coalesce(
             source.{{ adapter.quote('datetime') }},
             source.{{ adapter.quote('timestamp') }},
             source._loaded_at
         ) as occurred_at,
-        source._loaded_at as loaded_at
+        {{ record_state("source._fivetran_deleted") }}
     from source
 
 )

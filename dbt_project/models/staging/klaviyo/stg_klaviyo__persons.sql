@@ -4,10 +4,20 @@ with source as (
 
 ),
 
+-- The API tells of no deletion and no merge: an id that a whole listing lacks is gone.
+gone as (
+
+    select id
+    from {{ source('klaviyo', 'person_id') }}
+    where _superseded_at is null and _deleted_at is not null
+
+),
+
 final as (
 
     select
         source.id as person_id,
+        {{ clean_text('source.external_id') }} as external_id,
         {{ normalize_email('source.email') }} as email,
         phone.phone_e164 as phone,
         {{ clean_text('source.first_name') }} as first_name,
@@ -16,12 +26,25 @@ final as (
         {{ clean_text('source.region') }} as region,
         {{ clean_text('source.zip') }} as postal_code,
         country.country_code,
+        lower({{ clean_text('source.email_consent') }}) as email_marketing_status,
+        coalesce(source.email_consent_at, source.email_consent_updated_at) as email_marketing_updated_at,
+        coalesce(
+            {{ matches_pattern(
+                'cast(source.email_suppressions as ' ~ dbt.type_string() ~ ')',
+                "'UNSUBSCRIBE|SPAM_COMPLAINT|USER_SUPPRESSED'"
+            ) }},
+            false
+        ) as is_email_suppressed,
+        source.email_suppressed_at,
+        lower({{ clean_text('source.sms_consent') }}) as sms_marketing_status,
+        coalesce(source.sms_consent_at, source.sms_consent_updated_at) as sms_marketing_updated_at,
         source.created as created_at,
         source.updated as updated_at,
-        {{ record_state("source._fivetran_deleted") }}
+        {{ record_state("source._fivetran_deleted or gone.id is not null") }}
     from source
     {{ join_country('country', 'source.country') }}
     {{ join_phone('phone', 'source.phone_number', 'country.country_code') }}
+    left join gone on source.id = gone.id
 
 )
 

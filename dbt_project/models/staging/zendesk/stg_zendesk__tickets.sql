@@ -10,6 +10,7 @@ final as (
         source.id as ticket_id,
         {{ clean_text('source.requester_id') }} as requester_id,
         {{ clean_text('source.assignee_id') }} as assignee_id,
+        {{ clean_text('source.organization_id') }} as organization_id,
         {{ clean_text('source.subject') }} as subject,
         {{ clean_text('source.description') }} as body,
         lower({{ clean_text('source.status') }}) as status,

@@ -13,10 +13,11 @@ final as (
         phone.phone_e164 as phone,
         {{ clean_text('source.name') }} as full_name,
         lower({{ clean_text('source.role') }}) as role,
+        {{ clean_text('source.organization_id') }} as organization_id,
         source.created_at,
         source.updated_at,
-        -- Zendesk keeps a deleted user as one that is not active.
-        {{ record_state("source._fivetran_deleted or not source.active") }}
+        -- Zendesk keeps a deleted user, and one that was merged into another, as one that is not active.
+        {{ record_state("source._fivetran_deleted or source.permanently_deleted or not source.active") }}
     from source
     {{ join_phone('phone', 'source.phone') }}
 
