@@ -275,6 +275,23 @@ def resource(kind: str, number: str, attributes: Mapping[str, Any], **related: A
     return {**record, "relationships": relationships} if relationships else record
 
 
+def five_profiles() -> KlaviyoServer:
+    """A server of few records that needs three pages for them."""
+    moment = "2026-01-0{}T00:00:00+00:00"
+    server = KlaviyoServer(
+        {
+            "profiles": [
+                resource("profile", f"p{number}", {
+                    "email": f"p{number}@nordkai.example", "last_name": "Name", "title": "Dr.",
+                    "created": moment.format(number), "updated": moment.format(number)})
+                for number in range(1, 6)
+            ]
+        }
+    )  # fmt: skip
+    server.page_size = 2
+    return server
+
+
 def from_world(landing: Path) -> dict[str, list[dict[str, Any]]]:
     """The demo business's Klaviyo account, from its landing files: what was there at the end of them."""
     persons = _newest(landing, "person", "not _fivetran_deleted")

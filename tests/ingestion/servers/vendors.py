@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.ingestion.servers import shopify, stripe
+from tests.ingestion.servers import klaviyo, shopify, stripe, zendesk
 from tests.ingestion.servers.base import VendorServer
 from tests.ingestion.servers.hubspot import HubSpotServer, crm_record
 from tests.ingestion.servers.salesforce import SalesforceServer, sobject
@@ -143,4 +143,36 @@ SALESFORCE = Vendor(
     signs_in=True,
 )
 
-VENDORS: tuple[Vendor, ...] = (HUBSPOT, SALESFORCE, SHOPIFY, STRIPE)
+KLAVIYO = Vendor(
+    source="klaviyo",
+    server=klaviyo.five_profiles,
+    environment=lambda server: {"KLAVIYO_API_KEY": server.token, "KLAVIYO_BASE_URL": server.url},
+    stream="profiles",
+    entity="person",
+    table="profiles",
+    text=lambda record, text: record["attributes"].update(last_name=text),
+    touch=lambda record, moment: record["attributes"].update(updated=moment.isoformat()),
+    wrong=lambda record: record["attributes"].update(created="long ago"),
+    lose=lambda record: record["attributes"].pop("title", None),
+)
+
+ZENDESK = Vendor(
+    source="zendesk",
+    server=zendesk.five_tickets,
+    environment=lambda server: {
+        "ZENDESK_API_TOKEN": server.token,
+        "ZENDESK_BASE_URL": server.url,
+        "ZENDESK_EMAIL": zendesk.ZendeskServer.email,
+    },
+    stream="tickets",
+    entity="ticket",
+    table="tickets",
+    text=lambda record, text: record.update(subject=text),
+    touch=lambda record, moment: record.update(
+        updated_at=moment.isoformat(), generated_timestamp=int(moment.timestamp())
+    ),
+    wrong=lambda record: record.update(created_at="long ago"),
+    lose=lambda record: record.pop("priority", None),
+)
+
+VENDORS: tuple[Vendor, ...] = (HUBSPOT, KLAVIYO, SALESFORCE, SHOPIFY, STRIPE, ZENDESK)

@@ -176,6 +176,22 @@ def comment_event(number: int, ticket_id: int, author_id: int, body: str, moment
     }  # fmt: skip
 
 
+def five_tickets() -> ZendeskServer:
+    """A server of few records that needs three pages for them. Its clock is ahead, so that no change is too new."""
+    server = ZendeskServer(
+        {
+            "tickets": [
+                {"id": number, "subject": "Where is it?", "status": "open", "priority": "low",
+                 "created_at": f"2026-01-01T00:0{number}:00Z", "updated_at": f"2026-01-01T00:0{number}:00Z",
+                 "generated_timestamp": _second(f"2026-01-01T00:0{number}:00Z")}
+                for number in range(1, 6)
+            ]
+        }
+    )  # fmt: skip
+    server.page_size, server.ahead = 2, timedelta(days=1)
+    return server
+
+
 def from_world(landing: Path) -> dict[str, list[dict[str, Any]]]:
     """The demo business's help desk, from its landing files: what was there at the end of them."""
     tickets = _newest(landing, "ticket")
