@@ -259,7 +259,12 @@ def test_undeclared_columns_are_kept(real: RealTables) -> None:
 
 
 def test_tables_without_a_file_are_staged_empty(real: RealTables) -> None:
-    for model in ("stg_hubspot__calls", "stg_zendesk__satisfaction_ratings", "stg_segment__tracks", "stg_partner__customers"):
+    for model in (
+        "stg_hubspot__calls",
+        "stg_zendesk__satisfaction_ratings",
+        "stg_segment__tracks",
+        "stg_partner__customers",
+    ):
         assert real.one(f"select count(*) from staging.{model}") == (0,)
 
 
