@@ -26,6 +26,14 @@ class UnknownSourceError(PermanentError):
     """A source that nobody declared."""
 
 
+class UnknownRecordError(PermanentError):
+    """A record of quarantine, or a correction of one, that is not there or has no sense."""
+
+
+class RebuildRefusedError(PermanentError):
+    """Raw tables that cannot be made again: the landing zone does not hold what they were made from."""
+
+
 class SettingError(PermanentError):
     """A setting or an environment variable that is missing or has no sense."""
 

@@ -216,7 +216,7 @@ def _stage_csv(
     # A tab-separated file knows no quotes (IANA text/tab-separated-values): a quote there is a character like others.
     delimiter, mark = ("\t", "") if file.format == "tsv" else (entity.delimiter, '"')
     names, header_lines = csv_header(file, file.path, delimiter)
-    named = _match(entity, names)
+    named = match_columns(entity, names)
     if entity.header == "optional" and any(named[column] is None for column in entity.required_columns()):
         names, header_lines = list(entity.columns)[: len(names)], 0
     fields = [f"${index}" for index in range(len(names))]
@@ -288,7 +288,7 @@ def _stage_ndjson(
         rows = f"select {literal(file.name)} as _file, _row, {wrapped} as wrapped from lines"
         _stage_payloads(connection, entity, f"(select _file, _row, {parts} from ({rows}))", plan)
     else:
-        matched = _match(entity, names)
+        matched = match_columns(entity, names)
         types = {key: entity.columns[name].type for name, key in matched.items() if key is not None}
         source, inputs = _document("lines", [_Field(key, _pointer(key), types.get(key)) for key in names])
         relation = _Relation(source, literal(file.name), "_row", inputs, is_text=True)
@@ -565,7 +565,7 @@ def _add(
 
     `matched`: which field fills each column; `seen`: what the records have. Both are plain where fields have names.
     """
-    matched = matched or _match(entity, [column.label for column in relation.inputs])
+    matched = matched or match_columns(entity, [column.label for column in relation.inputs])
     used = {label: name for name, label in matched.items() if label is not None}
     if seen is None:
         types = {column.label: None if relation.is_text else column.type for column in relation.inputs}
@@ -604,7 +604,7 @@ def _place(connection: duckdb.DuckDBPyConnection, relation: _Relation) -> str:
     return str(found[0][0]) if found else "the file"
 
 
-def _match(entity: EntitySpec, labels: Sequence[str]) -> dict[str, str | None]:
+def match_columns(entity: EntitySpec, labels: Sequence[str]) -> dict[str, str | None]:
     """For each declared column the field that fills it: of its very name, else of its name in snake case."""
     free = list(dict.fromkeys(labels))
     matched: dict[str, str | None] = dict.fromkeys(entity.columns)

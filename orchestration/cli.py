@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -36,6 +37,11 @@ app = typer.Typer(
 export_app = typer.Typer(help="What leaves, to whom, and what has left.", epilog=EXIT_CODES, no_args_is_help=True)
 app.add_typer(export_app, name="export")
 
+quarantine_app = typer.Typer(
+    help="Records that broke a rule: see them, mend them, land them again.", epilog=EXIT_CODES, no_args_is_help=True
+)
+app.add_typer(quarantine_app, name="quarantine")
+
 HomeOption = Annotated[
     str | None, typer.Option("--home", help="Directory that holds all state; else MERGANSER_HOME, else ./.merganser.")
 ]
@@ -45,6 +51,9 @@ AsOfOption = Annotated[
         "--as-of", help="Moment (ISO, UTC) to judge segments, expiry and consent at; else settings.yml, or now."
     ),
 ]
+OfSourceOption = Annotated[str | None, typer.Option("--source", help="Only records of this source.")]
+OfEntityOption = Annotated[str | None, typer.Option("--entity", help="Only records of this entity.")]
+OfRuleOption = Annotated[str | None, typer.Option("--rule", help="Only records that broke this rule.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="The report as JSON alone on standard output.")]
 
 
@@ -139,25 +148,38 @@ def ingest(
     ] = None,
     until: Annotated[str | None, typer.Option("--to", help="The end of that span, not included; else now.")] = None,
     streams: Annotated[list[str] | None, typer.Option("--stream", help="Only this stream of the source.")] = None,
+    allow_empty: Annotated[
+        bool,
+        typer.Option("--allow-empty", help="A delivery that is the whole table may be empty: all rows are deleted."),
+    ] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Make the raw tables of the source again from its landing files.")
+    ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Fetch and land what is new of a source, or of all, in the raw tables."""
     if bool(sources) == every:
         raise WrongUseError("Name a source, or say --all.", f"Declared sources: {', '.join(_source_names(home))}.")
+    if rebuild and (every or since or until or streams or allow_empty):
+        raise WrongUseError("--rebuild takes the names of sources, and no other option.", "It fetches nothing.")
     from orchestration import console
     from orchestration.lib import stages
     from orchestration.lib.locking import held
 
     place = _home(home, None)
     with console.shown_progress(quiet=as_json) as progress, held(place, "ingest"):
-        report = stages.ingest(
-            place,
-            sources or (),
-            window=stages.span(since, until),
-            streams=streams or (),
-            progress=progress("ingest"),
-        )
+        if rebuild:
+            report = stages.rebuild(place, sources or (), progress("ingest"))
+        else:
+            report = stages.ingest(
+                place,
+                sources or (),
+                window=stages.span(since, until),
+                streams=streams or (),
+                allow_empty=allow_empty,
+                progress=progress("ingest"),
+            )
     if not as_json:
         console.show_ingest(report)
     content = {
@@ -233,6 +255,77 @@ def publish(*, home: HomeOption = None, as_json: JsonOption = False) -> None:
     if not as_json:
         console.show_publication(report)
     _end(as_json, "publish", report)
+
+
+@quarantine_app.command("list", epilog=EXIT_CODES)
+def quarantine_list(
+    *,
+    source: OfSourceOption = None,
+    entity: OfEntityOption = None,
+    rule: OfRuleOption = None,
+    limit: Annotated[int, typer.Option(min=0, help="How many records to list; the counts are of all.")] = 50,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Where refused records stood and what they broke. Shows no value of a record."""
+    from ingestion.quarantine import Chosen
+    from orchestration import console
+    from orchestration.lib import quarantine
+
+    found = quarantine.list_records(_home(home, None), Chosen(source=source, entity=entity, rule=rule), limit)
+    if not as_json:
+        console.show_quarantine(found)
+    _end(as_json, "quarantine list", found)
+
+
+@quarantine_app.command("show", epilog=EXIT_CODES)
+def quarantine_show(
+    *,
+    ids: Annotated[list[str], typer.Argument(metavar="ID", help="Records, as `merganser quarantine list` names them.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """These records as they came: personal data."""
+    from orchestration import console
+    from orchestration.lib import quarantine
+
+    found = quarantine.show_records(_home(home, None), ids)
+    if not as_json:
+        console.show_quarantined_records(found)
+    _end(as_json, "quarantine show", {"records": [{"about": about, "record": text} for about, text in found]})
+
+
+@quarantine_app.command("replay", epilog=EXIT_CODES)
+def quarantine_replay(
+    *,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help="Records to land again.")] = None,
+    source: OfSourceOption = None,
+    entity: OfEntityOption = None,
+    rule: OfRuleOption = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help="A declared field and its right value, as field=value.")
+    ] = None,
+    record: Annotated[
+        Path | None, typer.Option("--record", help="A file with the whole corrected record, as one JSON object.")
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Land refused records again, as they are or corrected; named by id, or all that fit and still wait."""
+    from ingestion.quarantine import Chosen
+    from orchestration import console
+    from orchestration.lib import quarantine
+    from orchestration.lib.locking import held
+
+    if bool(ids) == bool(source or entity or rule):
+        raise WrongUseError("Name records by their ids, or choose them by --source, --entity or --rule.")
+    place = _home(home, None)
+    chosen = Chosen(tuple(ids or ()), source, entity, rule)
+    with held(place, "replay"):
+        report = quarantine.replay(place, chosen, changes or (), record)
+    if not as_json:
+        console.show_replay(report)
+    _end(as_json, "quarantine replay", report)
 
 
 @export_app.command("list", epilog=EXIT_CODES)

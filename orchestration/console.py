@@ -21,6 +21,7 @@ from orchestration.lib import progress as told
 if TYPE_CHECKING:
     from exports.delivery import DeliveryPlan, DeliveryReceipt, ExportStatus
     from ingestion.landing import LandingReport
+    from ingestion.quarantine import QuarantinedRecord, QuarantineList, ReplayReport
     from ingestion.spec import SourceSpec
     from orchestration.lib.doctor import Finding
     from orchestration.lib.errors import CorridorError
@@ -154,6 +155,39 @@ def show_landing(report: LandingReport) -> None:
     for entity in report.entities:
         for told_warning in (*entity.warnings, *([entity.error] if entity.error else [])):
             console.print(f"  {entity.source}.{entity.entity}: {told_warning}", markup=False, style="yellow")
+
+
+def show_quarantine(found: QuarantineList) -> None:
+    """Refused records: counts, and where each stood. No value of a record."""
+    console = out()
+    table = _table("Quarantine", "id", "record", "stood in", "at", "rule", "message", "replayed")
+    for record in found.records:
+        at = f"page {record.page}" if record.page else f"record {record.row}"
+        outcome = f"{record.replayed_at:%Y-%m-%d}: {record.outcome}" if record.replayed_at else ""
+        of = f"{record.source}.{record.entity}"
+        table.add_row(record.quarantine_id, of, record.file_name, at, record.rule, record.message, outcome)
+    if table.row_count:
+        console.print(table)
+    for rule, count in found.by_rule.items():
+        console.print(f"  {count:,} {rule}", markup=False)
+    console.print(f"{found.total:,} records were refused, {found.waiting:,} of them wait.", markup=False)
+
+
+def show_quarantined_records(found: Sequence[tuple[QuarantinedRecord, str]]) -> None:
+    """Refused records as they came."""
+    for record, text in found:
+        out().print(f"{record.quarantine_id}  {record.source}.{record.entity}: {record.message}", markup=False)
+        out().print(text, markup=False, soft_wrap=True)
+
+
+def show_replay(report: ReplayReport) -> None:
+    """What became of replayed records."""
+    outcomes = ", ".join(f"{count:,} {outcome}" for outcome, count in report.outcomes.items())
+    out().print(f"{report.replayed:,} records were replayed{': ' * bool(outcomes)}{outcomes}.", markup=False)
+    if report.outcomes.get("quarantined"):
+        out().print("  Those that broke a rule again are in quarantine again, each with a new id.", markup=False)
+    if report.skipped:
+        out().print(f"  {report.skipped:,} are no JSON; replay each with its correction (--record).", markup=False)
 
 
 def landed_by_source(report: LandingReport) -> dict[str, dict[str, int]]:

@@ -94,11 +94,13 @@ def ingest(
     *,
     window: Window | None = None,
     streams: Sequence[str] = (),
+    allow_empty: bool = False,
     progress: Progress = silent,
 ) -> IngestReport:
     """Fetch what is new of the named sources, or of all that are switched on, and land it.
 
-    `window` and `streams` read a span, or some streams, of one fetched source again. A source or stream that fails is
+    `window` and `streams` read a span, or some streams, of one fetched source again. `allow_empty` lets a delivery that
+    is the whole table be empty. A source or stream that fails is
     told in the report and stops no other. Raises WrongUseError for a source that nobody declared, LockedError,
     CorridorError.
     """
@@ -129,11 +131,38 @@ def ingest(
         landing = land(
             settings,
             chosen,
+            allow_empty=allow_empty,
             progress=lambda told: progress(
                 told.number - (told.result is None), told.total, f"{told.source}.{told.entity}"
             ),
         )
     return IngestReport(landing, reports)
+
+
+def rebuild(home: Home, names: Sequence[str], progress: Progress = silent) -> IngestReport:
+    """Make the raw tables of these sources again from their landing files, each source in one go.
+
+    Raises WrongUseError for a source that nobody declared, LockedError, and CorridorError where files are gone.
+    """
+    from ingestion.landing import LandingReport
+    from ingestion.rebuilding import rebuild as rebuild_source
+    from ingestion.registry import get_source
+    from ingestion.settings import Settings
+
+    with home.entered(), corridor_terms():
+        sources = known_sources(home)
+        reports = [
+            rebuild_source(
+                Settings.from_home(home.path),
+                source,
+                progress=lambda told: progress(
+                    told.number - (told.result is None), told.total, f"{told.source}.{told.entity}"
+                ),
+            )
+            for source in [get_source(name, sources) for name in names]
+        ]
+    entities = tuple(entity for report in reports for entity in report.entities)
+    return IngestReport(LandingReport(reports[-1].load_id, reports[-1].loaded_at, entities))
 
 
 def span(since: str | None, until: str | None) -> Window | None:

@@ -22,6 +22,7 @@ def corridor_terms() -> Iterator[None]:
         ingestion_errors.UnknownSourceError,
         ingestion_errors.DeclarationError,
         ingestion_errors.SettingError,
+        ingestion_errors.UnknownRecordError,
         export_errors.UnknownExportError,
         export_errors.SpecError,
     )

@@ -1,0 +1,263 @@
+"""Quarantine: what was refused, and its way back.
+
+A replay writes records, corrected or as they are, as a file of the landing zone (landing/_replayed/<source>/<entity>/)
+and lands it like any other, so that a later rebuild has it too. The record in quarantine is marked in the transaction
+that lands it, and never deleted. A record that breaks a rule again is in quarantine again, as a new one.
+
+Add here when somebody must do something else with refused records. Keep out: the rules (readers.py, judging.py).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from ingestion.errors import UnknownRecordError
+from ingestion.files import REPLAYED
+from ingestion.landing import LandingReport, land
+from ingestion.readers import PAGE, PAYLOAD, QUARANTINE_ID, match_columns
+from ingestion.settings import Settings
+from ingestion.spec import EntitySpec, SourceSpec
+from ingestion.warehouse import ensure_books, open_warehouse
+
+_MARK = secrets.token_hex(8)  # stands before the digits of a decimal number while a record is corrected
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which records are meant: these by their ids, or all that fit and were not replayed. None means any."""
+
+    ids: tuple[str, ...] = ()
+    source: str | None = None
+    entity: str | None = None
+    rule: str | None = None
+
+
+@dataclass(frozen=True)
+class QuarantinedRecord:
+    """One refused record. `row` counts in its file; `page` is of the API that it came from. `outcome` is a replay's."""
+
+    quarantine_id: str
+    source: str
+    entity: str
+    load_id: str
+    file_name: str
+    row: int
+    page: int | None
+    field: str | None
+    rule: str
+    message: str
+    quarantined_at: datetime
+    replayed_at: datetime | None
+    replayed_load_id: str | None
+    outcome: str | None
+
+
+@dataclass(frozen=True)
+class QuarantineList:
+    """Refused records, without their values. `waiting`: how many were not replayed; `total` may be more than listed."""
+
+    total: int
+    waiting: int
+    by_rule: Mapping[str, int]
+    records: tuple[QuarantinedRecord, ...]
+
+
+@dataclass(frozen=True)
+class ReplayReport:
+    """What a replay did. `outcomes` counts landed, unchanged and quarantined (again); `skipped` were never JSON."""
+
+    replayed: int
+    outcomes: Mapping[str, int]
+    skipped: int
+    landing: LandingReport | None
+
+
+def list_records(settings: Settings, chosen: Chosen, *, limit: int = 50) -> QuarantineList:
+    """The refused records that fit, the newest first. Raises WarehouseLockedError."""
+    if not settings.warehouse_path.exists():
+        return QuarantineList(0, 0, {}, ())
+    with _opened(settings) as connection:
+        where, values = _condition(chosen)
+        counts = connection.execute(
+            f"select concat(source, '.', entity, ': ', rule), count(*), count(*) - count(replayed_at)"
+            f" from raw_quarantine.records where {where} group by 1 order by 2 desc, 1",
+            values,
+        ).fetchall()
+        rows = connection.execute(
+            "select quarantine_id, source, entity, load_id, file_name, row_number, page, field, rule, message,"
+            " quarantined_at, replayed_at, replayed_load_id, outcome"
+            f" from raw_quarantine.records where {where} order by quarantined_at desc, file_name, row_number limit ?",
+            [*values, limit],
+        ).fetchall()
+    return QuarantineList(
+        sum(count for _, count, _ in counts),
+        sum(waiting for _, _, waiting in counts),
+        {rule: count for rule, count, _ in counts},
+        tuple(QuarantinedRecord(*row) for row in rows),
+    )
+
+
+def show_records(settings: Settings, ids: Sequence[str]) -> list[tuple[QuarantinedRecord, str]]:
+    """These records with their values: personal data. Raises UnknownRecordError, WarehouseLockedError."""
+    listed = list_records(settings, Chosen(ids=tuple(ids)), limit=len(ids)).records
+    _require(ids, {record.quarantine_id for record in listed})
+    with _opened(settings) as connection:
+        texts = dict(
+            connection.execute(
+                "select quarantine_id, record from raw_quarantine.records where quarantine_id in (select unnest(?))",
+                [list(ids)],
+            ).fetchall()
+        )
+    return [(record, texts[record.quarantine_id] or "") for record in listed]
+
+
+def replay(
+    settings: Settings,
+    sources: Mapping[str, SourceSpec],
+    chosen: Chosen,
+    *,
+    changes: Mapping[str, str] | None = None,
+    record: str | None = None,
+) -> ReplayReport:
+    """Lands refused records again.
+
+    `changes`: values for declared columns, by name. `record`: the whole record as JSON, in place of the one chosen.
+    Records that were replayed before are left out, unless named by id. Raises UnknownRecordError for an id, a column or
+    a text that is none, and WarehouseLockedError.
+    """
+    if record is not None and (len(chosen.ids) != 1 or not _is_object(record)):
+        raise UnknownRecordError("a corrected record is one JSON object, for one record that is named by its id.")
+    with _opened(settings) as connection:
+        found = _to_replay(connection, chosen)
+        if record is not None:
+            found = [(*row[:-1], record) for row in found]
+        good = [row for row in found if _is_object(row[-1])]
+        if chosen.ids and len(good) < len(found):
+            raise UnknownRecordError(
+                f"{len(found) - len(good)} of these records are no JSON; replay each with its correction (--record)."
+            )
+        names = sorted({(source, entity) for _, source, entity, *_ in good})
+        for source, entity in names:
+            if source not in sources or entity not in sources[source].entities:
+                raise UnknownRecordError(f"{source}.{entity} is not declared any more.")
+            for column in changes or ():
+                if column not in sources[source].entities[entity].columns:
+                    raise UnknownRecordError(f"{source}.{entity} has no column {column!r}.")
+    for source, entity in names:
+        spec = sources[source].entities[entity]
+        lines = (_line(spec, row, changes or {}) for row in good if row[1:3] == (source, entity))
+        _write(settings.landing_dir / REPLAYED / source / entity, lines)
+    if not good:
+        return ReplayReport(0, {}, len(found), None)
+    landing = land(settings, [sources[source] for source in dict.fromkeys(source for source, _ in names)])
+    return ReplayReport(len(good), _outcomes(settings, [row[0] for row in good]), len(found) - len(good), landing)
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    with open_warehouse(settings) as connection:
+        ensure_books(connection)
+        yield connection
+
+
+def _to_replay(connection: duckdb.DuckDBPyConnection, chosen: Chosen) -> list[tuple[Any, ...]]:
+    where, values = _condition(chosen)
+    waiting = "" if chosen.ids else " and replayed_at is null"
+    found: list[tuple[Any, ...]] = connection.execute(
+        "select quarantine_id, source, entity, page, record from raw_quarantine.records"
+        f" where {where}{waiting} order by quarantined_at, file_name, row_number",
+        values,
+    ).fetchall()
+    _require(chosen.ids, {row[0] for row in found})
+    return found
+
+
+def _condition(chosen: Chosen) -> tuple[str, list[Any]]:
+    """A condition of SQL, and the values in it."""
+    parts: list[tuple[str, Any]] = [
+        (f"{name} = ?", value)
+        for name, value in (("source", chosen.source), ("entity", chosen.entity), ("rule", chosen.rule))
+        if value is not None
+    ]
+    if chosen.ids:
+        parts.append(("quarantine_id in (select unnest(?))", list(chosen.ids)))
+    return " and ".join(["true", *(text for text, _ in parts)]), [value for _, value in parts]
+
+
+def _require(ids: Sequence[str], found: set[str]) -> None:
+    unknown = [one for one in ids if one not in found]
+    if unknown:
+        raise UnknownRecordError(f"no record in quarantine has the id {', '.join(unknown)}.")
+
+
+def _is_object(text: str | None) -> bool:
+    try:
+        return isinstance(json.loads(text or ""), dict)
+    except ValueError:
+        return False
+
+
+def _line(entity: EntitySpec, row: tuple[Any, ...], changes: Mapping[str, str]) -> str:
+    """A refused record as a line of a replay: its text, so that every digit stays, or that text corrected."""
+    quarantine_id, _, _, page, text = row
+    if changes:
+        text = _corrected(entity, text, changes, is_payload=page is not None)
+    text = (
+        text.strip().replace("\n", " ").replace("\r", " ")
+    )  # between the parts of JSON; inside of texts it is escaped
+    head = f'{{"{QUARANTINE_ID}": "{quarantine_id}"'
+    if page is not None:
+        return f'{head}, "{PAYLOAD}": {json.dumps(text, ensure_ascii=False)}, "{PAGE}": {page}}}'
+    return head + ("}" if text[1:].strip() == "}" else f", {text[1:]}")
+
+
+def _corrected(entity: EntitySpec, text: str, changes: Mapping[str, str], *, is_payload: bool) -> str:
+    record = json.loads(text, parse_float=lambda digits: _MARK + digits)
+    matched = {} if is_payload else match_columns(entity, list(record))
+    for name, value in changes.items():
+        column = entity.columns[name]
+        if is_payload and column.path:
+            *parents, last = [part.replace("~1", "/").replace("~0", "~") for part in column.path[1:].split("/")]
+            place = record
+            for parent in parents:
+                inner = place.get(parent)
+                place[parent] = inner if isinstance(inner, dict) else {}
+                place = place[parent]
+            place[last] = value
+        else:
+            record[matched.get(name) or column.from_ or name] = value
+    return re.sub(f'"{_MARK}([^"]*)"', r"\1", json.dumps(record, ensure_ascii=False))
+
+
+def _write(directory: Path, lines: Iterator[str]) -> None:
+    """Writes a file of the landing zone, which is there whole or not at all."""
+    directory.mkdir(parents=True, exist_ok=True)
+    name = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f.ndjson")
+    unfinished = directory / f".{name}"
+    with unfinished.open("w", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in lines)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.rename(directory / name)
+
+
+def _outcomes(settings: Settings, ids: Sequence[str]) -> dict[str, int]:
+    with _opened(settings) as connection:
+        return dict(
+            connection.execute(
+                "select coalesce(outcome, 'not landed'), count(*) from raw_quarantine.records"
+                " where quarantine_id in (select unnest(?)) group by 1 order by 1",
+                [list(ids)],
+            ).fetchall()
+        )

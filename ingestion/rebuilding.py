@@ -1,0 +1,159 @@
+"""Rebuilding: the raw tables of a source made again from its landing files, as the loads made them.
+
+Every load is played again, under its own id and moment, into a warehouse of its own beside the real one; then all
+tables are taken over in one transaction. Until then nothing has changed, and a crash leaves at most a file that the
+next rebuild removes. So a column that was declared later gets its values, and a rule that was changed is applied to
+all that ever came.
+
+Add here when a rebuild must keep something else. Keep out: how a load lands (landing.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+
+from ingestion.errors import IngestionError, RebuildRefusedError
+from ingestion.files import LandingFile, changed_files
+from ingestion.judging import Load, Target
+from ingestion.landing import EntityReport, LandingProgress, LandingReport, land_files
+from ingestion.settings import Settings
+from ingestion.spec import SourceSpec
+from ingestion.statements import literal
+from ingestion.warehouse import ensure_books, ensure_tables, open_warehouse, raw_table, transaction
+
+_COUNTS = ("extracted_count", "landed_count", "quarantined_count", "unchanged_count", "deleted_count")
+
+
+def rebuild(
+    settings: Settings, source: SourceSpec, *, progress: Callable[[LandingProgress], None] | None = None
+) -> LandingReport:
+    """Makes the raw tables of a source again; returns what all of its loads did together.
+
+    Raises RebuildRefusedError when a file that landed is gone, or holds something else by now; WarehouseLockedError;
+    and what a load raises. In each case nothing has changed.
+    """
+    targets = [Target(source, name) for name in source.entities]
+    with open_warehouse(settings) as connection, _workplace(settings) as workplace:
+        ensure_books(connection)
+        plans = {target.name: _plan(connection, settings, target) for target in targets}
+        reports = []
+        with open_warehouse(workplace) as work:
+            ensure_books(work)
+            ensure_tables(work, [source])
+            for number, target in enumerate(targets, start=1):
+                here = LandingProgress(source.source, target.name, number, len(targets), None)
+                if progress:
+                    progress(here)
+                reports.append(_land_again(work, workplace, target, plans[target.name]))
+                if progress:
+                    progress(replace(here, result=reports[-1]))
+        _take_over(connection, workplace.warehouse_path, source)
+        [(last, moment)] = connection.execute(
+            "select load_id, loaded_at from raw_ops.loads order by load_id desc limit 1"
+        ).fetchall() or [("", None)]
+    return LandingReport(last, moment, tuple(reports))
+
+
+@contextmanager
+def _workplace(settings: Settings) -> Iterator[Settings]:
+    """A warehouse to work in, which is not there before and after."""
+    path = settings.home / "spill" / "rebuild.duckdb"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    leftovers = [path, path.with_name(f"{path.name}.wal")]
+    for leftover in leftovers:
+        leftover.unlink(missing_ok=True)
+    try:
+        yield replace(settings, warehouse_path=path)
+    finally:
+        for leftover in leftovers:
+            leftover.unlink(missing_ok=True)
+
+
+def _plan(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, target: Target
+) -> list[tuple[Load, list[LandingFile]]]:
+    """The loads of an entity in their order, each with its files as they lie in the landing zone now."""
+    rows = connection.execute(
+        "select files.load_id, loads.loaded_at, files.file_name, files.size_bytes, files.sha256"
+        " from raw_ops.files as files inner join raw_ops.loads as loads using (load_id, source, entity)"
+        " where source = ? and entity = ? order by 1, 3",
+        [target.source.source, target.name],
+    ).fetchall()
+    paths = {name: settings.landing_dir / name for _, _, name, _, _ in rows}
+    gone = sorted(name for name, path in paths.items() if not path.is_file())
+    there = changed_files(settings, target.entity, sorted(set(paths.values()) - {paths[name] for name in gone}), {})
+    found = {file.name: file for file in there}
+    other = sorted(
+        {name for _, _, name, size, sha256 in rows if name in found and not _same(found[name], size, sha256)}
+    )
+    if gone or other:
+        raise RebuildRefusedError(
+            f"{target.source.source}.{target.name}: {len(gone)} of the files that landed are gone from the landing"
+            f" zone, and {len(other)} hold something else by now ({', '.join((gone + other)[:3])}). A rebuild would"
+            " lose what they brought; put them back first."
+        )
+    loads: dict[str, tuple[Load, list[LandingFile]]] = {}
+    for load_id, loaded_at, name, _, _ in rows:
+        loads.setdefault(load_id, (Load(load_id, loaded_at), []))[1].append(found[name])
+    return [(load, sorted(files, key=lambda file: file.path)) for load, files in loads.values()]
+
+
+def _same(file: LandingFile, size: int, sha256: str | None) -> bool:
+    return file.size_bytes == size and (sha256 is None or file.sha256 == sha256)
+
+
+def _land_again(
+    work: duckdb.DuckDBPyConnection,
+    workplace: Settings,
+    target: Target,
+    loads: list[tuple[Load, list[LandingFile]]],
+) -> EntityReport:
+    total = EntityReport(target.source.source, target.name, "nothing_new")
+    for load, files in loads:
+        # What was let through then is let through again; what was refused then is not among the files.
+        report = land_files(work, workplace, target, load, files, allow_empty=True)
+        if report.status == "failed":
+            raise IngestionError(
+                f"{target.source.source}.{target.name}: load {load.load_id} could not be played again: {report.error}"
+            )
+        total = replace(
+            report,
+            file_count=total.file_count + report.file_count,
+            extracted=total.extracted + report.extracted,
+            landed=total.landed + report.landed,
+            quarantined=total.quarantined + report.quarantined,
+            unchanged=total.unchanged + report.unchanged,
+            deleted=total.deleted + report.deleted,
+            bytes=total.bytes + report.bytes,
+            schema_changes=None,
+            warnings=(),
+        )
+    return total
+
+
+def _take_over(connection: duckdb.DuckDBPyConnection, path: Path, source: SourceSpec) -> None:
+    """Puts the tables of the workplace in place of the warehouse's, all at once."""
+    name = literal(source.source)
+    connection.execute(f"attach {literal(str(path))} as workplace (read_only)")
+    try:
+        with transaction(connection):
+            connection.execute(f"create schema if not exists {source.raw_schema}")
+            for entity in source.entities:
+                table = raw_table(source, entity)
+                connection.execute(f"drop table if exists {table}")
+                connection.execute(f"create table {table} as from workplace.{table}")
+            for book in ("raw_quarantine.records", "raw_ops.fields"):
+                connection.execute(f"delete from {book} where source = {name}")
+                connection.execute(f"insert into {book} by name select * from workplace.{book}")
+            counts = ", ".join(f"{count} = again.{count}" for count in _COUNTS)
+            connection.execute(
+                f"update raw_ops.loads as loads set {counts} from workplace.raw_ops.loads as again"
+                " where loads.load_id = again.load_id and loads.source = again.source and loads.entity = again.entity"
+            )
+    finally:
+        connection.execute("detach workplace")
