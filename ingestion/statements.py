@@ -99,7 +99,9 @@ def _cast_to_timestamp(given: str, value: str) -> Cast:
         return Cast(f"cast({value} as timestamp)", may_fail=False)
     if given == "TIMESTAMP WITH TIME ZONE":
         return Cast(f"cast({value} as timestamp)", may_fail=False)
-    moment = f"try_cast({value} as timestamptz)"
+    # An hour without its leading zero, as spreadsheets and some exports write it, is read on the second try.
+    padded = rf"regexp_replace({value}, '^(\d+-\d+-\d+[T ])(\d:)', '\10\2')"
+    moment = f"coalesce(try_cast({value} as timestamptz), try_cast({padded} as timestamptz))"
     return Cast(f"case when isfinite({moment}) then cast({moment} as timestamp) end", may_fail=True)
 
 

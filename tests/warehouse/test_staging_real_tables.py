@@ -91,6 +91,8 @@ STAGED = {
     ("shopify_graphql", "abandoned_checkout"): "stg_shopify_graphql__abandoned_checkouts",
     ("google_ads", "campaign_stats"): "stg_google_ads__campaign_stats",
     ("meta_ads", "basic_ad"): "stg_meta_ads__ad_stats",
+    ("meta_ads", "basic_ad_actions"): "stg_meta_ads__ad_actions",
+    ("meta_ads", "basic_ad_action_values"): "stg_meta_ads__ad_action_values",
     ("klaviyo", "person"): "stg_klaviyo__persons",
     ("klaviyo", "event"): "stg_klaviyo__events",
     ("klaviyo", "metric"): "stg_klaviyo__metrics",
@@ -112,6 +114,9 @@ STAGED = {
 }
 # History tables: a row per change, of which one per object is current.
 HISTORIES = {
+    ("google_ads", "account_history"): ("stg_google_ads__accounts", "account_id"),
+    ("google_ads", "ad_group_history"): ("stg_google_ads__ad_groups", "ad_group_id"),
+    ("google_ads", "ad_history"): ("stg_google_ads__ads", "ad_id"),
     ("google_ads", "campaign_history"): ("stg_google_ads__campaigns", "campaign_id"),
     ("meta_ads", "account_history"): ("stg_meta_ads__accounts", "account_id"),
     ("meta_ads", "campaign_history"): ("stg_meta_ads__campaigns", "campaign_id"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.ingestion.servers import klaviyo, shopify, stripe, zendesk
+from tests.ingestion.servers import google_ads, klaviyo, meta_ads, shopify, stripe, zendesk
 from tests.ingestion.servers.base import VendorServer
 from tests.ingestion.servers.hubspot import HubSpotServer, crm_record
 from tests.ingestion.servers.salesforce import SalesforceServer, sobject
@@ -27,7 +27,7 @@ class Vendor:
     fetched alone and `entity` is what its records become; `table` is where the server keeps them. `text` puts a text
     into a declared text column of a record, `wrong` spoils a declared number or moment (None: all its columns are
     text), `lose` takes an optional field away, `touch` says when it changed last. `signs_in`: the connector gets a
-    new token by itself when one expires in the middle.
+    new token by itself when one expires in the middle. `keeps_history`: a change is a further row of the entity.
     """
 
     source: str
@@ -41,6 +41,7 @@ class Vendor:
     wrong: Callable[[Record], None] | None
     lose: Callable[[Record], None]
     signs_in: bool = False
+    keeps_history: bool = False
 
 
 SHOPIFY = Vendor(
@@ -175,4 +176,41 @@ ZENDESK = Vendor(
     lose=lambda record: record.pop("priority", None),
 )
 
-VENDORS: tuple[Vendor, ...] = (HUBSPOT, KLAVIYO, SALESFORCE, SHOPIFY, STRIPE, ZENDESK)
+
+GOOGLE_ADS = Vendor(
+    source="google_ads",
+    server=google_ads.five_campaigns,
+    environment=google_ads.environment,  # type: ignore[arg-type]
+    stream="campaigns",
+    entity="campaign_history",
+    table="campaign",
+    text=lambda record, text: record["campaign"].update(name=text),
+    touch=lambda record, moment: None,
+    wrong=lambda record: record["campaign"].update(startDateTime="soon"),
+    lose=lambda record: record["campaign"].pop("servingStatus", None),
+    signs_in=True,
+)
+META_ADS = Vendor(
+    source="meta_ads",
+    server=meta_ads.five_campaigns,
+    environment=meta_ads.environment,  # type: ignore[arg-type]
+    stream="campaigns",
+    entity="campaign_history",
+    table="campaigns",
+    text=lambda record, text: record.update(name=text),
+    touch=lambda record, moment: record.update(updated_time=moment.strftime("%Y-%m-%dT%H:%M:%S%z")),
+    wrong=lambda record: record.update(updated_time="soon"),
+    lose=lambda record: record.pop("objective", None),
+    keeps_history=True,
+)
+
+VENDORS: tuple[Vendor, ...] = (
+    GOOGLE_ADS,
+    HUBSPOT,
+    KLAVIYO,
+    META_ADS,
+    SALESFORCE,
+    SHOPIFY,
+    STRIPE,
+    ZENDESK,
+)

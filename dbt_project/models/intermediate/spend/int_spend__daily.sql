@@ -18,10 +18,24 @@ google_campaigns as (
 
 ),
 
+google_accounts as (
+
+    select * from {{ ref('stg_google_ads__accounts') }}
+    where is_current and not is_deleted
+
+),
+
 meta_stats as (
 
     select * from {{ ref('stg_meta_ads__ad_stats') }}
     where is_current and not is_deleted
+
+),
+
+meta_conversions as (
+
+    select * from {{ ref('stg_meta_ads__ad_actions') }}
+    where is_current and not is_deleted and action_type = 'purchase'
 
 ),
 
@@ -64,13 +78,15 @@ unioned as (
         'google_ads' as platform,
         google_campaigns.campaign_name,
         cast(null as {{ dbt.type_string() }}) as ad_name,
-        google_stats.currency_code,
+        coalesce(google_stats.currency_code, google_accounts.currency_code) as currency_code,
         google_stats.spend_amount,
         google_stats.impression_count,
         google_stats.click_count,
+        google_stats.conversion_count,
         google_stats.spend_date
     from google_stats
     left join google_campaigns on google_stats.campaign_id = google_campaigns.campaign_id
+    left join google_accounts on google_stats.account_id = google_accounts.account_id
 
     union all
 
@@ -87,9 +103,13 @@ unioned as (
         meta_stats.spend_amount,
         meta_stats.impression_count,
         meta_stats.click_count,
+        meta_conversions.action_count,
         meta_stats.spend_date
     from meta_stats
     left join meta_ads on meta_stats.ad_id = meta_ads.ad_id
+    left join
+        meta_conversions
+        on meta_stats.ad_id = meta_conversions.ad_id and meta_stats.spend_date = meta_conversions.action_date
     left join meta_campaigns on meta_ads.campaign_id = meta_campaigns.campaign_id
     left join meta_accounts
         on coalesce(meta_stats.account_id, meta_ads.account_id) = meta_accounts.account_id
@@ -111,6 +131,7 @@ final as (
         '{{ reporting_currency }}' as reporting_currency,
         cast(unioned.impression_count as bigint) as impression_count,
         cast(unioned.click_count as bigint) as click_count,
+        cast(unioned.conversion_count as double) as conversion_count,
         cast(unioned.spend_date as timestamp) as occurred_at
     from unioned
     left join

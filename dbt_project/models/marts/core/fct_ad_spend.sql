@@ -22,6 +22,7 @@ final as (
         reporting_currency,
         impression_count,
         click_count,
+        conversion_count,
         occurred_at
     from spend
 

@@ -1,0 +1,26 @@
+with source as (
+
+    select * from {{ source('google_ads', 'ad_group_history') }}
+
+),
+
+final as (
+
+    select
+        source.id as ad_group_id,
+        {{ clean_text('source.campaign_id') }} as campaign_id,
+        {{ clean_text('source.name') }} as ad_group_name,
+        lower({{ clean_text('source.status') }}) as status,
+        source.updated_at,
+        source._deleted_at is not null as is_deleted,
+        -- A row per change: the current one is the newest of those that stand.
+        source._superseded_at is null and row_number() over (
+            partition by source.id, source._superseded_at is null
+            order by source.updated_at desc, source._loaded_at desc
+        ) = 1 as is_current,
+        source._loaded_at as loaded_at
+    from source
+
+)
+
+select * from final

@@ -1,0 +1,208 @@
+"""Google Ads over REST: sign-in by refresh token, GAQL searches by page, and its nested error bodies.
+
+It refuses what Google refuses: a query without its fields, statistics without dates, clicks of more than one day or of
+more than ninety days ago, an account that the user may not see.
+
+Add here what Google does too. Keep out: what a test wants to hold (the test).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import duckdb
+
+from tests.ingestion.servers.base import Answer, Seen, VendorServer
+
+ACCOUNT = "1234567890"
+PAGE = 10_000
+_QUERY = re.compile(
+    r"select (?P<fields>.+?) from (?P<resource>\w+)(?: where (?P<where>.+?))?(?: order by (?P<order>.+))?"
+)
+_FAILURE = "type.googleapis.com/google.ads.googleads.v26.errors.GoogleAdsFailure"
+
+
+class GoogleAdsServer(VendorServer):
+    """`tables` hold rows by resource (customer, campaign, ad_group, ad_group_ad, click_view), and statistics of
+    campaigns as `campaign_stats`. Each sign-in gives a new access token; the one before it goes on to be good."""
+
+    largest_page = PAGE
+    refresh_token = "refresh-me"
+    sign_ins = 0
+
+    def is_countable(self, request: Seen) -> bool:
+        return request.path != "/token"
+
+    def is_authorised(self, request: Seen) -> bool:
+        bearer = request.headers.get("authorization", "")
+        return bearer.startswith("Bearer access-") and request.headers.get("developer-token") == self.token
+
+    def unauthorised(self) -> Answer:
+        return _refused(401, "UNAUTHENTICATED", "authenticationError", "OAUTH_TOKEN_EXPIRED")
+
+    def throttled(self, seconds: int | None) -> Answer:
+        details = {"quotaErrorDetails": {"rateScope": "DEVELOPER", "retryDelay": f"{seconds}s"}} if seconds else {}
+        return _refused(429, "RESOURCE_EXHAUSTED", "quotaError", "RESOURCE_EXHAUSTED", details)
+
+    def answer(self, request: Seen) -> Answer:
+        if request.path == "/token":
+            form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
+            if form.get("refresh_token") != self.refresh_token or form.get("grant_type") != "refresh_token":
+                return Answer({"error": "invalid_grant", "error_description": "Bad Request"}, 400)
+            self.sign_ins += 1
+            self.expired = False
+            return Answer({"access_token": f"access-{self.sign_ins}", "expires_in": 3599, "token_type": "Bearer"})
+        found = re.fullmatch(r"/v\d+/customers/(\d+)/googleAds:search", request.path)
+        if not found or request.method != "POST":
+            return Answer(b"<html>404</html>", 404)
+        if found[1] not in {row["customer"]["id"] for row in self.tables["customer"]}:
+            return _refused(403, "PERMISSION_DENIED", "authorizationError", "USER_PERMISSION_DENIED")
+        return self._search(found[1], request.json)
+
+    def _search(self, account: str, body: dict[str, Any]) -> Answer:
+        query = _QUERY.fullmatch(body["query"])
+        if query is None or set(body) - {"query", "pageToken"}:
+            return _refused(400, "INVALID_ARGUMENT", "queryError", "UNEXPECTED_INPUT")
+        fields = [field.strip() for field in query["fields"].split(",")]
+        resource = query["resource"]
+        rows = [row for row in self.tables.get(_table(resource, fields), []) if row["customer"]["id"] == account]
+        days = re.findall(r"'(\d{4}-\d\d-\d\d)'", query["where"] or "")
+        if "segments.date" in fields:
+            if not days:
+                return _refused(400, "INVALID_ARGUMENT", "queryError", "EXPECTED_FILTERS_ON_DATE_RANGE")
+            if resource == "click_view":
+                oldest = datetime.now(UTC).date() - timedelta(days=90)
+                if len(set(days)) > 1 or date.fromisoformat(days[0]) < oldest:
+                    return _refused(400, "INVALID_ARGUMENT", "queryError", "INVALID_VALUE_WITH_DATE_OPERATOR")
+            rows = [row for row in rows if days[0] <= row["segments"]["date"] <= days[-1]]
+        given, following = self.page(rows, int(body.get("pageToken") or 0), self.largest_page)
+        answer: dict[str, Any] = {"fieldMask": ",".join(_camel(field) for field in fields)}
+        if given:
+            answer["results"] = [_selected(row, fields) for row in given]
+        if following is not None:
+            answer["nextPageToken"] = str(following)
+        return Answer(answer)
+
+
+def _table(resource: str, fields: list[str]) -> str:
+    return f"{resource}_stats" if any(field.startswith("metrics.") for field in fields) else resource
+
+
+def _camel(text: str) -> str:
+    return re.sub(r"_(\w)", lambda found: found[1].upper(), text)
+
+
+def _selected(row: dict[str, Any], fields: list[str]) -> dict[str, Any]:
+    """The fields that were asked for; Google leaves empty ones out. What a test put beside them stays."""
+    chosen: dict[str, Any] = {name: value for name, value in row.items() if not isinstance(value, dict)}
+    for field in map(_camel, fields):
+        *parents, name = field.split(".")
+        held, place = row, chosen
+        for parent in parents:
+            held = held.get(parent, {})
+        if held.get(name) is not None:
+            for parent in parents:
+                place = place.setdefault(parent, {})
+            place[name] = held[name]
+    return chosen
+
+
+def _refused(status: int, name: str, kind: str, code: str, details: dict[str, Any] | None = None) -> Answer:
+    failure = {"errorCode": {kind: code}, "message": "refused", **({"details": details} if details else {})}
+    detail = {"@type": _FAILURE, "errors": [failure], "requestId": "r-1"}
+    return Answer({"error": {"code": status, "message": "refused", "status": name, "details": [detail]}}, status)
+
+
+def campaign(number: int, **fields: Any) -> dict[str, Any]:
+    """A campaign as a search gives it."""
+    return {
+        "customer": {"resourceName": f"customers/{ACCOUNT}", "id": ACCOUNT},
+        "campaign": {
+            "id": str(number),
+            "name": f"Campaign {number}",
+            "status": "ENABLED",
+            "servingStatus": "SERVING",
+            "advertisingChannelType": "SEARCH",
+            "startDateTime": "2026-01-01 00:00:00",
+            **fields,
+        },
+    }
+
+
+def stat(number: int, day: str, cost: int = 1_500_000, **segments: Any) -> dict[str, Any]:
+    """A campaign's day: 64-bit numbers are text, as Google's JSON writes them."""
+    return {
+        "customer": {"id": ACCOUNT, "currencyCode": "EUR"},
+        "campaign": {"id": str(number)},
+        "segments": {"date": day, "device": "MOBILE", "adNetworkType": "SEARCH", **segments},
+        "metrics": {
+            "costMicros": str(cost),
+            "clicks": "3",
+            "impressions": "40",
+            "interactions": "3",
+            "conversions": 0.5,
+        },
+    }
+
+
+def account() -> dict[str, Any]:
+    """The account that all of this belongs to."""
+    return {
+        "customer": {
+            "id": ACCOUNT,
+            "descriptiveName": "Shop",
+            "currencyCode": "EUR",
+            "timeZone": "Europe/Berlin",
+            "manager": False,
+        }
+    }
+
+
+def five_campaigns() -> GoogleAdsServer:
+    """A server for the fault matrix: five campaigns, two on a page."""
+    server = GoogleAdsServer({"customer": [account()], "campaign": [campaign(number) for number in range(1, 6)]})
+    server.largest_page = 2
+    return server
+
+
+def environment(server: GoogleAdsServer) -> dict[str, str]:
+    """The variables with which the connector reads this server."""
+    return {
+        "GOOGLE_ADS_BASE_URL": server.url,
+        "GOOGLE_ADS_TOKEN_URL": f"{server.url}/token",
+        "GOOGLE_ADS_CUSTOMER_IDS": ACCOUNT,
+        "GOOGLE_ADS_DEVELOPER_TOKEN": server.token,
+        "GOOGLE_ADS_CLIENT_ID": "client",
+        "GOOGLE_ADS_CLIENT_SECRET": "client-secret",
+        "GOOGLE_ADS_REFRESH_TOKEN": server.refresh_token,
+    }
+
+
+def from_world(landing: Path) -> dict[str, list[dict[str, Any]]]:
+    """The demo's campaigns, their days and the clicks on them."""
+    with duckdb.connect() as connection:
+        campaigns = connection.execute(
+            "select id, name, status from read_csv(?, all_varchar = true, union_by_name = true)"
+            " qualify row_number() over (partition by id order by updated_at desc) = 1 order by id",
+            [str(landing / "google_ads" / "campaign_history" / "*")],
+        ).fetchall()
+        stats = connection.execute(
+            "select id, date, device, ad_network_type, cost_micros, clicks, impressions"
+            " from read_csv(?, all_varchar = true, union_by_name = true) order by date, id, device",
+            [str(landing / "google_ads" / "campaign_stats" / "*")],
+        ).fetchall()
+    return {
+        "customer": [account()],
+        "campaign": [campaign(i, name=name, status=status) for i, name, status in campaigns],
+        "campaign_stats": [
+            {
+                **stat(i, day, cost, device=device, adNetworkType=network),
+                "metrics": {"costMicros": cost, "clicks": clicks, "impressions": impressions},
+            }
+            for i, day, device, network, cost, clicks, impressions in stats
+        ],
+    }
