@@ -54,6 +54,8 @@ def connection() -> duckdb.DuckDBPyConnection:
         ("timestamp", "VARCHAR", "'2026-01-01T10:00:00.5Z'", datetime.fromisoformat("2026-01-01T10:00:00.500000")),
         ("timestamp", "VARCHAR", "'2026-01-01 10:00:00'", datetime.fromisoformat("2026-01-01T10:00:00")),
         ("timestamp", "VARCHAR", "'2026-01-01'", datetime.fromisoformat("2026-01-01T00:00:00")),
+        ("timestamp", "VARCHAR", "'2026-01-01 2:20:51'", datetime.fromisoformat("2026-01-01T02:20:51")),
+        ("timestamp", "VARCHAR", "'2026-01-01 2'", REFUSED),
         ("timestamp", "VARCHAR", "'infinity'", REFUSED),
         ("timestamp", "DATE", "date '2026-01-01'", datetime.fromisoformat("2026-01-01T00:00:00")),
         (

@@ -83,7 +83,7 @@ class Bench:
         with duckdb.connect(str(self.settings.warehouse_path), read_only=True) as connection:
             rows = connection.execute(
                 f'select {listed} from "{self.source.raw_schema}"."{self.vendor.entity}"'
-                " where _superseded_at is null  order by all"
+                " where _superseded_at is null and _deleted_at is null order by all"
             ).fetchall()
         places = [columns.index(column) for column in entity.key]
         assert len({tuple(row[place] for place in places) for row in rows}) == len(rows)
