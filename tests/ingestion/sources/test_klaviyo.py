@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import jsonschema
 import pyarrow.parquet as pq
 import pytest
@@ -20,12 +21,15 @@ import requests
 
 from ingestion import http
 from ingestion.extraction import StreamReport, Window, extract
+from ingestion.landing import land
 from ingestion.registry import get_source
 from ingestion.settings import Settings
 from ingestion.synthetic import WorldConfig, write_world
 from tests.ingestion.servers.klaviyo import KlaviyoServer, from_world, resource
 
-SPECS = Path(__file__).resolve().parents[4] / "shared" / "specs" / "klaviyo"
+SHARED = Path(__file__).resolve().parents[4] / "shared"
+SPECS = SHARED / "specs" / "klaviyo"
+SEEDS = SHARED / "data" / "sources" / "klaviyo_fivetran"
 SCHEMAS = {
     "/api/profiles": ("profiles", "/api/profiles"),
     "/api/lists": ("lists", "/api/lists"),
@@ -59,6 +63,22 @@ class Account:
 
     def records(self, entity: str) -> list[dict[str, Any]]:
         return [json.loads(row["_payload"]) for row in self.rows(entity) if not row["_complete"]]
+
+    def put(self, entity: str, content: bytes) -> None:
+        """A file of Fivetran's."""
+        path = self.settings.landing_dir / "klaviyo" / entity / "fivetran.csv"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content)
+
+    def land(self) -> None:
+        """Lands all of it; nothing may be refused."""
+        report = land(self.settings, [get_source("klaviyo")])
+        assert report.ok, [entity.error for entity in report.entities if entity.error]
+        assert report.quarantined == 0
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.settings.warehouse_path), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
 
     def asked(self, path: str) -> list[dict[str, str]]:
         return [dict(request.query) for request in self.server.requests if request.path == path]
@@ -231,6 +251,101 @@ def test_a_refusal_names_the_code_and_no_value(account: Account) -> None:
     assert "HTTP 401 (authentication_failed)" in reports[0].error
     assert "KLAVIYO_API_KEY" in reports[0].error
     assert "pk_wrong" not in reports[0].error
+
+
+# --- into raw
+
+
+def test_records_land_typed(whole: Account) -> None:
+    whole.land()
+    tables = whole.server.tables
+    assert sorted(
+        whole.query(
+            "select id, last_name, zip, email_consent, json_array_length(email_suppressions), updated,"
+            " _payload is not null from raw_klaviyo.person"
+        )
+    ) == sorted(
+        (
+            profile["id"],
+            profile["attributes"]["last_name"],
+            profile["attributes"]["location"]["zip"],
+            profile["attributes"]["subscriptions"]["email"]["marketing"]["consent"],
+            len(profile["attributes"]["subscriptions"]["email"]["marketing"]["suppression"]),
+            datetime.fromisoformat(profile["attributes"]["updated"]).replace(tzinfo=None),
+            True,
+        )
+        for profile in tables["profiles"]
+    )
+    events = by_id(tables["events"])
+    for number, person, metric, flow, message, subject in whole.query(
+        "select id, person_id, metric_id, flow_id, message_id, property_subject from raw_klaviyo.event"
+    ):
+        properties = events[number]["attributes"]["event_properties"]
+        assert person == events[number]["relationships"]["profile"]["data"]["id"]
+        assert metric == events[number]["relationships"]["metric"]["data"]["id"]
+        assert (flow, message, subject) == tuple(properties.get(name) for name in ("$flow", "$message", "Subject"))
+    assert whole.query("select count(*) from raw_klaviyo.event") == [(len(events),)]
+    assert set(whole.query("select campaign_id, subject from raw_klaviyo.campaign_message")) == {
+        (message["relationships"]["campaign"]["data"]["id"], message["attributes"]["definition"]["content"]["subject"])
+        for message in tables["campaign_messages"]
+    }
+
+
+def test_what_a_whole_listing_lacks_is_gone_and_what_fivetran_landed_stays(account: Account) -> None:
+    account.put("metric", b"id,name\nfivetran1,Placed Order\n")
+    account.put("person", b"id,email\nfivetran2,f@nordkai.example\n")
+    account.fetch()
+    account.land()
+    tables = account.server.tables
+    left, merged = tables["list_members"].pop(0), tables["profiles"].pop(0)
+    tables["list_members"] = [member for member in tables["list_members"] if member["id"] != merged["id"]]
+    tables["campaigns"].pop(0)
+    account.fetch("campaigns", "lists", "profile_ids", "metrics")
+    account.land()
+    gone = "where _superseded_at is null and _deleted_at is not null"
+    assert {number for (number,) in account.query(f"select id from raw_klaviyo.list_member {gone}")} == {
+        left["id"],
+        merged["id"],
+    }
+    assert account.query(f"select id from raw_klaviyo.person_id {gone}") == [(merged["id"],)]
+    assert len(account.query(f"select id from raw_klaviyo.campaign {gone}")) == 1
+    for table in ("metric", "person", "event"):
+        assert account.query(f"select id from raw_klaviyo.{table} {gone}") == [], table
+
+
+def test_the_members_of_a_deleted_list_are_gone(account: Account) -> None:
+    account.fetch("lists")
+    account.land()
+    account.server.tables["lists"] = [one for one in account.server.tables["lists"] if one["id"] != "NEWS01"]
+    account.fetch("lists")
+    account.land()
+    assert account.query("select count(*) from raw_klaviyo.list_member where _deleted_at is null") == [(0,)]
+    assert account.query("select id from raw_klaviyo.list where _deleted_at is null") == [("VIP001",)]
+
+
+def test_an_event_moves_to_the_profile_that_stays_after_a_merge(account: Account) -> None:
+    account.fetch("events")
+    account.land()
+    newest = max(account.server.tables["events"], key=lambda event: event["attributes"]["datetime"])
+    newest["relationships"]["profile"]["data"]["id"] = "survivor"
+    account.fetch("events")
+    account.land()
+    number = newest["id"]
+    assert account.query(
+        f"select person_id from raw_klaviyo.event where id = '{number}' and _superseded_at is null"
+    ) == [("survivor",)]
+
+
+@pytest.mark.parametrize("name", ["event.csv", "event_norename.csv"])
+def test_both_shapes_of_fivetrans_events_land(account: Account, name: str) -> None:
+    if not SEEDS.is_dir():
+        pytest.skip("skipped: needs ../shared/data/sources")
+    account.put("event", (SEEDS / name).read_bytes())
+    account.land()
+    assert account.query(
+        "select id, coalesce(property_subject, propertysubject) from raw_klaviyo.event order by id limit 1"
+    ) == [("3gBNHPGp", "brand new chopstcks")]
+    assert account.query("select count(*), count(datetime) from raw_klaviyo.event") == [(4, 4)]
 
 
 # --- the server, judged by what nobody here wrote

@@ -12,12 +12,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow.parquet as pq
 import pytest
 
 from ingestion import http
 from ingestion.errors import SettingError
 from ingestion.extraction import StreamReport, Window, extract
+from ingestion.landing import land
 from ingestion.registry import get_source
 from ingestion.settings import Settings
 from ingestion.synthetic import WorldConfig, write_world
@@ -54,6 +56,16 @@ class HelpDesk:
     def records(self, entity: str) -> list[dict[str, Any]]:
         files = sorted((self.settings.landing_dir / "zendesk" / entity).glob("*"))
         return [json.loads(row["_payload"]) for path in files for row in pq.read_table(path).to_pylist()]
+
+    def land(self) -> None:
+        """Lands all of it; nothing may be refused."""
+        report = land(self.settings, [get_source("zendesk")])
+        assert report.ok, [entity.error for entity in report.entities if entity.error]
+        assert report.quarantined == 0
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.settings.warehouse_path), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
 
     def asked(self, path: str) -> list[dict[str, str]]:
         return [dict(request.query) for request in self.server.requests if request.path == f"/api/v2/{path}"]
@@ -120,14 +132,17 @@ def test_a_change_that_leaves_updated_at_alone_arrives(desk: HelpDesk) -> None:
     assert [r["organization_id"] for r in desk.records("ticket") if r["id"] == ticket["id"]] == [None, 3001]
 
 
-def test_deleted_tickets_and_users_arrive_as_such(desk: HelpDesk) -> None:
+def test_deleted_tickets_and_users_reach_raw_as_deletes(desk: HelpDesk) -> None:
     desk.fetch("tickets", "users")
+    desk.land()
     ticket, user = desk.server.tables["tickets"][0], desk.server.tables["users"][-1]
     ticket.update(status="deleted", subject="SCRUBBED", description="SCRUBBED", generated_timestamp=1782900000)
     user.update(active=False, updated_at="2026-07-01T10:00:00Z")
     desk.fetch("tickets", "users")
-    assert by_id(desk.records("ticket"))[ticket["id"]]["status"] == "deleted"
-    assert by_id(desk.records("user"))[user["id"]]["active"] is False
+    desk.land()
+    gone = "where _superseded_at is null and _deleted_at is not null"
+    assert desk.query(f"select id, subject from raw_zendesk.ticket {gone}") == [(str(ticket["id"]), "SCRUBBED")]
+    assert desk.query(f'select id from raw_zendesk."user" {gone}') == [(str(user["id"]),)]
 
 
 def test_a_redacted_comment_is_read_again_from_its_ticket(desk: HelpDesk) -> None:
@@ -138,8 +153,11 @@ def test_a_redacted_comment_is_read_again_from_its_ticket(desk: HelpDesk) -> Non
     later["child_events"] = [{"id": 99_000_001, "event_type": "CommentRedactionEvent", "comment_id": event["id"] + 1}]
     desk.server.tables["ticket_events"].append(later)
     desk.fetch("ticket_comments")
-    comment = by_id(desk.records("ticket_comment"))[event["id"] + 1]
-    assert (comment["body"], comment["ticket_id"]) == ("My card is ▇▇▇▇", event["ticket_id"])
+    desk.land()
+    of_it = f"id = '{event['id'] + 1}' and _superseded_at is null"
+    assert desk.query(f"select body, ticket_id from raw_zendesk.ticket_comment where {of_it}") == [
+        ("My card is ▇▇▇▇", str(event["ticket_id"]))
+    ]
 
 
 def test_an_export_by_time_loses_nothing_where_seconds_are_shared(desk: HelpDesk) -> None:
@@ -188,6 +206,52 @@ def test_ten_exports_a_minute_are_waited_for(desk: HelpDesk, monkeypatch: pytest
     desk.fetch("tickets")
     assert len([wait for wait in waits if 58 <= wait <= 58.5]) == 1  # twenty pages; the others wait for the budget
     assert by_id(desk.records("ticket")) == by_id(desk.server.tables["tickets"])
+
+
+def test_documents_of_the_vendor_land_typed(desk: HelpDesk) -> None:
+    """Records as Zendesk's reference prints them, in an account that has nothing else."""
+    document = json.loads(Path(__file__).with_name("zendesk_documents.json").read_text())
+    desk.server.tables = document
+    desk.fetch()
+    desk.land()
+    assert desk.query(
+        "select id, subject, description, status, priority, type, via_channel, requester_id, organization_id, tags,"
+        " created_at, updated_at from raw_zendesk.ticket"
+    ) == [
+        (
+            "35436",
+            "Help, my printer is on fire!",
+            "The fire is very colorful.",
+            "open",
+            "high",
+            "incident",
+            "web",
+            "20978392",
+            "509974",
+            '["enterprise","other_tag"]',
+            datetime.fromisoformat("2009-07-20T22:55:29"),
+            datetime.fromisoformat("2011-05-05T10:38:52"),
+        )
+    ]
+    assert desk.query("select id, ticket_id, user_id, body, public, created from raw_zendesk.ticket_comment") == [
+        (
+            "91048994488",
+            "155",
+            "5031726587",
+            "This is a comment",
+            True,
+            datetime.fromisoformat("2009-06-25T10:15:18"),
+        )
+    ]
+    assert desk.query('select id, name, role, active, organization_id from raw_zendesk."user"') == [
+        ("35436", "Johnny Agent", "agent", True, "57542")
+    ]
+    assert desk.query("select id, name, domain_names, deleted_at from raw_zendesk.organization") == [
+        ("35436", "One Organization", '["example.com","test.com"]', None)
+    ]
+    assert desk.query("select id, ticket_id, score, comment from raw_zendesk.satisfaction_rating") == [
+        ("35436", "208", "good", "Awesome support!")
+    ]
 
 
 def test_a_refusal_names_the_variable_and_no_secret(desk: HelpDesk) -> None:
