@@ -79,7 +79,9 @@ def joined_phones() -> set[tuple[str, str, str, tuple[str, ...]]]:
         text = path.read_text()
         countries = dict(COUNTRY_JOIN.findall(text))
         for phone, country in JOIN.findall(text):
-            sources = re.findall(r"with source as \(\s*select \* from {{ source\('(\w+)', '(\w+)'\) }}", text)
+            sources = re.findall(
+                r"with source as \(\s*(?:select \* from {{ source|{{ union_feeds)\('(\w+)', '(\w+)'", text
+            )
             (table,) = sources
             aliases = re.findall(r"(\w+)\.country_code", country)
             found.add((*table, phone, tuple(countries[alias] for alias in aliases)))

@@ -45,7 +45,11 @@ with stated as (
                     ''
                 ) as country_code
             from
-                {{ source(source_name, entity) }} as source
+                {% if source_name == 'partner' -%}
+                    ({{ union_feeds(source_name, entity) }}) as source
+                {%- else -%}
+                    {{ source(source_name, entity) }} as source
+                {%- endif %}
                 {%- for country in countries %}
                 {{ join_country('country_' ~ loop.index, country) }}
                 {%- endfor %}

@@ -1,6 +1,6 @@
 with source as (
 
-    select * from {{ source('partner', 'customers') }}
+    {{ union_feeds('partner', 'customers', record_id='partner_record_id') }}
 
 ),
 

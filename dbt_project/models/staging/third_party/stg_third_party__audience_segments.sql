@@ -1,6 +1,6 @@
 with source as (
 
-    select * from {{ source('third_party', 'audience_segments') }}
+    {{ union_feeds('third_party', 'audience_segments') }}
 
 ),
 
@@ -8,6 +8,7 @@ final as (
 
     select
         source.cookie_id,
+        coalesce(lower({{ clean_text('source.id_type') }}), 'cookie') as id_type,
         source.segment_taxonomy as taxonomy_id,
         {{ clean_text('source.segment_name') }} as segment_name,
         source.provider,
