@@ -156,7 +156,9 @@ def open_pipeline(settings: Settings, source: str) -> dlt.Pipeline:
         pipeline_name=source,
         pipelines_dir=str(place / "pipelines"),
         destination=dlt.destinations.filesystem(
-            bucket_url=str(place / "finished"), layout="{table_name}/{load_id}.{file_id}.{ext}"
+            bucket_url=str(place / "finished"),
+            layout="{table_name}/{load_id}.{file_id}.{ext}",
+            warn_unsafe_layout_separators=False,  # it is for replace and drop; here all is appended
         ),
         dataset_name=source,
     )

@@ -165,24 +165,32 @@ class Client(ApiClient):
 
     def _objects(self, name: str, window: Window) -> Iterator[Page]:
         reached = self._newest_change(name)
+        merged: dict[str, Record] = {}
         for ids in self._changed_ids(name, window):
-            yield self._page(name, self._read(name, ids), reached)
-        for ids in self._archived_ids(name, window):
-            yield self._page(name, self._read(name, ids, archived=True), reached)
+            records = self._read(name, ids)
+            merged |= {loser["id"]: loser for record in records for loser in _merged_away(OBJECTS[name], record)}
+            yield self._page(name, records, reached)
+        for listed in self._list(f"/crm/v3/objects/{name}", archived=True):
+            for record in listed:
+                merged.pop(record["id"], None)
+            ids = [record["id"] for record in listed if _is_within(window, record.get("archivedAt"))]
+            if ids:
+                yield self._page(name, self._read(name, ids, archived=True), reached)
+        if merged:
+            yield self._page(name, list(merged.values()), reached)
 
     def _page(self, name: str, records: Sequence[Record], reached: datetime | None) -> Page:
-        """Records with their links and history, and those that they were merged with."""
+        """Records with their links and the entries into their stages. What is archived has no link any more."""
         given = _Gathered()
-        merged = [loser for record in records for loser in _merged_away(OBJECTS[name], record)]
-        given.add(name, [*records, *merged])
+        given.add(name, records)
         living = [record["id"] for record in records if not record["archived"]]
-        gone = [record["id"] for record in (*records, *merged) if record["archived"]]
+        gone = [record["id"] for record in records if record["archived"]]
         for link in OBJECTS[name].links:
             self._add_links(given, name, link, living)
             given.add(link.entity, (), [{link.own: record_id} for record_id in gone])
-        if name == "deals":
-            for record in records:
-                given.add("stages_timing_deals", _stage_entries(record), [{"id": record["id"]}])
+        for record in records if name == "deals" else ():
+            entries = _stage_entries(record)
+            given.add("stages_timing_deals", entries, [{"id": record["id"]}] if entries else ())
         return Page(given.records, reached, given.complete)
 
     def _newest_change(self, name: str) -> datetime | None:
@@ -219,12 +227,6 @@ class Client(ApiClient):
                 "limit": limit,
             },
         )
-
-    def _archived_ids(self, name: str, window: Window) -> Iterator[list[str]]:
-        for records in self._list(f"/crm/v3/objects/{name}", archived=True):
-            ids = [record["id"] for record in records if _is_within(window, record.get("archivedAt"))]
-            if ids:
-                yield ids
 
     def _list(self, path: str, archived: bool) -> Iterator[list[Record]]:
         params = {"limit": LIST_LIMIT, "archived": str(archived).lower()}

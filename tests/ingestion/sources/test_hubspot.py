@@ -178,6 +178,18 @@ def test_the_losers_of_a_merge_are_deletes(account: Account) -> None:
     ]
 
 
+def test_a_loser_that_is_listed_as_archived_comes_once(account: Account) -> None:
+    account.server.tables["contacts"] = [
+        crm_record(5, at(1), hs_merged_object_ids="3"),
+        crm_record(3, at(1), archived=True, email="a@example.com"),
+    ]
+    account.run("contacts")
+    assert [(c["id"], c["properties"].get("email")) for c in account.new("contacts")] == [
+        ("5", None),
+        ("3", "a@example.com"),
+    ]
+
+
 def test_links_are_told_from_both_ends(account: Account) -> None:
     account.server.tables.update(
         contacts=[crm_record(1, at(0)), crm_record(2, at(0))],
