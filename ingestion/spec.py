@@ -214,9 +214,7 @@ class EntitySpec(_Declaration):
     format: Literal["auto", "csv", "tsv", "ndjson", "parquet", "excel"] = "auto"
     delimiter: str = ","
     sheet: str | None = None  # of a workbook; without it, the first
-    header_row: int | None = Field(
-        default=None, ge=1
-    )  # of a sheet, as numbered there; else the first that is not empty
+    header_row: int | None = Field(default=None, ge=1)  # of a sheet, from 1; without it, the first that is not empty
     header: Literal["required", "optional"] = "required"  # optional: without one, the declared columns in their order
     mode: Mode
     key: tuple[str, ...] = ()
