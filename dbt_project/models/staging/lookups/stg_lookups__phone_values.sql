@@ -45,11 +45,8 @@ with stated as (
                     ''
                 ) as country_code
             from
-                {% if source_name == 'partner' -%}
-                    ({{ union_feeds(source_name, entity) }}) as source
-                {%- else -%}
-                    {{ source(source_name, entity) }} as source
-                {%- endif %}
+                ({{ union_feeds(source_name, entity) if source_name == 'partner'
+                    else 'select * from ' ~ source(source_name, entity) }}) as source
                 {%- for country in countries %}
                 {{ join_country('country_' ~ loop.index, country) }}
                 {%- endfor %}
