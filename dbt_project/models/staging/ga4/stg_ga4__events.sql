@@ -1,4 +1,8 @@
 {% set tags = 'opened.collected_traffic_source' %}
+{% set own_value = (
+    'coalesce(' ~ try_cast_to('opened.param_value', 'decimal(18, 2)') ~ ', '
+    ~ try_cast_to(json_value('opened.ecommerce', '$.purchase_revenue'), 'decimal(18, 2)') ~ ')'
+) %}
 with source as (
 
     select * from {{ source('ga4', 'events') }}
@@ -112,14 +116,17 @@ final as (
             coalesce({{ json_value('opened.ecommerce', '$.transaction_id') }}, opened.param_transaction_id),
             '(not set)'
         ) as order_id,
-        {{ normalize_currency('opened.param_currency') }} as currency_code,
+        -- Google converts every value to dollars, which serve where the site's own value is missing.
+        case
+            when {{ own_value }} is not null then {{ normalize_currency('opened.param_currency') }}
+            when opened.event_value_in_usd is not null then 'USD'
+        end as currency_code,
         case
             when opened.has_one_item
                 then {{ try_cast_to(json_value('opened.items', '$[0].quantity'), 'bigint') }}
         end as quantity,
         coalesce(
-            {{ try_cast_to('opened.param_value', 'decimal(18, 2)') }},
-            {{ try_cast_to(json_value('opened.ecommerce', '$.purchase_revenue'), 'decimal(18, 2)') }}
+            {{ own_value }}, {{ try_cast_to('opened.event_value_in_usd', 'decimal(18, 2)') }}
         ) as value_amount,
         lower({{ json_value('opened.privacy_info', '$.analytics_storage') }}) = 'yes' as has_analytics_consent,
         lower({{ json_value('opened.privacy_info', '$.ads_storage') }}) = 'yes' as has_ads_consent,

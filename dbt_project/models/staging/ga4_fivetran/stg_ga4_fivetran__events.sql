@@ -77,9 +77,17 @@ final as (
             ),
             '(not set)'
         ) as order_id,
-        {{ normalize_currency('ranked.param_currency') }} as currency_code,
-        {{ try_cast_to('coalesce(ranked.param_value, ranked.ecommerce_purchase_revenue)', 'decimal(18, 2)') }}
-            as value_amount,
+        -- Google converts every value to dollars, which serve where the site's own value is missing.
+        case
+            when coalesce(ranked.param_value, ranked.ecommerce_purchase_revenue) is not null
+                then {{ normalize_currency('ranked.param_currency') }}
+            when coalesce(ranked.value_in_usd, ranked.ecommerce_purchase_revenue_in_usd) is not null then 'USD'
+        end as currency_code,
+        {{ try_cast_to(
+            'coalesce(ranked.param_value, ranked.ecommerce_purchase_revenue, ranked.value_in_usd, '
+            ~ 'ranked.ecommerce_purchase_revenue_in_usd)',
+            'decimal(18, 2)'
+        ) }} as value_amount,
         lower(ranked.privacy_info_analytics_storage) = 'yes' as has_analytics_consent,
         lower(ranked.privacy_info_ads_storage) = 'yes' as has_ads_consent,
         cast(ranked._extra as {{ dbt.type_string() }}) as properties,
