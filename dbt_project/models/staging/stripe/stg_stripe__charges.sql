@@ -11,7 +11,7 @@ final as (
         {{ clean_text('source.customer_id') }} as stripe_customer_id,
         {{ clean_text('source.invoice_id') }} as invoice_id,
         {{ clean_text('source.payment_intent_id') }} as payment_intent_id,
-        {{ clean_text(json_text('source.metadata', var('stripe_order_field', 'order_id'))) }} as order_id,
+        {{ clean_text(json_value('source.metadata', '$.' ~ var('stripe_order_field', 'order_id'))) }} as order_id,
         {{ normalize_email('source.receipt_email') }} as email,
         lower({{ clean_text('source.status') }}) as status,
         {{ clean_text('source.failure_code') }} as failure_code,
