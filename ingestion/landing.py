@@ -10,7 +10,8 @@ books (warehouse.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -193,6 +194,8 @@ def _land_entity(
             files = changed_files(settings, target.entity, found, known)
     except IngestionError as error:
         failure = str(error)
+    except duckdb.Error as error:
+        failure = _describe(error)
     return land_files(connection, settings, target, load, files, failure=failure, allow_empty=allow_empty)
 
 
@@ -212,6 +215,7 @@ def land_files(
     """
     ledger = _Ledger(connection, target, load)
     try:
+        ledger.open()
         if failure is None:
             pending = deliveries(target.entity, files)
             if not pending:
@@ -225,9 +229,12 @@ def land_files(
     except duckdb.Error as error:
         failure = _describe(error)
     finally:
-        clear_stage(connection)
-    ledger.keep(replace(ledger.report, status="failed", error=failure))
-    return ledger.report
+        with suppress(duckdb.Error):  # after a full disk the engine may refuse everything; what went wrong is known
+            clear_stage(connection)
+    failed = replace(ledger.report, status="failed", error=failure)
+    with suppress(duckdb.Error):
+        ledger.keep(failed)
+    return failed
 
 
 def _land_delivery(
@@ -248,7 +255,7 @@ def _land_delivery(
                 f"{delivery.files[-1].name} looks cut short: its last record is broken and no line end follows. It is"
                 " declared to be the whole table, so nothing of it was taken; bring it again"
             )
-        with transaction(connection):
+        with ledger.transaction():
             judge = Judge(connection, target, load, is_whole=delivery.is_whole, is_paged=delivery.is_paged)
             counts = judge.land(staged, allow_empty=allow_empty and not has_later)
             if delivery.is_replay:
@@ -257,7 +264,7 @@ def _land_delivery(
     except (DeliveryRefusedError, UnreadableFileError) as error:
         if not has_later:
             raise
-        with transaction(connection):
+        with ledger.transaction():
             ledger.pass_over(delivery, f"passed over, as a later delivery is there: {error}")
 
 
@@ -285,10 +292,23 @@ class _Ledger:
         self.target = target
         self.load = load
         self.started_at = datetime.now(UTC).replace(tzinfo=None)
+        self.report = EntityReport(target.source.source, target.name, "nothing_new")
+
+    def open(self) -> None:
+        """Looks up how far the data reached before."""
         before = self._watermark()
-        self.report = EntityReport(
-            target.source.source, target.name, "nothing_new", watermark_before=before, watermark_after=before
-        )
+        self.report = replace(self.report, watermark_before=before, watermark_after=before)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing, this report too."""
+        before = self.report
+        try:
+            with transaction(self.connection):
+                yield
+        except BaseException:
+            self.report = before
+            raise
 
     def add(self, staged: Incoming, counts: Counts, delivery: Delivery) -> None:
         """Books a delivery that landed."""
