@@ -349,10 +349,11 @@ def _segments(segments: list[SegmentSize]) -> Table:
 
 
 def _source_totals(sources: list[SourceTotals]) -> Table:
-    table = _table("Landed so far", "source", "records", "landed", "quarantined", "unchanged")
+    columns = ("source", "records", "landed", "quarantined", "unchanged", "held under")
+    table = _table("Landed so far", *columns, numbers=(1, 2, 3, 4))
     for total in sources:
         numbers = (total.extracted, total.landed, total.quarantined, total.unchanged)
-        table.add_row(total.source, *(f"{number:,}" for number in numbers))
+        table.add_row(total.source, *(f"{number:,}" for number in numbers), "; ".join(total.held_under))
     return table
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from orchestration.lib import publishing, quality, transform
 from orchestration.lib.errors import CorridorError
 from orchestration.lib.home import Home
+from orchestration.lib.translation import corridor_terms
 from orchestration.lib.warehouse import opened
 
 if TYPE_CHECKING:
@@ -28,7 +29,10 @@ class SegmentSize:
 
 @dataclass(frozen=True)
 class SourceTotals:
-    """Records of one source over all its loads; always extracted = landed + quarantined + unchanged."""
+    """Records of one source over all its loads; always extracted = landed + quarantined + unchanged.
+
+    `held_under`: the legal bases, each with its purpose where one is declared; of the source and of its entities.
+    """
 
     source: str
     extracted: int
@@ -36,6 +40,7 @@ class SourceTotals:
     quarantined: int
     unchanged: int
     last_loaded_at: str
+    held_under: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,10 +109,28 @@ def read_sources(home: Home) -> list[SourceTotals]:
     with opened(home) as connection:
         known = connection.execute("select 1 from information_schema.tables where table_schema = 'raw_ops'").fetchone()
         rows = connection.execute(_totals_by_source()).fetchall() if known else []
+    bases = _legal_bases(home)
     return [
-        SourceTotals(source, extracted, landed, quarantined, unchanged, str(last_loaded_at or ""))
+        SourceTotals(
+            source, extracted, landed, quarantined, unchanged, str(last_loaded_at or ""), bases.get(source, ())
+        )
         for source, extracted, landed, quarantined, unchanged, last_loaded_at in rows
     ]
+
+
+def _legal_bases(home: Home) -> dict[str, tuple[str, ...]]:
+    """Under which legal bases and for which purposes each declared source is held."""
+    from ingestion.registry import load_sources
+
+    with home.entered(), corridor_terms():
+        sources = load_sources()
+    told: dict[str, set[str]] = {}
+    for name, source in sources.items():
+        for entity in source.entities.values():
+            purpose = entity.purpose or source.purpose
+            basis = entity.legal_basis or source.legal_basis
+            told.setdefault(name, set()).add(f"{basis}: {purpose}" if purpose else basis)
+    return {name: tuple(sorted(bases)) for name, bases in told.items()}
 
 
 def read_status(home: Home) -> Status:

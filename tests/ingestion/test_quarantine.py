@@ -247,7 +247,7 @@ def test_the_command_lists_shows_and_replays(
         "title": "A CRM",
         "loader": "files",
         "legal_basis": "contract",
-        "entities": {"contact": contact()},
+        "entities": {"contact": contact(), "card": contact(files="card/*", legal_basis="consent", purpose="rewards")},
     }
     (home / "sources" / "crm.yml").write_text(json.dumps(declaration))
     (home / "landing/crm/contact").mkdir(parents=True)
@@ -268,3 +268,6 @@ def test_the_command_lists_shows_and_replays(
     code, text = command(capsys, "ingest", "crm", "--rebuild", "--json")
     assert (code, json.loads(text)["report"]["entities"][0]["landed"]) == (0, 1)
     assert command(capsys, "ingest", "--all", "--rebuild")[0] == 2
+    [held] = json.loads(command(capsys, "status", "--json")[1])["sources"]
+    assert held["held_under"] == ["consent: rewards", "contract"]
+    assert "consent: rewards; contract" in command(capsys, "status")[1]
