@@ -273,3 +273,19 @@ def test_the_shop_names_the_address() -> None:
     api = get_source("shopify").api
     assert api is not None
     assert http.Api("shopify", api, {"SHOPIFY_SHOP": "acme"}).base_url == "https://acme.myshopify.com"
+
+
+def test_a_line_that_left_its_order_is_deleted(bench: Bench) -> None:
+    bench.server.tables["orders"] = [order(1, lines=3), order(2, lines=1)]
+    bench.run("orders")
+    bench.land()
+    edited = order(1, "2026-03-04T00:00:00Z", lines=3)
+    del edited["lineItems"][1]
+    bench.server.tables["orders"][0] = edited
+    bench.server.tables["events"] = [deletion(2, "Order", "2026-03-05T00:00:00Z")]
+    bench.run("orders")
+    bench.run("deletions")
+    bench.land()
+    assert bench.query(
+        "select id, _deleted_at is not null from raw_shopify.order_line where _superseded_at is null order by 1"
+    ) == [("1000", False), ("1001", True), ("1002", False), ("2000", True)]

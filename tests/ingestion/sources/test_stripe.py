@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow.parquet as pq
 import pytest
 import stripe
@@ -16,6 +17,7 @@ import stripe
 from ingestion import http
 from ingestion.extraction import StreamReport, Window
 from ingestion.fetching import fetch
+from ingestion.landing import land
 from ingestion.registry import get_source
 from ingestion.settings import Settings
 from ingestion.sources.stripe.client import _RESOURCES
@@ -80,6 +82,16 @@ class Bench:
 
     def records(self, entity: str) -> list[dict[str, Any]]:
         return [record for is_scope, record in self.rows(entity) if not is_scope]
+
+    def land(self) -> None:
+        """Lands what was fetched, of which nothing may be quarantined."""
+        report = land(self.settings, [get_source("stripe")])
+        assert report.ok
+        assert report.quarantined == 0
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.settings.warehouse_path), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
 
     def asked(self, path: str) -> list[dict[str, str]]:
         return [dict(request.query) for request in self.server.requests if request.path == path]
@@ -194,6 +206,41 @@ def test_long_invoices_bring_all_their_lines(bench: Bench) -> None:
         {"invoice_id": "in_1"},
     ]
     assert bench.records("invoice")[0]["payments"]["data"][0]["payment"]["payment_intent"] == "pi_2"
+
+
+def test_from_the_api_to_the_raw_tables(bench: Bench) -> None:
+    """A state that comes back is current again, parts that left are deleted, and so is what Stripe deleted."""
+    now = bench.server.now
+    subscription = {"id": "sub_1", "object": "subscription", "status": "active", "created": now - 9000}
+    items = [
+        {"id": f"si_{n}", "subscription": "sub_1", "price": {"id": "price_1"}, "quantity": n, "created": now - 9000}
+        for n in (1, 2)
+    ]
+    bench.server.change("subscriptions", {**subscription, "items": items}, at=now - 3000)
+    bench.server.change("customers", customer(1), at=now - 3000)
+    for at, status in ((now - 2000, "past_due"), (now - 1000, "active")):
+        bench.run("subscriptions")
+        bench.land()
+        bench.server.change("subscriptions", {**subscription, "status": status, "items": items[:1]}, at=at)
+    bench.run("subscriptions")
+    bench.run("customers")
+    bench.server.delete("customers", "cus_001")
+    bench.run("customers")
+    bench.land()
+    assert bench.query(
+        "select status, _superseded_at is null from raw_stripe.subscription_history order by _loaded_at"
+    ) == [
+        ("active", False),
+        ("past_due", False),
+        ("active", True),
+    ]
+    assert bench.query(
+        "select id, plan_id, _deleted_at is not null from raw_stripe.subscription_item"
+        " where _superseded_at is null order by 1"
+    ) == [("si_1", "price_1", False), ("si_2", "price_1", True)]
+    assert bench.query("select id, is_deleted from raw_stripe.customer where _superseded_at is null") == [
+        ("cus_001", True)
+    ]
 
 
 def test_a_backfill_reads_what_was_created_in_its_window(bench: Bench) -> None:

@@ -302,6 +302,14 @@ final as (
     union all
 
     {{ name_identifiers(
+        'stripe', 'customer', ref('stg_stripe__customers'), 'stripe_customer_id',
+        {'stripe_customer_id': 'stripe_customer_id'}, email='email', phone='phone',
+        is_living=is_living_record('stripe_customer_id'), last_seen_at='created_at', where='not is_test',
+    ) }}
+
+    union all
+
+    {{ name_identifiers(
         'consent_banner', 'decision', ref('stg_consent_banner__decisions'),
         "coalesce(user_id, '') || '|' || coalesce(anonymous_id, '') || '|' || coalesce(email, '')",
         {'user_id': 'user_id', 'anonymous_id': 'anonymous_id', 'email': 'email'},

@@ -110,6 +110,14 @@ final as (
     union all
 
     {{ offer_attributes(
+        'stripe', 'customer', ref('stg_stripe__customers'), 'stripe_customer_id',
+        ["'stripe_customer_id'", 'stripe_customer_id'], 'coalesce(created_at, loaded_at)',
+        dict(located, **reached), living ~ ' and not is_test',
+    ) }}
+
+    union all
+
+    {{ offer_attributes(
         'partner', 'customer', 'partner_customers', 'partner_record_id',
         ["'partner_record_id'", 'partner_record_id'], 'coalesce(shared_at, loaded_at)',
         dict(named, **dict(reached, postal_code='postal_code', country_code='country_code',
