@@ -39,12 +39,9 @@ FILES = {
     "meta_ads": ("facebook_ads_fivetran", "facebook_ads_{}_data.csv"),
     "klaviyo": ("klaviyo_fivetran", "{}.csv"),
     "stripe": ("stripe_fivetran", "{}_data.csv"),
-<<<<<<< HEAD
     "zendesk": ("zendesk_fivetran", "{}_data.csv"),
-=======
     "segment": ("segment_dbtlabs", "example_segment_{}.csv"),
     "ga4_fivetran": ("ga4_export_fivetran", "{}_data.csv"),
->>>>>>> 30439e6 (Recipes to connect Segment, Snowplow and Google Analytics; their samples are staged and their odd values tested; Google's dollars where a site gives no value)
 }
 # The staging model of each table that a sample holds.
 STAGED = {
@@ -400,7 +397,6 @@ def test_advertising_and_messaging_values(real: RealTables) -> None:
     )
 
 
-<<<<<<< HEAD
 def test_help_desk_values(real: RealTables) -> None:
     deleted = {record["id"] for record in read_sample("zendesk", "ticket") if record["status"] == "deleted"}
     assert deleted
@@ -419,7 +415,8 @@ def test_help_desk_values(real: RealTables) -> None:
         "select full_name, role, organization_id, is_deleted from staging.stg_zendesk__users"
         " where zendesk_user_id = '1111'"
     ) == ("Arthur Agent", "agent", "370326203233", False)
-=======
+
+
 def test_web_events_values(real: RealTables) -> None:
     assert real.one("select event_id, user_id, utm_source, page_path, occurred_at from staging.stg_segment__pages") == (
         "ajs-9527e97fc714abe02a23b3d24cf09a36",
@@ -443,7 +440,6 @@ def test_web_events_values(real: RealTables) -> None:
     )
     # Of two columns of one name the second is kept beside.
     assert real.query("select count(*) from raw_ga4_fivetran.event where _extra is null") == [(0,)]
->>>>>>> 30439e6 (Recipes to connect Segment, Snowplow and Google Analytics; their samples are staged and their odd values tested; Google's dollars where a site gives no value)
 
 
 def test_a_second_run_writes_nothing(real: RealTables) -> None:
