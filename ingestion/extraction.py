@@ -20,7 +20,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dlt
@@ -46,6 +46,15 @@ class Window:
 
     since: datetime | None = None
     until: datetime | None = None
+
+    def days(self, today: date, again: timedelta) -> list[date]:
+        """The days to ask for of figures that are restated for `again`; a window with an end is taken as it is."""
+        first = self.since.date() if self.since else today
+        if self.until is None:
+            first, last = first - again, today
+        else:
+            last = min(today, (self.until - timedelta(microseconds=1)).date())
+        return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
 @dataclass(frozen=True)

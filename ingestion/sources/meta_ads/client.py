@@ -1,35 +1,56 @@
-"""How Meta's ads are read: the Graph API's listings, and one insights report for each account and day.
+"""How Meta's ads are read: the Graph API's listings, and report runs of figures by ad and day.
 
-Shapes and errors are those of the Marketing API's reference (developers.facebook.com/docs/marketing-api, v26.0). A
-day's report is small enough to be answered at once; days of the last four weeks are read again, as figures are restated
-for 28 days. Throttling and passing faults come with HTTP 400 and a code, so they are told apart here.
+Shapes and errors are those of the Marketing API's reference (developers.facebook.com/docs/marketing-api, v26.0).
+Figures are restated for 28 days: each run reads these days again. They come from reports that Meta makes in the
+background, a quarter each, as an account with many ads is refused an answer at once; a report that fails is asked for
+again in halves. Reports name archived and deleted ads where they are asked to. Listings cannot name deleted ones
+(Manage your ad object's status), so a row of figures bears the names of its campaign and ad. Throttling and passing
+faults come with HTTP 400 and a code, so they are told apart here.
 
 Add here when another edge or report is read. Keep out: what a column means (source.yml).
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import requests
 from dlt.sources.helpers.rest_client.paginators import JSONResponseCursorPaginator
 
+from ingestion.errors import SettingError, TransientApiError
 from ingestion.extraction import ApiClient, Page, Window
 
+_AD = "id,account_id,campaign_id,adset_id,name,effective_status,updated_time"
+_CREATIVE = "creative{id,account_id,name,url_tags,object_story_spec}"
 _FIELDS = {
     "campaigns": ("campaign_history", "id,account_id,name,effective_status,objective,updated_time"),
     "adsets": ("ad_set_history", "id,account_id,campaign_id,name,effective_status,updated_time"),
-    "ads": ("ad_history", "id,account_id,campaign_id,adset_id,name,effective_status,updated_time,creative{id}"),
+    "ads": ("ad_history", f"{_AD},{_CREATIVE}"),
 }
 _ACCOUNT_FIELDS = "account_id,name,currency,timezone_name,account_status,created_time"
-_INSIGHTS = "ad_id,account_id,impressions,inline_link_clicks,reach,spend,actions,action_values"
-# Without being asked for, archived and deleted ones are left out, and their spend would lose its names.
-_STATUSES = ("ACTIVE", "PAUSED", "ARCHIVED", "DELETED", "IN_PROCESS", "WITH_ISSUES")
+_INSIGHTS = (
+    "account_id,account_currency,campaign_id,campaign_name,adset_id,ad_id,ad_name,impressions,inline_link_clicks,reach,"
+    "spend,actions,action_values"
+)
+# For each list in a row of figures, the entity that its items become.
+_ACTIONS = {"actions": "basic_ad_actions", "action_values": "basic_ad_action_values"}
+# Without being asked for, archived ones are left out, and their spend would lose its names.
+_LISTED = [
+    *("ACTIVE", "PAUSED", "PENDING_REVIEW", "DISAPPROVED", "PREAPPROVED", "PENDING_BILLING_INFO"),
+    *("CAMPAIGN_PAUSED", "ADSET_PAUSED", "IN_PROCESS", "WITH_ISSUES", "ARCHIVED"),
+]
+_WITH_FIGURES = [{"field": "ad.effective_status", "operator": "IN", "value": [*_LISTED, "DELETED"]}]
 _KEPT = timedelta(days=37 * 30)  # insights are kept for 37 months
-_PAGE_SIZE = 500
+_PAGE_SIZE = 100
+_REPORT_DAYS = 92
+_REPORT_SECONDS = 1800  # one that takes longer is no report of this run
+_ENDED = {"Job Completed", "Job Failed", "Job Skipped"}
 
 # developers.facebook.com/docs/graph-api/overview/rate-limiting and .../using-graph-api/error-handling
 _THROTTLED = {4, 17, 32, 341, 613, *range(80000, 80015)}
@@ -38,74 +59,114 @@ _EXPIRED = 190
 _SECONDS_WHEN_UNTOLD = 60.0
 _SECONDS_FOR_PASSING = 5.0
 
+_Row = Mapping[str, Any]
+
 
 class Client(ApiClient):
     """Reads the accounts that are named, with a system user's token."""
 
     def authenticate(self, request: requests.PreparedRequest) -> None:
-        """Adds the token as a header: in the URL, where Meta takes it too, it would end in logs."""
-        request.headers["Authorization"] = f"Bearer {self.api.value('META_ADS_ACCESS_TOKEN')}"
+        """Adds the token as a header: in the URL, where Meta takes it too, it would end in logs.
+
+        Where the app's secret is given, the proof of it goes along, which apps can be made to ask for.
+        """
+        token, secret = self.api.value("META_ADS_ACCESS_TOKEN"), self.api.value("META_ADS_APP_SECRET")
+        request.headers["Authorization"] = f"Bearer {token}"
+        if secret and "appsecret_proof=" not in (request.url or ""):
+            proof = hmac.new(secret.encode(), token.encode(), hashlib.sha256).hexdigest()
+            request.prepare_url(request.url, {"appsecret_proof": proof})
 
     def wait_asked(self, response: requests.Response) -> float | None:
         """How long Meta wants to be left alone: by its usage header, in minutes, or a minute where it says nothing."""
-        code = _error(response).get("code")
-        if code in _PASSING:
-            return _SECONDS_FOR_PASSING
-        if code not in _THROTTLED:
-            return None
-        try:
-            usage = json.loads(response.headers.get("x-business-use-case-usage", "{}"))
-            minutes = [each.get("estimated_time_to_regain_access", 0) for used in usage.values() for each in used]
-        except (ValueError, AttributeError):
-            minutes = []
-        return max(minutes, default=0) * 60 or _SECONDS_WHEN_UNTOLD
+        error = _error(response)
+        code = error.get("code")
+        if code in _THROTTLED:
+            return _minutes_to_wait(response) * 60 or _SECONDS_WHEN_UNTOLD
+        return _SECONDS_FOR_PASSING if code in _PASSING or error.get("is_transient") is True else None
 
     def error_code(self, response: requests.Response) -> str:
-        """Meta's code; 190 in words, as it is the one that people meet."""
-        code = _error(response).get("code")
-        if code == _EXPIRED:
+        """Meta's code and subcode; 190 in words, as it is the one that people meet."""
+        error = _error(response)
+        if error.get("code") == _EXPIRED:
             return "190: the token of META_ADS_ACCESS_TOKEN has expired or was withdrawn"
-        return str(code or "")
+        return "/".join(str(error[name]) for name in ("code", "error_subcode") if error.get(name))
 
     def fetch(self, stream: str, window: Window) -> Iterator[Page]:
         """One account after the other."""
         for account in self.api.value("META_ADS_ACCOUNT_IDS").split(","):
             number = account.strip().removeprefix("act_")
             if stream == "accounts":
-                fields = {"fields": _ACCOUNT_FIELDS}
-                yield Page({"account_history": [self.api.get(self._path(number), fields)]})
+                yield Page({"account_history": [self._account(number)]})
             elif stream == "ad_stats":
                 yield from self._insights(number, window)
             else:
                 yield from self._listed(number, stream.replace("_", ""))
 
+    def _account(self, account: str) -> _Row:
+        answer: _Row = self.api.get(self._path(f"act_{account}"), {"fields": _ACCOUNT_FIELDS})
+        return answer
+
     def _listed(self, account: str, edge: str) -> Iterator[Page]:
         entity, fields = _FIELDS[edge]
-        params = {"fields": fields, "effective_status": json.dumps(_STATUSES), "limit": _PAGE_SIZE}
-        for records in self._all(self._path(account, edge), params):
-            yield Page({entity: records})
+        params = {"fields": fields, "effective_status": json.dumps(_LISTED)}
+        for records in self._all(f"act_{account}/{edge}", params):
+            found: dict[str, list[_Row]] = {entity: records}
+            if edge == "ads":
+                found["creative_history"] = [each["creative"] for each in records if "creative" in each]
+            yield Page(found)
+
+    # --- figures
 
     def _insights(self, account: str, window: Window) -> Iterator[Page]:
-        """A day's figures for each ad: the row, and its actions, whose number for an ad and day is then complete."""
-        for day in _days(window):
-            span = json.dumps({"since": day.isoformat(), "until": day.isoformat()})
-            params = {"level": "ad", "fields": _INSIGHTS, "time_range": span, "time_increment": 1, "limit": _PAGE_SIZE}
-            for rows in self._all(self._path(account, "insights"), params):
-                records = {
-                    "basic_ad": rows,
-                    "basic_ad_actions": _actions(rows, "actions"),
-                    "basic_ad_action_values": _actions(rows, "action_values"),
-                }
-                ads = [{"ad_id": row["ad_id"], "date": row["date_start"]} for row in rows]
-                reached = datetime.combine(day, time(), UTC) if rows else None
-                yield Page(records, reached, {"basic_ad_actions": ads, "basic_ad_action_values": ads})
-            yield Page({}, complete={"basic_ad": [{"account_id": account, "date": day.isoformat()}]})
+        today = datetime.now(ZoneInfo(self._account(account)["timezone_name"])).date()
+        again = self.api.value("META_ADS_RESTATEMENT_DAYS")
+        if not again.isdecimal():
+            raise SettingError(f"META_ADS_RESTATEMENT_DAYS is {again!r}; it is a number of days, such as 28.")
+        days = [day for day in window.days(today, timedelta(days=int(again))) if day >= today - _KEPT]
+        for start in range(0, len(days), _REPORT_DAYS):
+            yield from self._report(account, days[start : start + _REPORT_DAYS])
 
-    def _path(self, account: str, edge: str = "") -> str:
-        return f"{self.api.value('META_ADS_API_VERSION')}/act_{account}/{edge}".rstrip("/")
+    def _report(self, account: str, days: Sequence[date]) -> Iterator[Page]:
+        """The figures of these days, each of which is then complete; from two reports where Meta cannot make one."""
+        run = self._report_run(account, days)
+        if run is None:
+            if len(days) == 1:
+                raise TransientApiError(
+                    f"meta_ads: Meta could not make the report of {days[0]}. Nothing of this stream was kept; run the"
+                    " same command again later."
+                )
+            for half in (days[: len(days) // 2], days[len(days) // 2 :]):
+                yield from self._report(account, half)
+            return
+        for rows in self._all(f"{run}/insights", {}):
+            newest = max((date.fromisoformat(row["date_start"]) for row in rows), default=None)
+            records = {"basic_ad": rows, **{entity: _actions(rows, field) for field, entity in _ACTIONS.items()}}
+            yield Page(records, datetime.combine(newest, time(), UTC) if newest else None)
+        scopes = [{"account_id": account, "date": day.isoformat()} for day in days]
+        yield Page({}, complete=dict.fromkeys(("basic_ad", *_ACTIONS.values()), scopes))
 
-    def _all(self, path: str, params: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
-        yield from self.api.paginate(path, _AfterCursor(), params=params, select="data")
+    def _report_run(self, account: str, days: Sequence[date]) -> str | None:
+        """Has a report made, and waits for it: its id, or None where it failed."""
+        params = {
+            "level": "ad",
+            "fields": _INSIGHTS,
+            "time_increment": 1,
+            "time_range": json.dumps({"since": days[0].isoformat(), "until": days[-1].isoformat()}),
+            "filtering": json.dumps(_WITH_FIGURES),
+            "action_attribution_windows": json.dumps(["7d_click", "1d_view"]),
+        }
+        run = str(self.api.post(self._path(f"act_{account}/insights"), params=params)["report_run_id"])
+        told = self.api.poll(
+            self._path(run), lambda answer: answer.get("async_status") in _ENDED, at_most_seconds=_REPORT_SECONDS
+        )
+        return run if told["async_status"] == "Job Completed" else None
+
+    def _path(self, path: str) -> str:
+        return f"{self.api.value('META_ADS_API_VERSION')}/{path}"
+
+    def _all(self, path: str, params: Mapping[str, Any]) -> Iterator[list[_Row]]:
+        params = {**params, "limit": _PAGE_SIZE}
+        yield from self.api.paginate(self._path(path), _AfterCursor(), params=params, select="data")
 
 
 class _AfterCursor(JSONResponseCursorPaginator):
@@ -120,25 +181,27 @@ class _AfterCursor(JSONResponseCursorPaginator):
         self._has_next_page = "next" in response.json().get("paging", {})
 
 
-def _days(window: Window) -> Iterator[date]:
-    """The days of the window. Today's date in any zone is within."""
-    today = datetime.now(UTC).date()
-    day = max(window.since.date() if window.since else date.min, today - _KEPT)
-    end = window.until.date() if window.until else today + timedelta(days=1)
-    while day < end:
-        yield day
-        day += timedelta(days=1)
-
-
-def _actions(rows: list[dict[str, Any]], field: str) -> list[dict[str, Any]]:
+def _actions(rows: Sequence[_Row], field: str) -> list[_Row]:
+    """The items of a list in each row, with the row's ad, account and day."""
     return [
-        {**action, "ad_id": row["ad_id"], "date_start": row["date_start"], "index": index}
+        {**action, **{name: row[name] for name in ("ad_id", "account_id", "date_start")}, "index": index}
         for row in rows
         for index, action in enumerate(row.get(field, ()))
     ]
 
 
+def _minutes_to_wait(response: requests.Response) -> float:
+    """The longest pause that X-Business-Use-Case-Usage names; 0 without one."""
+    try:
+        usage = json.loads(response.headers.get("X-Business-Use-Case-Usage", "{}"))
+        return float(max(each.get("estimated_time_to_regain_access", 0) for used in usage.values() for each in used))
+    except (ValueError, AttributeError, TypeError):
+        return 0.0
+
+
 def _error(response: requests.Response) -> Mapping[str, Any]:
+    if response.ok:
+        return {}
     try:
         error = response.json().get("error", {})
     except (ValueError, AttributeError):

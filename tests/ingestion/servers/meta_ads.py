@@ -1,15 +1,18 @@
-"""Meta's Graph API: edges of an ad account, insights by day, cursors, and errors that come with HTTP 400.
+"""Meta's Graph API: edges of an ad account, report runs, cursors, and errors that come with HTTP 400.
 
-It leaves out what Meta leaves out: archived objects that are not asked for, fields that are not named, rows without
-figures; and refuses a report of the future.
+It leaves out what Meta leaves out: states that are not asked for, fields that are not named, rows without figures. It
+refuses a listing of deleted objects, figures at once, and what a report of another account is asked for.
 
 Add here what Meta does too. Keep out: what a test wants to hold (the test).
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +22,27 @@ from tests.ingestion.servers.base import Answer, Seen, VendorServer
 
 ACCOUNT = "1904400120071"
 EDGES = ("campaigns", "adsets", "ads", "insights")
+VERSION = "v26.0"
+# States that a listing may name (Marketing API reference, edges of an ad account).
+STATES = {"ACTIVE", "PAUSED", "PENDING_REVIEW", "DISAPPROVED", "PREAPPROVED", "PENDING_BILLING_INFO", "CAMPAIGN_PAUSED"}
+STATES |= {"ADSET_PAUSED", "IN_PROCESS", "WITH_ISSUES", "ARCHIVED"}
+WINDOWS = {"1d_click", "7d_click", "28d_click", "1d_view", "1d_ev", "dda", "default"}
 
 
 class MetaAdsServer(VendorServer):
     """`tables` hold account, campaigns, adsets, ads and insights (a row for each ad and day)."""
 
     largest_page = 500
+    app_secret = ""
+    failing_reports = 0  # so many reports fail
+
+    def __init__(self, tables: Mapping[str, Sequence[Mapping[str, Any]]] | None = None) -> None:
+        super().__init__(tables)
+        self.runs: dict[str, dict[str, Any]] = {}
+
+    def is_countable(self, request: Seen) -> bool:
+        """Listings and figures, not the making of a report."""
+        return request.method == "GET" and not re.fullmatch(r"/v\d+\.\d/(act_)?\d+", request.path)
 
     def unauthorised(self) -> Answer:
         return refused(190, "Error validating access token: Session has expired", kind="OAuthException", subcode=463)
@@ -36,23 +54,66 @@ class MetaAdsServer(VendorServer):
         return Answer(answer.body, 400, headers)
 
     def answer(self, request: Seen) -> Answer:
-        found = re.fullmatch(r"/v\d+\.\d/act_(\d+)(?:/(\w+))?", request.path)
-        if not found or request.method != "GET" or (found[2] or "insights") not in EDGES:
+        if self.expired or not self.is_authorised(request):
+            return self.unauthorised()
+        proof = hmac.new(self.app_secret.encode(), self.token.encode(), hashlib.sha256).hexdigest()
+        if self.app_secret and request.query.get("appsecret_proof") != proof:
+            return refused(100, "Invalid appsecret_proof provided in the API argument")
+        found = re.fullmatch(rf"/{VERSION}/(?:act_(\d+)(?:/(\w+))?|(\d+)(/insights)?)", request.path)
+        if not found or (found[2] or "insights") not in EDGES or (found[3] and found[3] not in self.runs):
             return refused(2500, "Unknown path components", kind="OAuthException")
+        if found[3]:
+            run = self.runs[found[3]]
+            return self._figures(request, run) if found[4] else self._progress(run)
         if found[1] != ACCOUNT:
             return refused(200, "Ad account owner has NOT grant ads_management or ads_read permission", status=403)
         if not found[2]:
-            return Answer(_selected(self.tables["account"][0], request))
-        records = self.tables.get(found[2], [])
+            return Answer(_selected(self.tables["account"][0], request.query.get("fields", "")))
         if found[2] == "insights":
-            span = json.loads(request.query["time_range"])
-            records = [each for each in records if span["since"] <= each["date_start"] <= span["until"]]
-        else:
-            statuses = json.loads(request.query.get("effective_status", '["ACTIVE", "PAUSED"]'))
-            records = [each for each in records if each["effective_status"] in statuses]
+            return self._start(request)
+        states = json.loads(request.query.get("effective_status", "[]")) or [*STATES - {"ARCHIVED"}]
+        if not set(states) <= STATES:
+            return refused(100, "Cannot request for deleted objects", subcode=1815001)
+        records = [each for each in self.tables.get(found[2], []) if each["effective_status"] in states]
+        return self._paged(request, records, request.query.get("fields", ""))
+
+    def _start(self, request: Seen) -> Answer:
+        if request.method != "POST":
+            return refused(100, "Your request timed out. Try async jobs.", subcode=1504018)
+        if not set(json.loads(request.query.get("action_attribution_windows", "[]"))) <= WINDOWS:
+            return refused(100, "action_attribution_windows must be one of the supported values")
+        run = str(6_200_000_000_000 + len(self.runs))
+        self.runs[run] = {"asked": dict(request.query), "told": 0, "fails": self.failing_reports > 0}
+        self.failing_reports = max(0, self.failing_reports - 1)
+        return Answer({"report_run_id": run})
+
+    def _progress(self, run: dict[str, Any]) -> Answer:
+        """It takes until the second question."""
+        run["told"] += 1
+        ended = "Job Failed" if run["fails"] else "Job Completed"
+        status, percent = (ended, 0 if run["fails"] else 100) if run["told"] > 1 else ("Job Running", 40)
+        return Answer({"async_status": status, "async_percent_completion": percent, "account_id": ACCOUNT})
+
+    def _figures(self, request: Seen, run: dict[str, Any]) -> Answer:
+        if run["told"] < 2 or run["fails"]:
+            return refused(2601, "Loading async results failed", subcode=1815107)
+        span = json.loads(run["asked"]["time_range"])
+        states = [
+            state for condition in json.loads(run["asked"].get("filtering", "[]")) for state in condition["value"]
+        ]
+        records = [
+            each
+            for each in self.tables.get("insights", [])
+            if span["since"] <= each["date_start"] <= span["until"]
+            # Without being asked for, archived and deleted ads are left out.
+            and each.get("effective_status", "ACTIVE") in (states or ["ACTIVE", "PAUSED"])
+        ]
+        return self._paged(request, records, run["asked"]["fields"])
+
+    def _paged(self, request: Seen, records: Sequence[dict[str, Any]], fields: str) -> Answer:
         size = min(int(request.query.get("limit", 25)), self.largest_page)
         given, following = self.page(records, int(request.query.get("after") or 0), size)
-        answer: dict[str, Any] = {"data": [_selected(each, request) for each in given]}
+        answer: dict[str, Any] = {"data": [_selected(each, fields) for each in given]}
         if given or following is not None:
             after = str(following if following is not None else len(records))
             answer["paging"] = {"cursors": {"before": request.query.get("after", ""), "after": after}}
@@ -61,9 +122,9 @@ class MetaAdsServer(VendorServer):
         return Answer(answer)
 
 
-def _selected(record: dict[str, Any], request: Seen) -> dict[str, Any]:
+def _selected(record: dict[str, Any], fields: str) -> dict[str, Any]:
     """The fields that were asked for, the id and the dates that are always there, and what a test put beside them."""
-    asked = set(re.sub(r"\{.*?\}", "", request.query.get("fields", "")).split(","))
+    asked = set(re.sub(r"\{.*?\}", "", fields).split(","))
     asked |= {"id", "date_start", "date_stop", "brand_new_field"}
     return {name: value for name, value in record.items() if name in asked and value is not None}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -53,6 +54,10 @@ class Bench:
         reports = fetch(self.settings, self.source, streams=streams, window=window, environment=self.variables)
         assert land(self.settings, [self.source]).ok
         return {report.stream: report for report in reports}
+
+    def spans(self) -> list[dict[str, str]]:
+        """Days that reports were asked for, in order."""
+        return [json.loads(r.query["time_range"]) for r in self.server.requests if r.method == "POST"]
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.settings.warehouse_path), read_only=True) as connection:
@@ -113,17 +118,86 @@ def test_a_restated_day_replaces_what_it_said_before(bench: Bench) -> None:
     ]
 
 
-def test_a_later_run_reads_the_last_28_days_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = bench.source.api.streams["ad_stats"] if bench.source.api else None
-    assert stream is not None
-    monkeypatch.setattr(type(stream), "start_days", 3, raising=False)
-    reports = fetch(bench.settings, bench.source, streams=["ad_stats"], environment=bench.variables)
-    assert reports[0].watermark_after is not None
+def test_a_first_run_reads_three_years_a_quarter_at_a_time(bench: Bench) -> None:
+    (report,) = fetch(bench.settings, bench.source, streams=["ad_stats"], environment=bench.variables)
+    assert report.watermark_after is not None
+    assert report.watermark_after.startswith(day(1))
+    assert len(bench.spans()) == 13
+    assert bench.spans()[0]["since"] in {day(1110), day(1109)}  # 37 months: Meta keeps no more
+
+
+@pytest.mark.parametrize(("setting", "days"), [("28", 28), ("7", 7)])
+def test_a_later_run_reads_the_last_days_again(bench: Bench, setting: str, days: int) -> None:
+    bench.variables["META_ADS_RESTATEMENT_DAYS"] = setting
+    fetch(bench.settings, bench.source, streams=["ad_stats"], environment=bench.variables)
     bench.server.reset()
     fetch(bench.settings, bench.source, streams=["ad_stats"], environment=bench.variables)
-    spans = [request.query["time_range"] for request in bench.server.requests]
-    assert day(29) in spans[0]
-    assert len(spans) in {29, 30}
+    (span,) = bench.spans()
+    assert span["since"] == day(1 + days)  # the newest day that has figures, and as many before it
+    assert span["until"] in {day(0), day(-1)}  # today, as it is in Berlin
+
+
+def test_an_ad_that_goes_takes_its_actions_along(bench: Bench) -> None:
+    bench.ingest("ad_stats")
+    del bench.server.tables["insights"][0]  # the only row of its day, with a purchase
+    bench.ingest("ad_stats")
+    for entity in ("basic_ad", "basic_ad_actions", "basic_ad_action_values"):
+        assert bench.query(f"select count(*) from raw_meta_ads.{entity} where {LIVE} and date = '{day(5)}'") == [(0,)]
+
+
+def test_a_report_that_fails_is_asked_for_in_halves(bench: Bench) -> None:
+    bench.server.failing_reports = 2
+    assert bench.ingest("ad_stats")["ad_stats"].error is None
+    assert bench.query("select count(*) from raw_meta_ads.basic_ad") == [(5,)]
+    first, second, *parts = bench.spans()
+    assert (first["since"], first["until"]) == (second["since"], parts[-1]["until"])
+    assert all(span["since"] <= span["until"] for span in parts)
+
+
+def test_a_day_whose_report_fails_is_told_and_nothing_is_kept(bench: Bench) -> None:
+    bench.server.failing_reports = 1000
+    error = str(bench.ingest("ad_stats")["ad_stats"].error)
+    assert "could not make the report" in error
+    assert bench.query("select count(*) from raw_meta_ads.basic_ad") == [(0,)]
+
+
+def test_spend_of_deleted_and_archived_ads_arrives_with_its_names(bench: Bench) -> None:
+    for number, state in ((7, "DELETED"), (8, "ARCHIVED")):
+        row = {"effective_status": state, "campaign_id": "6", "campaign_name": "Gone", "ad_name": f"Ad {number}"}
+        bench.server.tables["insights"].append({**insight(number, day(2)), **row})
+    bench.ingest("ad_stats")
+    assert bench.query(
+        "select ad_id, campaign_name, ad_name from raw_meta_ads.basic_ad where campaign_id = '6' order by 1"
+    ) == [("7", "Gone", "Ad 7"), ("8", "Gone", "Ad 8")]
+
+
+def test_ads_of_paused_campaigns_are_listed_and_bring_their_creatives(bench: Bench) -> None:
+    spec = {"link_data": {"link": "https://shop.example/spring"}}
+    creative = {
+        "id": "5",
+        "account_id": ACCOUNT,
+        "name": "Still",
+        "url_tags": "utm_source=meta",
+        "object_story_spec": spec,
+    }
+    bench.server.tables["ads"] = [
+        {**campaign(4), "effective_status": state, "id": str(number), "creative": creative}
+        for number, state in enumerate(("CAMPAIGN_PAUSED", "ADSET_PAUSED", "DISAPPROVED", "PENDING_REVIEW", "DELETED"))
+    ]
+    assert bench.ingest("ads")["ads"].error is None
+    assert bench.query("select count(*) from raw_meta_ads.ad_history") == [(4,)]
+    assert bench.query("select id, name, page_link, url_tags from raw_meta_ads.creative_history") == [
+        ("5", "Still", "https://shop.example/spring", "utm_source=meta")
+    ]
+
+
+def test_the_proof_of_the_apps_secret_goes_along(bench: Bench) -> None:
+    bench.server.app_secret = bench.variables["META_ADS_APP_SECRET"] = "app-secret"
+    bench.server.faults = [Fault(FaultKind.ERROR_500, at=1)]
+    assert [report.error for report in bench.ingest("campaigns", "ad_stats").values()] == [None, None]
+    assert all(request.query["appsecret_proof"] for request in bench.server.requests)
+    assert not any("app-secret" in str(request) for request in bench.server.requests)
+    assert all([name for name, _ in r.pairs].count("appsecret_proof") == 1 for r in bench.server.requests)
 
 
 @pytest.mark.parametrize("code", [1, 2, 4, 17, 613, 80004])
