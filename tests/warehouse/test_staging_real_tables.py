@@ -94,9 +94,11 @@ STAGED = {
     ("shopify_graphql", "refund_line_item"): "stg_shopify_graphql__order_line_refunds",
     ("shopify_graphql", "abandoned_checkout"): "stg_shopify_graphql__abandoned_checkouts",
     ("google_ads", "campaign_stats"): "stg_google_ads__campaign_stats",
+    ("google_ads", "ad_stats"): "stg_google_ads__ad_stats",
     ("meta_ads", "basic_ad"): "stg_meta_ads__ad_stats",
     ("meta_ads", "basic_ad_actions"): "stg_meta_ads__ad_actions",
     ("meta_ads", "basic_ad_action_values"): "stg_meta_ads__ad_action_values",
+    ("meta_ads", "creative_history"): "stg_meta_ads__creatives",
     ("klaviyo", "person"): "stg_klaviyo__persons",
     ("klaviyo", "event"): "stg_klaviyo__events",
     ("klaviyo", "metric"): "stg_klaviyo__metrics",
@@ -388,6 +390,10 @@ def test_advertising_and_messaging_values(real: RealTables) -> None:
         "select campaign_id, device, spend_amount, click_count from staging.stg_google_ads__campaign_stats"
         " where spend_date = date '2021-02-03' and click_count = 35"
     ) == ("9935249409", "mobile", Decimal("24.57"), 35)
+    assert real.one("select distinct ad_group_id, conversion_count from staging.stg_google_ads__ad_stats") == (
+        "100031227574",
+        None,
+    )
     assert real.one(
         "select spend_amount, spend_date from staging.stg_meta_ads__ad_stats where impression_count = 4233"
     ) == (Decimal("76.53"), date(2020, 12, 10))

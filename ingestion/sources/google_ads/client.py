@@ -2,7 +2,7 @@
 
 Shapes and fields are those of the API's reference (developers.google.com/google-ads/api, v26, 2026-10). Structure is
 listed whole each time, as Google names no time of change for it; statistics by days, of which the last thirty are read
-again because conversions are restated. Clicks can be asked for one day at a time, ninety days back at most.
+again, whole, because conversions are restated. Clicks can be asked for one day at a time, ninety days back at most.
 
 Add here when another report is read. Keep out: what a column means (source.yml), money in units (staging).
 """
@@ -10,13 +10,15 @@ Add here when another report is read. Keep out: what a column means (source.yml)
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import requests
 from dlt.sources.helpers.rest_client.paginators import JSONResponseCursorPaginator
 
-from ingestion.errors import PermanentApiError
+from ingestion.errors import PermanentApiError, SettingError
 from ingestion.extraction import ApiClient, Page, Window
 from ingestion.http import Api
 
@@ -26,38 +28,47 @@ _ENTITIES = {
     "ad_groups": "ad_group_history",
     "ads": "ad_history",
 }
-_ACCOUNTS = (
-    "select customer.id, customer.descriptive_name, customer.currency_code, customer.time_zone, customer.manager,"
-    " customer.test_account, customer.auto_tagging_enabled from customer"
+_CLIENTS = (
+    "SELECT customer_client.id, customer_client.manager, customer_client.status, customer_client.time_zone"
+    " FROM customer_client"
 )
-_CAMPAIGNS = (
-    "select customer.id, campaign.id, campaign.name, campaign.status, campaign.serving_status,"
+_LISTINGS = {
+    "accounts": "SELECT customer.id, customer.descriptive_name, customer.currency_code, customer.time_zone,"
+    " customer.manager, customer.test_account, customer.auto_tagging_enabled FROM customer",
+    "campaigns": "SELECT customer.id, campaign.id, campaign.name, campaign.status, campaign.serving_status,"
     " campaign.advertising_channel_type, campaign.advertising_channel_sub_type, campaign.tracking_url_template,"
-    " campaign.start_date_time, campaign.end_date_time from campaign order by campaign.id"
+    " campaign.start_date_time, campaign.end_date_time FROM campaign ORDER BY campaign.id",
+    "ad_groups": "SELECT customer.id, campaign.id, campaign.name, ad_group.id, ad_group.name, ad_group.type,"
+    " ad_group.status FROM ad_group ORDER BY ad_group.id",
+    "ads": "SELECT customer.id, ad_group.id, ad_group_ad.ad.id, ad_group_ad.ad.name, ad_group_ad.ad.type,"
+    " ad_group_ad.ad.display_url, ad_group_ad.ad.final_urls, ad_group_ad.status FROM ad_group_ad"
+    " ORDER BY ad_group_ad.ad.id",
+}
+_FIGURES = (
+    "segments.date, segments.device, segments.ad_network_type, metrics.cost_micros, metrics.clicks,"
+    " metrics.impressions, metrics.interactions, metrics.conversions, metrics.conversions_value,"
+    " metrics.view_through_conversions"
 )
-_AD_GROUPS = (
-    "select customer.id, campaign.id, campaign.name, ad_group.id, ad_group.name, ad_group.type, ad_group.status"
-    " from ad_group order by ad_group.id"
-)
-_ADS = (
-    "select customer.id, ad_group.id, ad_group_ad.ad.id, ad_group_ad.ad.name, ad_group_ad.ad.type,"
-    " ad_group_ad.ad.display_url, ad_group_ad.ad.final_urls, ad_group_ad.status"
-    " from ad_group_ad order by ad_group_ad.ad.id"
-)
-_LISTINGS = {"accounts": _ACCOUNTS, "campaigns": _CAMPAIGNS, "ad_groups": _AD_GROUPS, "ads": _ADS}
-_CAMPAIGN_STATS = (
-    "select customer.id, customer.currency_code, campaign.id, campaign.base_campaign, segments.date, segments.device,"
-    " segments.ad_network_type, metrics.cost_micros, metrics.clicks, metrics.impressions, metrics.interactions,"
-    " metrics.conversions, metrics.conversions_value, metrics.view_through_conversions from campaign"
-    " where segments.date between '{first}' and '{last}' order by segments.date, campaign.id"
-)
+_STATS = {
+    "campaign_stats": f"SELECT customer.id, customer.currency_code, campaign.id, campaign.base_campaign, {_FIGURES}"
+    " FROM campaign WHERE segments.date BETWEEN '{first}' AND '{last}' ORDER BY segments.date, campaign.id",
+    "ad_stats": f"SELECT customer.id, campaign.id, ad_group.id, ad_group_ad.ad.id, {_FIGURES}"
+    " FROM ad_group_ad WHERE segments.date BETWEEN '{first}' AND '{last}' ORDER BY segments.date, ad_group_ad.ad.id",
+}
 _CLICKS = (
-    "select customer.id, campaign.id, click_view.gclid, segments.date from click_view where segments.date = '{first}'"
+    "SELECT customer.id, campaign.id, click_view.gclid, segments.date FROM click_view WHERE segments.date = '{day}'"
 )
 _UNCHANGING = "1970-01-01T00:00:00Z"
 _DAYS_AT_A_TIME = 30
-_CLICKS_ARE_KEPT = timedelta(days=90)
-_FIRST_DAY = date(2000, 10, 23)  # Google Ads began then
+_CLICKS_ARE_KEPT = timedelta(days=89)  # 90, less a day for time zones
+
+
+@dataclass(frozen=True)
+class _Account:
+    """An account that has ads. `today`: the day that it is there."""
+
+    number: str
+    today: date
 
 
 class Client(ApiClient):
@@ -77,7 +88,7 @@ class Client(ApiClient):
         request.headers["Authorization"] = f"Bearer {self._token}"
         request.headers["developer-token"] = self.api.value("GOOGLE_ADS_DEVELOPER_TOKEN")
         if manager := self.api.value("GOOGLE_ADS_LOGIN_CUSTOMER_ID"):
-            request.headers["login-customer-id"] = manager
+            request.headers["login-customer-id"] = _number("GOOGLE_ADS_LOGIN_CUSTOMER_ID", manager)
 
     def refresh(self) -> bool:
         """A new access token for the refresh token (developers.google.com/identity/protocols/oauth2/web-server)."""
@@ -87,7 +98,14 @@ class Client(ApiClient):
             "client_secret": self.api.value("GOOGLE_ADS_CLIENT_SECRET"),
             "refresh_token": self.api.value("GOOGLE_ADS_REFRESH_TOKEN"),
         }
-        answer = self.api.request("POST", self.api.value("GOOGLE_ADS_TOKEN_URL"), data=form).json()
+        try:
+            answer = self.api.request("POST", self.api.value("GOOGLE_ADS_TOKEN_URL"), data=form).json()
+        except PermanentApiError as error:
+            raise PermanentApiError(
+                f"{error} Google gives no access token: check the OAuth client, and renew GOOGLE_ADS_REFRESH_TOKEN"
+                " (while its app is in testing, it ends after seven days).",
+                error.status,
+            ) from None
         if "access_token" not in answer:
             raise PermanentApiError(
                 "google_ads: the token's address gave no access_token; is GOOGLE_ADS_TOKEN_URL right?"
@@ -112,30 +130,44 @@ class Client(ApiClient):
 
     def fetch(self, stream: str, window: Window) -> Iterator[Page]:
         """One account after the other."""
-        for account in self.api.value("GOOGLE_ADS_CUSTOMER_IDS").replace("-", "").split(","):
-            if stream == "campaign_stats":
-                yield from self._stats(account.strip(), window)
+        for account in self._accounts():
+            if stream in _STATS:
+                yield from self._stats(account, stream, window)
             elif stream == "clicks":
-                yield from self._clicks(account.strip(), window)
+                yield from self._clicks(account, window)
             else:
-                for rows in self._search(account.strip(), _LISTINGS[stream]):
+                for rows in self._search(account.number, _LISTINGS[stream]):
                     yield Page({_ENTITIES[stream]: [{**row, "changedAt": _UNCHANGING} for row in rows]})
 
-    def _stats(self, account: str, window: Window) -> Iterator[Page]:
-        for first, last in _spans(window, _DAYS_AT_A_TIME):
-            query = _CAMPAIGN_STATS.format(first=first, last=last)
-            for rows in self._search(account, query):
-                yield Page({"campaign_stats": [{**row, "statId": _stat_id(row)} for row in rows]}, _reached(rows))
-            days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
-            scopes = [{"customer_id": account, "date": day.isoformat()} for day in days]
-            yield Page({}, complete={"campaign_stats": scopes})
+    def _accounts(self) -> list[_Account]:
+        """The accounts that are named, and those below a manager account: each once, and none that is closed."""
+        found: dict[str, _Account] = {}
+        for name in self.api.value("GOOGLE_ADS_CUSTOMER_IDS").split(","):
+            for rows in self._search(_number("GOOGLE_ADS_CUSTOMER_IDS", name), _CLIENTS):
+                for client in (row["customerClient"] for row in rows):
+                    if not client.get("manager") and client["status"] == "ENABLED":
+                        today = datetime.now(ZoneInfo(client["timeZone"])).date()
+                        found[client["id"]] = _Account(client["id"], today)
+        return list(found.values())
 
-    def _clicks(self, account: str, window: Window) -> Iterator[Page]:
-        oldest = datetime.now(UTC) - _CLICKS_ARE_KEPT + timedelta(days=1)
-        since = max(window.since or oldest, oldest)
-        for first, _ in _spans(Window(since, window.until), 1):
-            for rows in self._search(account, _CLICKS.format(first=first)):
-                yield Page({"click_view": rows}, _reached(rows))
+    def _stats(self, account: _Account, stream: str, window: Window) -> Iterator[Page]:
+        """Figures by days, each of which is then complete."""
+        again = self.api.value("GOOGLE_ADS_RESTATEMENT_DAYS")
+        if not again.isdecimal():
+            raise SettingError(f"GOOGLE_ADS_RESTATEMENT_DAYS is {again!r}; it is a number of days, such as 30.")
+        all_days = window.days(account.today, timedelta(days=int(again)))
+        for start in range(0, len(all_days), _DAYS_AT_A_TIME):
+            days = all_days[start : start + _DAYS_AT_A_TIME]
+            for rows in self._search(account.number, _STATS[stream].format(first=days[0], last=days[-1])):
+                yield Page({stream: [{**row, "statId": _stat_id(row)} for row in rows]}, _reached(rows))
+            scopes = [{"customer_id": account.number, "date": day.isoformat()} for day in days]
+            yield Page({}, complete={stream: scopes})
+
+    def _clicks(self, account: _Account, window: Window) -> Iterator[Page]:
+        for day in window.days(account.today, timedelta()):
+            if day >= account.today - _CLICKS_ARE_KEPT:
+                for rows in self._search(account.number, _CLICKS.format(day=day)):
+                    yield Page({"click_view": rows}, _reached(rows))
 
     def _search(self, account: str, query: str) -> Iterator[list[dict[str, Any]]]:
         path = f"{self.api.value('GOOGLE_ADS_API_VERSION')}/customers/{account}/googleAds:search"
@@ -146,14 +178,12 @@ class Client(ApiClient):
         )
 
 
-def _spans(window: Window, days: int) -> Iterator[tuple[date, date]]:
-    """First and last days that together cover the window. Today's date in any zone is within."""
-    first = window.since.date() if window.since else _FIRST_DAY
-    end = window.until.date() if window.until else datetime.now(UTC).date() + timedelta(days=2)
-    while first < end:
-        last = min(first + timedelta(days=days), end) - timedelta(days=1)
-        yield first, last
-        first = last + timedelta(days=1)
+def _number(variable: str, text: str) -> str:
+    """The number of an account as the API wants it: 123-456-7890 is 1234567890."""
+    number = text.strip().replace("-", "")
+    if not number.isdecimal():
+        raise SettingError(f"{variable} holds {text.strip()!r}, which is no number of an account such as 123-456-7890.")
+    return number
 
 
 def _stat_id(row: Mapping[str, Any]) -> str:
@@ -168,6 +198,9 @@ def _reached(rows: list[dict[str, Any]]) -> datetime | None:
 
 
 def _body(response: requests.Response) -> Mapping[str, Any]:
+    """The body of a refusal."""
+    if response.ok:
+        return {}
     try:
         body = response.json()
     except ValueError:

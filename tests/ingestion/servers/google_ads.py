@@ -21,9 +21,29 @@ from tests.ingestion.servers.base import Answer, Seen, VendorServer
 ACCOUNT = "1234567890"
 PAGE = 10_000
 _QUERY = re.compile(
-    r"select (?P<fields>.+?) from (?P<resource>\w+)(?: where (?P<where>.+?))?(?: order by (?P<order>.+))?"
+    r"SELECT (?P<fields>.+?) FROM (?P<resource>\w+)(?: WHERE (?P<where>.+?))?(?: ORDER BY (?P<order>.+))?"
 )
 _FAILURE = "type.googleapis.com/google.ads.googleads.v26.errors.GoogleAdsFailure"
+
+
+# Names of fields as the published protos have them (googleapis, google/ads/googleads/v25).
+_FIELDS = {
+    "customer": "id descriptive_name currency_code time_zone manager test_account auto_tagging_enabled status",
+    "customer_client": "id descriptive_name currency_code time_zone manager hidden test_account status level",
+    "campaign": "id name status serving_status advertising_channel_type advertising_channel_sub_type start_date_time"
+    " end_date_time tracking_url_template base_campaign",
+    "ad_group": "id name type status",
+    "ad_group_ad": "status ad.id ad.name ad.type ad.display_url ad.final_urls",
+    "click_view": "gclid ad_group_ad",
+    "segments": "date device ad_network_type",
+    "metrics": "cost_micros clicks impressions interactions conversions conversions_value view_through_conversions",
+}
+_BESIDE = {
+    "campaign": ("customer", "segments", "metrics"),
+    "ad_group": ("customer", "campaign", "segments", "metrics"),
+    "ad_group_ad": ("customer", "campaign", "ad_group", "segments", "metrics"),
+    "click_view": ("customer", "campaign", "ad_group", "segments"),
+}
 
 
 class GoogleAdsServer(VendorServer):
@@ -69,6 +89,12 @@ class GoogleAdsServer(VendorServer):
             return _refused(400, "INVALID_ARGUMENT", "queryError", "UNEXPECTED_INPUT")
         fields = [field.strip() for field in query["fields"].split(",")]
         resource = query["resource"]
+        if not all(_is_known(resource, field) for field in [*fields, *re.split(", ?", query["order"] or fields[0])]):
+            return _refused(400, "INVALID_ARGUMENT", "queryError", "UNRECOGNIZED_FIELD")
+        if resource == "customer_client":
+            return self._clients(account, fields)
+        if self._is_manager(account) and resource != "customer":
+            return _refused(400, "INVALID_ARGUMENT", "queryError", "REQUESTED_METRICS_FOR_MANAGER")
         rows = [row for row in self.tables.get(_table(resource, fields), []) if row["customer"]["id"] == account]
         days = re.findall(r"'(\d{4}-\d\d-\d\d)'", query["where"] or "")
         if "segments.date" in fields:
@@ -86,6 +112,26 @@ class GoogleAdsServer(VendorServer):
         if following is not None:
             answer["nextPageToken"] = str(following)
         return Answer(answer)
+
+    def _is_manager(self, account: str) -> bool:
+        return any(
+            row["customer"]["id"] == account and row["customer"].get("manager") for row in self.tables["customer"]
+        )
+
+    def _clients(self, account: str, fields: list[str]) -> Answer:
+        """An account itself, and what is below it: one page, which no fault of data changes."""
+        below = [
+            {"customerClient": {"status": "ENABLED", **row["customer"]}}
+            for row in self.tables["customer"]
+            if row["customer"]["id"] == account or self._is_manager(account)
+        ]
+        return Answer({"results": [_selected(row, fields) for row in below]})
+
+
+def _is_known(resource: str, field: str) -> bool:
+    """Whether a resource has a field, or one beside it does."""
+    owner, _, name = field.partition(".")
+    return owner in {resource, *_BESIDE.get(resource, ())} and name in _FIELDS[owner].split()
 
 
 def _table(resource: str, fields: list[str]) -> str:
@@ -105,8 +151,11 @@ def _selected(row: dict[str, Any], fields: list[str]) -> dict[str, Any]:
         for parent in parents:
             held = held.get(parent, {})
         if held.get(name) is not None:
+            above: dict[str, Any] = row
             for parent in parents:
-                place = place.setdefault(parent, {})
+                above = above[parent]
+                named = {"resourceName": above["resourceName"]} if "resourceName" in above else {}
+                place = place.setdefault(parent, named)
             place[name] = held[name]
     return chosen
 
@@ -149,15 +198,25 @@ def stat(number: int, day: str, cost: int = 1_500_000, **segments: Any) -> dict[
     }
 
 
-def account() -> dict[str, Any]:
-    """The account that all of this belongs to."""
+def ad_stat(ad: int, day: str, cost: int = 500_000, **segments: Any) -> dict[str, Any]:
+    """An ad's day."""
+    return {
+        **stat(1, day, cost, **segments),
+        "adGroup": {"resourceName": f"customers/{ACCOUNT}/adGroups/8", "id": "8"},
+        "adGroupAd": {"resourceName": f"customers/{ACCOUNT}/adGroupAds/8~{ad}", "ad": {"id": str(ad)}},
+    }
+
+
+def account(number: str = ACCOUNT, **fields: Any) -> dict[str, Any]:
+    """The account that all of this belongs to, or another one."""
     return {
         "customer": {
-            "id": ACCOUNT,
+            "id": number,
             "descriptiveName": "Shop",
             "currencyCode": "EUR",
             "timeZone": "Europe/Berlin",
             "manager": False,
+            **fields,
         }
     }
 

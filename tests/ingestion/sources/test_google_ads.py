@@ -16,7 +16,16 @@ from ingestion.fetching import fetch
 from ingestion.landing import land
 from ingestion.registry import load_sources
 from ingestion.settings import Settings
-from tests.ingestion.servers.google_ads import GoogleAdsServer, account, campaign, environment, from_world, stat
+from tests.ingestion.servers.google_ads import (
+    ACCOUNT,
+    GoogleAdsServer,
+    account,
+    ad_stat,
+    campaign,
+    environment,
+    from_world,
+    stat,
+)
 
 TODAY = datetime.now(UTC).date()
 
@@ -49,6 +58,11 @@ class Bench:
         assert land(self.settings, [self.source]).ok
         return {report.stream: report for report in reports}
 
+    def queries(self) -> list[str]:
+        """What was asked of accounts, in order; not which accounts there are."""
+        asked = [request.json["query"] for request in self.server.requests if request.path != "/token"]
+        return [query for query in asked if "customer_client" not in query]
+
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.settings.warehouse_path), read_only=True) as connection:
             return connection.execute(sql).fetchall()
@@ -78,7 +92,7 @@ def test_every_stream_arrives(bench: Bench) -> None:
             }
         ],
     }
-    assert [report.error for report in bench.ingest().values()] == [None] * 6
+    assert [report.error for report in bench.ingest().values()] == [None] * 7
     assert bench.query("select id, currency_code, time_zone from raw_google_ads.account_history") == [
         (account()["customer"]["id"], "EUR", "Europe/Berlin")
     ]
@@ -114,17 +128,58 @@ def test_a_later_run_reads_the_last_thirty_days_again(bench: Bench) -> None:
     bench.ingest("campaign_stats")
     bench.server.reset()
     bench.ingest("campaign_stats")
-    queries = [request.json["query"] for request in bench.server.requests if request.path != "/token"]
-    assert f"between '{day(31)}'" in queries[0]
+    queries = bench.queries()
+    assert f"BETWEEN '{day(31)}'" in queries[0]
     assert len(queries) <= 2
+    bench.variables["GOOGLE_ADS_RESTATEMENT_DAYS"] = "7"
+    bench.server.reset()
+    bench.ingest("campaign_stats")
+    assert f"BETWEEN '{day(8)}'" in bench.queries()[0]
 
 
 def test_clicks_are_asked_for_by_day_and_not_beyond_what_google_keeps(bench: Bench) -> None:
     report = bench.ingest("clicks")["clicks"]
     assert report.error is None
-    asked = [r.json["query"].split("'")[1] for r in bench.server.requests if r.path != "/token"]
+    asked = [query.split("'")[1] for query in bench.queries()]
     assert min(asked) == day(89)
     assert len(asked) == len(set(asked))
+
+
+def test_an_ads_days_arrive_and_are_restated(bench: Bench) -> None:
+    bench.server.tables["ad_group_ad_stats"] = [
+        ad_stat(7, day(2)),
+        ad_stat(7, day(2), device="DESKTOP"),
+        ad_stat(9, day(1)),
+    ]
+    bench.ingest("ad_stats")
+    del bench.server.tables["ad_group_ad_stats"][1]
+    bench.ingest("ad_stats")
+    live = "from raw_google_ads.ad_stats where _superseded_at is null and _deleted_at is null"
+    assert bench.query(f"select ad_id, date::varchar, device, cost_micros, ad_group_id {live} order by 1") == [
+        ("7", day(2), "MOBILE", 500_000, "8"),
+        ("9", day(1), "MOBILE", 500_000, "8"),
+    ]
+    assert bench.query("select distinct keyword_ad_group_criterion from raw_google_ads.ad_stats order by 1") == [
+        (f"customers/{ACCOUNT}/adGroupAds/8~7",),
+        (f"customers/{ACCOUNT}/adGroupAds/8~9",),
+    ]
+
+
+def test_below_a_manager_account_are_all_that_are_open(bench: Bench) -> None:
+    bench.server.tables["customer"] += [account("900", manager=True), account("222", status="CANCELED"), account("333")]
+    bench.variables["GOOGLE_ADS_CUSTOMER_IDS"] = f"900,{ACCOUNT}"
+    bench.variables["GOOGLE_ADS_LOGIN_CUSTOMER_ID"] = "9-0-0"
+    assert bench.ingest("campaigns", "accounts")["campaigns"].error is None
+    asked = [request.path for request in bench.server.requests if b"FROM campaign" in request.body]
+    assert asked == [f"/v26/customers/{number}/googleAds:search" for number in (ACCOUNT, "333")]
+    assert bench.query("select id from raw_google_ads.account_history order by 1") == [(ACCOUNT,), ("333",)]
+    assert {r.headers.get("login-customer-id") for r in bench.server.requests if r.path != "/token"} == {"900"}
+
+
+@pytest.mark.parametrize("variable", ["GOOGLE_ADS_CUSTOMER_IDS", "GOOGLE_ADS_RESTATEMENT_DAYS"])
+def test_a_setting_without_sense_is_named(bench: Bench, variable: str) -> None:
+    bench.variables[variable] = "soon"
+    assert variable in str(bench.ingest("campaign_stats")["campaign_stats"].error)
 
 
 def test_a_campaign_that_changes_replaces_itself(bench: Bench) -> None:
@@ -149,6 +204,7 @@ def test_what_google_refuses_is_told_with_its_code_and_no_secret(bench: Bench) -
     bench.variables = {**environment(bench.server), "GOOGLE_ADS_REFRESH_TOKEN": "sesame-0815"}
     error = str(bench.ingest("campaigns")["campaigns"].error)
     assert "invalid_grant" in error
+    assert "renew GOOGLE_ADS_REFRESH_TOKEN" in error
     assert "sesame" not in error
 
 
@@ -167,7 +223,7 @@ def test_the_demo_business_is_the_same_by_file_and_by_api(tmp_path: Path, world:
         bench = Bench(tmp_path / "home", server)
         bench.ingest("campaign_stats", "campaigns")
     files = str(world / "google_ads" / "campaign_stats" / "*")
-    since = (TODAY - timedelta(days=730)).isoformat()
+    since = (TODAY - timedelta(days=1095 + 30)).isoformat()
     by_file = bench.query(
         "select count(*), sum(cost_micros::bigint), sum(clicks::bigint) from"
         f" (select distinct on (id, date, device) * from read_csv('{files}', all_varchar = true)"

@@ -4,6 +4,7 @@
 #}
 {% set reporting_currency = var('reporting_currency', 'EUR') | upper %}
 {% set default_currency = var('default_currency', 'EUR') | upper %}
+{% set meta_conversion = var('meta_conversion_action', 'purchase') | lower %}
 with google_stats as (
 
     select * from {{ ref('stg_google_ads__campaign_stats') }}
@@ -35,7 +36,14 @@ meta_stats as (
 meta_conversions as (
 
     select * from {{ ref('stg_meta_ads__ad_actions') }}
-    where is_current and not is_deleted and action_type = 'purchase'
+    where is_current and not is_deleted and action_type = '{{ meta_conversion }}'
+
+),
+
+meta_conversion_values as (
+
+    select * from {{ ref('stg_meta_ads__ad_action_values') }}
+    where is_current and not is_deleted and action_type = '{{ meta_conversion }}'
 
 ),
 
@@ -83,6 +91,7 @@ unioned as (
         google_stats.impression_count,
         google_stats.click_count,
         google_stats.conversion_count,
+        google_stats.conversion_value_amount,
         google_stats.spend_date
     from google_stats
     left join google_campaigns on google_stats.campaign_id = google_campaigns.campaign_id
@@ -94,23 +103,32 @@ unioned as (
         'meta_ads:'
         || meta_stats.ad_id
         || ':' || cast(meta_stats.spend_date as {{ dbt.type_string() }}) as ad_spend_id,
-        meta_ads.campaign_id,
+        coalesce(meta_ads.campaign_id, meta_stats.campaign_id) as campaign_id,
         meta_stats.ad_id,
         'meta_ads' as platform,
-        meta_campaigns.campaign_name,
-        meta_ads.ad_name,
-        meta_accounts.currency_code,
+        -- Listings do not tell of what was deleted: its figures do.
+        coalesce(meta_campaigns.campaign_name, meta_stats.campaign_name) as campaign_name,
+        coalesce(meta_ads.ad_name, meta_stats.ad_name) as ad_name,
+        coalesce(meta_stats.currency_code, meta_accounts.currency_code) as currency_code,
         meta_stats.spend_amount,
         meta_stats.impression_count,
         meta_stats.click_count,
-        meta_conversions.action_count,
+        meta_conversions.action_count as conversion_count,
+        meta_conversion_values.action_amount as conversion_value_amount,
         meta_stats.spend_date
     from meta_stats
     left join meta_ads on meta_stats.ad_id = meta_ads.ad_id
     left join
         meta_conversions
         on meta_stats.ad_id = meta_conversions.ad_id and meta_stats.spend_date = meta_conversions.action_date
-    left join meta_campaigns on meta_ads.campaign_id = meta_campaigns.campaign_id
+    left join
+        meta_conversion_values
+        on
+            meta_stats.ad_id = meta_conversion_values.ad_id
+            and meta_stats.spend_date = meta_conversion_values.action_date
+    left join
+        meta_campaigns
+        on coalesce(meta_ads.campaign_id, meta_stats.campaign_id) = meta_campaigns.campaign_id
     left join meta_accounts
         on coalesce(meta_stats.account_id, meta_ads.account_id) = meta_accounts.account_id
 
@@ -132,6 +150,7 @@ final as (
         cast(unioned.impression_count as bigint) as impression_count,
         cast(unioned.click_count as bigint) as click_count,
         cast(unioned.conversion_count as double) as conversion_count,
+        {{ money('unioned.conversion_value_amount') }} as conversion_value_amount,
         cast(unioned.spend_date as timestamp) as occurred_at
     from unioned
     left join

@@ -23,6 +23,7 @@ final as (
         impression_count,
         click_count,
         conversion_count,
+        conversion_value_amount,
         occurred_at
     from spend
 

@@ -16,6 +16,7 @@ final as (
         source.impressions as impression_count,
         source.clicks as click_count,
         source.conversions as conversion_count,
+        {{ money('source.conversions_value') }} as conversion_value_amount,
         {{ money('source.cost_micros * 0.000001') }} as spend_amount,
         source.{{ adapter.quote('date') }} as spend_date,
         {{ record_state() }}
