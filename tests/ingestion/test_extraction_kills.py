@@ -61,10 +61,13 @@ class Runs:
         assert started.stdout.readline() == b"started\n"
         return started
 
-    def finish(self, home: Path) -> None:
+    def finish(self, home: Path) -> float:
+        """A run to its end: the seconds that it took after the modules were there, as kills are timed."""
         started = self.start(home)
+        began = time.monotonic()
         _, told = started.communicate()
         assert started.returncode == 0, told.decode()[-3000:]
+        return time.monotonic() - began
 
     def rows(self, home: Path) -> list[tuple[Any, ...]]:
         """All raw rows of the stream's entities, every version, with whether it is live."""
@@ -89,9 +92,7 @@ def runs(request: pytest.FixtureRequest) -> Iterator[Runs]:
 
 def test_a_kill_at_any_moment_costs_nothing(runs: Runs, tmp_path: Path) -> None:
     undisturbed = tmp_path / "undisturbed"
-    began = time.monotonic()
-    runs.finish(undisturbed)
-    duration = time.monotonic() - began
+    duration = runs.finish(undisturbed)
     expected = runs.rows(undisturbed)
     assert expected
     chance = random.Random(5)
