@@ -83,6 +83,13 @@ def stream_names(source: SourceSpec) -> tuple[str, ...]:
     return (*apis, *tables, *(name for name, entity in source.entities.items() if entity.remote))
 
 
+def entities_of(source: SourceSpec, stream: str) -> tuple[str, ...]:
+    """The entities that a stream of this source brings; all of them where a report names no stream."""
+    if source.api and stream in source.api.streams:
+        return source.api.streams[stream].entities
+    return (stream,) if stream in source.entities else tuple(source.entities)
+
+
 def variables(source: SourceSpec) -> dict[str, VariableSpec]:
     """The environment variables that fetching this source reads, by name."""
     apis = dict(source.api.variables) if source.api else {}

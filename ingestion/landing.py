@@ -10,7 +10,7 @@ books (warehouse.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -127,13 +127,15 @@ def land(
     *,
     loaded_at: datetime | None = None,
     allow_empty: bool = False,
+    unfetched: Mapping[tuple[str, str], str] | None = None,
     progress: Callable[[LandingProgress], None] | None = None,
 ) -> LandingReport:
     """Lands the new and changed files of these sources.
 
     `loaded_at`: the moment that the load is known by (without zone, or with any: it becomes UTC); default now. It is
     moved to one microsecond after the last load's where it is not later already. `allow_empty`: a delivery that is the
-    whole table may be empty. `progress` is called before and after each entity. An entity that fails is in the report
+    whole table may be empty. `unfetched`: by source and entity, why nothing new could be fetched before; what is there
+    lands, and the books call the load failed. `progress` is called before and after each entity. An entity that fails is in the report
     with its error and keeps what it had; the others go on. Raises WarehouseLockedError when another process holds the
     warehouse, SettingError when a setting has no sense.
     """
@@ -149,9 +151,19 @@ def land(
                 progress(here)
             failure = failures.get((target.source.source, target.name))
             reports.append(_land_entity(connection, settings, target, load, failure=failure, allow_empty=allow_empty))
+            reason = (unfetched or {}).get((target.source.source, target.name))
+            if reason:
+                _book_failure(connection, target, load, reason)
             if progress:
                 progress(replace(here, result=reports[-1]))
     return LandingReport(load.load_id, load.loaded_at, tuple(reports))
+
+
+def _book_failure(connection: duckdb.DuckDBPyConnection, target: Target, load: Load, reason: str) -> None:
+    connection.execute(
+        "update raw_ops.loads set status = 'failed', error = ? where load_id = ? and source = ? and entity = ?",
+        [reason, load.load_id, target.source.source, target.name],
+    )
 
 
 def ensure_raw_tables(settings: Settings, sources: Sequence[SourceSpec]) -> None:

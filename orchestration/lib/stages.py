@@ -104,7 +104,7 @@ def ingest(
     told in the report and stops no other. Raises WrongUseError for a source that nobody declared, LockedError,
     CorridorError.
     """
-    from ingestion.fetching import fetch, is_fetched_unasked
+    from ingestion.fetching import entities_of, fetch, is_fetched_unasked
     from ingestion.landing import land
     from ingestion.registry import get_source
     from ingestion.settings import Settings
@@ -128,10 +128,17 @@ def ingest(
                 progress(count, None, f"{name}: {stream}")
 
             reports += fetch(settings, source, window=window, streams=streams, progress=tell)
+        unfetched = {
+            (report.source, entity): report.error
+            for report in reports
+            if report.error
+            for entity in entities_of(sources[report.source], report.stream)
+        }
         landing = land(
             settings,
             chosen,
             allow_empty=allow_empty,
+            unfetched=unfetched,
             progress=lambda told: progress(
                 told.number - (told.result is None), told.total, f"{told.source}.{told.entity}"
             ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from orchestration.lib import demo, doctor, setup, stages
@@ -96,6 +97,11 @@ def test_a_variable_that_is_not_set_stops_no_other_source(home: Home, monkeypatc
         ("hubspot", True)
     ]
     assert {entity.status for entity in report.landing.entities} == {"nothing_new"}
+    with duckdb.connect(str(home.warehouse), read_only=True) as connection:
+        booked = connection.execute(
+            "select distinct source, status, error like '%HUBSPOT_ACCESS_TOKEN%' from raw_ops.loads order by 1"
+        ).fetchall()
+    assert booked == [("hubspot", "failed", True), ("partner", "nothing_new", None)]
 
 
 @pytest.mark.parametrize(
