@@ -135,9 +135,9 @@ def land(
     `loaded_at`: the moment that the load is known by (without zone, or with any: it becomes UTC); default now. It is
     moved to one microsecond after the last load's where it is not later already. `allow_empty`: a delivery that is the
     whole table may be empty. `unfetched`: by source and entity, why nothing new could be fetched before; what is there
-    lands, and the books call the load failed. `progress` is called before and after each entity. An entity that fails is in the report
-    with its error and keeps what it had; the others go on. Raises WarehouseLockedError when another process holds the
-    warehouse, SettingError when a setting has no sense.
+    lands, and the books call the load failed. `progress` is called before and after each entity. An entity that fails
+    is in the report with its error and keeps what it had; the others go on. Raises WarehouseLockedError when another
+    process holds the warehouse, SettingError when a setting has no sense.
     """
     with open_warehouse(settings) as connection:
         ensure_books(connection)

@@ -11,10 +11,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
-
-import duckdb
 
 from tests.ingestion.servers.base import Answer, Seen, VendorServer
 
@@ -202,55 +199,6 @@ def _values(request: Seen, name: str) -> list[str]:
 def _refused(status: int, message: str, code: str | None = None, param: str | None = None, kind: str = "") -> Answer:
     error = {"message": message, "type": kind or "invalid_request_error", "code": code, "param": param}
     return Answer({"error": {name: value for name, value in error.items() if value is not None}}, status)
-
-
-def from_world(landing: Path) -> dict[str, list[dict[str, Any]]]:
-    """The demo's shop accounts as customers of Stripe, and a charge for each of their orders that was paid."""
-    with duckdb.connect() as connection:
-        customers = connection.execute(
-            "select id, email, first_name || ' ' || last_name, epoch(cast(created_at as timestamp))"
-            " from read_csv(?, all_varchar = true, union_by_name = true)"
-            " qualify row_number() over (partition by id order by updated_at desc) = 1 order by id",
-            [str(landing / "shopify" / "customer" / "*")],
-        ).fetchall()
-        orders = connection.execute(
-            "select id, customer_id, email, cast(total_price as decimal(18, 2)), currency,"
-            " epoch(cast(processed_at as timestamp)) from read_csv(?, all_varchar = true, union_by_name = true)"
-            " where customer_id is not null and cancelled_at is null and not coalesce(cast(test as boolean), false)"
-            " qualify row_number() over (partition by id order by updated_at desc) = 1 order by id",
-            [str(landing / "shopify" / "order" / "*")],
-        ).fetchall()
-    return {
-        "customers": [
-            {
-                "id": f"cus_{i}",
-                "object": "customer",
-                "email": email,
-                "name": name,
-                "created": int(created),
-                "livemode": True,
-            }
-            for i, email, name, created in customers
-        ],
-        "charges": [
-            {
-                "id": f"ch_{i}",
-                "object": "charge",
-                "customer": f"cus_{customer}",
-                "receipt_email": email,
-                "amount": int(total * 100),
-                "amount_refunded": 0,
-                "currency": currency.lower(),
-                "captured": True,
-                "paid": True,
-                "status": "succeeded",
-                "metadata": {"order_id": i},
-                "created": int(created),
-                "livemode": True,
-            }
-            for i, customer, email, total, currency, created in orders
-        ],
-    }
 
 
 def five_customers() -> StripeServer:
