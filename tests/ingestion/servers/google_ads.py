@@ -103,7 +103,7 @@ class GoogleAdsServer(VendorServer):
             if resource == "click_view":
                 oldest = datetime.now(UTC).date() - timedelta(days=90)
                 if len(set(days)) > 1 or date.fromisoformat(days[0]) < oldest:
-                    return _refused(400, "INVALID_ARGUMENT", "queryError", "INVALID_VALUE_WITH_DATE_OPERATOR")
+                    return _refused(400, "INVALID_ARGUMENT", "queryError", "DATE_RANGE_TOO_WIDE")
             rows = [row for row in rows if days[0] <= row["segments"]["date"] <= days[-1]]
         given, following = self.page(rows, int(body.get("pageToken") or 0), self.largest_page)
         answer: dict[str, Any] = {"fieldMask": ",".join(_camel(field) for field in fields)}
