@@ -11,7 +11,7 @@ final as (
         {{ clean_text('source.name') }} as account_name,
         {{ normalize_currency('source.currency') }} as currency_code,
         source._fivetran_synced as updated_at,
-        false as is_deleted,
+        source._deleted_at is not null as is_deleted,
         -- A row per change: the current one is the newest of those that stand.
         source._superseded_at is null and row_number() over (
             partition by source.id, source._superseded_at is null

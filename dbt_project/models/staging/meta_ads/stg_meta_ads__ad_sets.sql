@@ -13,7 +13,7 @@ final as (
         {{ clean_text('source.name') }} as ad_set_name,
         lower({{ clean_text('source.status') }}) as status,
         source.updated_time as updated_at,
-        false as is_deleted,
+        source._deleted_at is not null as is_deleted,
         -- A row per change: the current one is the newest of those that stand.
         source._superseded_at is null and row_number() over (
             partition by source.id, source._superseded_at is null
