@@ -1,19 +1,26 @@
 {#
-    A model's SQL selects edges; the table that is built holds their connected components, exact to the fixpoint, cut where a limit
-    demands it.
-    The SQL: identifier_no_a < identifier_no_b (one row per pair), tier, times_seen, source_count, last_seen_at; tier 0 joins
-    whatever a limit says.
-    config.nodes: name of a model with identifier_no, identifier_type, identifier_value, max_per_customer, has_customer.
-    config.exclusions: name of a model with pairs identifier_no_a, identifier_no_b that must not be one customer.
+    A model's SQL selects pairs of identifiers; the table that is built holds their connected components, exact to the fixpoint,
+    cut where a limit demands it.
+    The SQL: identifier_no_a < identifier_no_b (one row per pair), is_joining, is_excluded (a person keeps the two apart), tier,
+    times_seen, source_count, last_seen_at, cause_rank, revision_no; tier 0 joins whatever a limit says.
+    config.nodes: name of a model with identifier_no, identifier_type, max_per_customer, has_customer, cause_rank, revision_no.
+    config.identifiers: name of a model with identifier_no, identifier_type, identifier_value: what ties are decided by.
+    config.size_cap: most identifiers of a customer; a merge that would pass it is held for review. None: no cap.
     (Names, because a Relation in config() breaks the manifest.)
-    The table: identifier_no, component_no (smallest number of the raw component), customer_no (smallest of the customer).
+    The table: identifier_no, component_no (smallest number of the raw component), customer_no (smallest of the customer),
+    cause_rank of its last change, and the revisions of nodes and pairs that it was built from.
+    Rows of nodes and pairs are never deleted: what is gone says has_customer or is_joining false, with a new revision_no. A run
+    over a table that is there looks at what has a greater revision than the table knows, opens the raw components that it
+    touches, and replaces the rows that come out differently; it ends where a run from nothing ends.
     Nothing depends on the order of rows, or on which identifier has which number: ranks come from evidence, and ties from the text
-    of the identifiers. Only `create table as select` is used, so any engine of dbt's runs it.
+    of the identifiers.
 #}
 {% materialization connected_components, default %}
     {%- set target_relation = this.incorporate(type='table') -%}
     {%- set nodes = ref(config.require('nodes')) -%}
-    {%- set exclusions = ref(config.require('exclusions')) -%}
+    {%- set identifiers = ref(config.require('identifiers')) -%}
+    {%- set pairs = '(\n' ~ sql ~ '\n)' -%}
+    {%- set existing_relation = load_cached_relation(this) -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
@@ -21,31 +28,37 @@
     {%- do adapter.drop_schema(scratch_relation('any').without_identifier()) -%}
     {%- do adapter.create_schema(scratch_relation('any').without_identifier()) -%}
 
-    {%- set evidence = create_scratch('evidence', sql) -%}
-    {%- set edges_sql = 'select identifier_no_a as a, identifier_no_b as b from ' ~ evidence -%}
-    {%- set roots = contract_edges(create_scratch('edges', edges_sql), 'raw') -%}
-    {%- set components = create_scratch('components', select_components(nodes, roots)) -%}
-    {%- set claims = create_scratch('claims', select_claims(nodes, exclusions, components)) -%}
-
-    {%- if count_rows(claims) == 0 -%}
-        {%- set customers_sql = 'select node, component_no, component_no as customer_no from ' ~ components -%}
+    {%- set known = known_revisions(existing_relation, nodes, pairs) -%}
+    {%- if known -%}
+        {%- set members = create_scratch('members', select_touched_members(target_relation, nodes, pairs, known)) -%}
+        {%- set touched = create_scratch('touched_edges', select_touched_edges(members, pairs, known)) -%}
+        {%- set edges = 'select a, b from ' ~ touched -%}
     {%- else -%}
-        {%- set labels = cut_at_limits(nodes, evidence, components, claims) -%}
-        {%- set customers_sql = select_customers(components, labels) -%}
+        {%- set members = create_scratch('members', select_all_members(nodes)) -%}
+        {%- set edges = 'select identifier_no_a as a, identifier_no_b as b from ' ~ pairs ~ ' as pairs where is_joining' -%}
     {%- endif -%}
-    {%- set partition_sql -%}
-        select
-            cast(node as bigint) as identifier_no,
-            cast(component_no as bigint) as component_no,
-            cast(customer_no as bigint) as customer_no
-        from ({{ customers_sql }}) as customers
-    {%- endset -%}
+    {%- if contraction_form(edges) == 'arrays' -%}
+        {%- set roots = scratch_relation('roots') -%}
+        {%- call statement('contraction', language='python') -%}
+            {{ contract_in_arrays(edges, roots) }}
+        {%- endcall -%}
+    {%- else -%}
+        {%- set roots = contract_in_sql(create_scratch('edges', edges), 'raw') -%}
+    {%- endif -%}
+    {%- set customers = create_scratch('customers', select_partition(members, roots, nodes, identifiers, pairs)) -%}
 
-    {%- set existing_relation = load_cached_relation(this) -%}
-    {{ drop_relation_if_exists(existing_relation) }}
-    {%- call statement('main') -%}
-        {{ create_table_as(False, target_relation, partition_sql) }}
-    {%- endcall -%}
+    {%- if known -%}
+        {%- set replaced = create_scratch('replaced', select_replaced_rows(target_relation, customers, nodes, known)) -%}
+        {%- set rows = '(select * from ' ~ replaced ~ ' where customer_no is not null)' -%}
+        {%- call statement('main') -%}
+            {{ replace_rows(target_relation, 'identifier_no', replaced, select_partition_rows(rows, nodes, pairs)) }}
+        {%- endcall -%}
+    {%- else -%}
+        {{ drop_relation_if_exists(existing_relation) }}
+        {%- call statement('main') -%}
+            {{ create_table_as(False, target_relation, select_partition_rows(customers, nodes, pairs)) }}
+        {%- endcall -%}
+    {%- endif -%}
 
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {%- do persist_docs(target_relation, model) -%}

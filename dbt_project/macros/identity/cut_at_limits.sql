@@ -3,8 +3,8 @@
     (tier 0), then the unclaimed identifiers go to the claim that their evidence names, then claims join as far as limits allow.
     Returns a table (node, label) of these components alone.
 #}
-{% macro cut_at_limits(nodes, evidence, components, claims) -%}
-    {%- set bridges = create_scratch('bridges', select_bridges(nodes, evidence, components, claims)) -%}
+{% macro cut_at_limits(identifiers, pairs, components, claims) -%}
+    {%- set bridges = create_scratch('bridges', select_bridges(identifiers, pairs, components, claims)) -%}
     {%- set alone -%}
         select
             components.node,
@@ -15,7 +15,7 @@
     {%- endset -%}
     {%- set labels = create_scratch('alone', alone) -%}
     {%- set decided_sql = 'select a, b from ' ~ bridges ~ ' where tier = 0' -%}
-    {%- set decided = contract_edges(create_scratch('decided', decided_sql), 'decided') -%}
+    {%- set decided = contract_in_sql(create_scratch('decided', decided_sql), 'decided') -%}
     {%- set attached = attach_unclaimed(
         relabel_clusters(labels, decided, 'decided_members'),
         relabel_bridges(bridges, decided, 'decided_bridges'),

@@ -3,7 +3,7 @@
     total and start with the tier. near_rank prefers what was seen more often, in more sources, and last; fair_rank leaves time
     out and draws lots (by the md5 of the two identifiers), because ranks that rise along a chain would join one pair per round.
 #}
-{% macro select_bridges(nodes, evidence, components, claims) -%}
+{% macro select_bridges(identifiers, pairs, components, claims) -%}
     with
 
     broken as (
@@ -16,27 +16,31 @@
 
         select
             components.node,
-            nodes.identifier_type || ':' || nodes.identifier_value as name
+            components.component_no,
+            identifiers.identifier_type || ':' || identifiers.identifier_value as name
         from {{ components }} as components
         inner join broken on components.component_no = broken.component_no
-        inner join {{ nodes }} as nodes on components.node = nodes.identifier_no
+        inner join {{ identifiers }} as identifiers on components.node = identifiers.identifier_no
 
     ),
 
     named as (
 
         select
-            evidence.identifier_no_a as a,
-            evidence.identifier_no_b as b,
-            evidence.tier,
-            evidence.times_seen,
-            evidence.source_count,
-            evidence.last_seen_at,
+            pairs.identifier_no_a as a,
+            pairs.identifier_no_b as b,
+            pairs.tier,
+            pairs.times_seen,
+            pairs.source_count,
+            pairs.last_seen_at,
             least(first_members.name, second_members.name) as first_name,
             greatest(first_members.name, second_members.name) as second_name
-        from {{ evidence }} as evidence
-        inner join members as first_members on evidence.identifier_no_a = first_members.node
-        inner join members as second_members on evidence.identifier_no_b = second_members.node
+        from {{ pairs }} as pairs
+        inner join members as first_members on pairs.identifier_no_a = first_members.node
+        inner join members as second_members
+            on pairs.identifier_no_b = second_members.node
+            and first_members.component_no = second_members.component_no
+        where pairs.is_joining
 
     )
 

@@ -1,9 +1,9 @@
 {#
     The identifiers that a broken limit is about: (component_no, node, limit_key, allowed_count), none where no component breaks
     one. A limit that the whole component keeps is kept by each part of it, so only broken ones are looked at again. Two identifiers
-    that a person decided to keep apart are a limit of one, of their own.
+    that a person decided to keep apart (pairs.is_excluded) are a limit of one, of their own.
 #}
-{% macro select_claims(nodes, exclusions, components) -%}
+{% macro select_claims(nodes, pairs, components) -%}
     with
 
     members as (
@@ -34,14 +34,15 @@
     kept_apart as (
 
         select
-            exclusions.identifier_no_a,
-            exclusions.identifier_no_b,
+            pairs.identifier_no_a,
+            pairs.identifier_no_b,
             first_ends.component_no
-        from {{ exclusions }} as exclusions
-        inner join {{ components }} as first_ends on exclusions.identifier_no_a = first_ends.node
+        from {{ pairs }} as pairs
+        inner join {{ components }} as first_ends on pairs.identifier_no_a = first_ends.node
         inner join {{ components }} as second_ends
-            on exclusions.identifier_no_b = second_ends.node
+            on pairs.identifier_no_b = second_ends.node
             and first_ends.component_no = second_ends.component_no
+        where pairs.is_excluded
 
     )
 

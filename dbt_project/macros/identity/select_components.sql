@@ -1,9 +1,9 @@
-{# Every node that has a customer, with the smallest number of its raw component. roots: (node, root) of contract_edges. #}
-{% macro select_components(nodes, roots) -%}
+{# Every member with the smallest number of its raw component. members: (node, end_no); roots: (node, root) of contract_edges. #}
+{% macro select_components(members, roots) -%}
     select
-        nodes.identifier_no as node,
-        coalesce(roots.root, nodes.identifier_no) as component_no
-    from {{ nodes }} as nodes
-    left join {{ roots }} as roots on nodes.identifier_no = roots.node
-    where nodes.has_customer
+        members.node,
+        coalesce(roots.root, members.end_no) as component_no,
+        members.cause_rank
+    from {{ members }} as members
+    left join {{ roots }} as roots on members.end_no = roots.node
 {%- endmacro %}

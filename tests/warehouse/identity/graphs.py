@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import shutil
 from collections import Counter
@@ -34,10 +35,36 @@ graphs:
   outputs:
     graphs: {type: duckdb, path: PATH, threads: 1, settings: {preserve_insertion_order: false, memory_limit: 8GB}}
 """
+_NODES = """
+{{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='identifier_no') }}
+{{ select_revised_rows('graph.nodes', ['identifier_no'], {
+    'identifier_type': 'known.identifier_type', 'identifier_value': 'known.identifier_value',
+    'max_per_customer': 'null', 'has_customer': 'false',
+}) }}
+"""
+_PAIRS = """
+{{ config(materialized='incremental', incremental_strategy='delete+insert',
+          unique_key=['identifier_no_a', 'identifier_no_b']) }}
+with current_pairs as (
+    select
+        coalesce(edges.identifier_no_a, exclusions.identifier_no_a) as identifier_no_a,
+        coalesce(edges.identifier_no_b, exclusions.identifier_no_b) as identifier_no_b,
+        edges.identifier_no_a is not null as is_joining,
+        exclusions.identifier_no_a is not null as is_excluded,
+        tier, times_seen, source_count, last_seen_at
+    from graph.edges as edges
+    full outer join graph.exclusions as exclusions
+        on edges.identifier_no_a = exclusions.identifier_no_a and edges.identifier_no_b = exclusions.identifier_no_b
+)
+{{ select_revised_rows('current_pairs', ['identifier_no_a', 'identifier_no_b'], {
+    'is_joining': 'false', 'is_excluded': 'false', 'tier': 'null', 'times_seen': 'null', 'source_count': 'null',
+    'last_seen_at': 'null',
+}) }}
+"""
 _PARTITION = """
-{{ config(materialized='connected_components', nodes='nodes', exclusions='exclusions') }}
--- depends_on: {{ ref('nodes') }} {{ ref('exclusions') }}
-select * from graph.edges
+{{ config(materialized='connected_components', nodes='nodes', identifiers='nodes', size_cap=var('size_cap', none)) }}
+-- depends_on: {{ ref('nodes') }}
+select * from {{ ref('pairs') }}
 """
 
 
@@ -93,14 +120,14 @@ class GraphBench:
         for name, text in {
             "dbt_project.yml": _PROJECT,
             "profiles.yml": _PROFILE.replace("PATH", str(self.database)),
-            "models/nodes.sql": "select * from graph.nodes",
-            "models/exclusions.sql": "select * from graph.exclusions",
+            "models/nodes.sql": _NODES,
+            "models/pairs.sql": _PAIRS,
             "models/partition.sql": _PARTITION,
         }.items():
             path = directory / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        for room in ("identity", "platform"):
+        for room in ("identity", "platform", "segments"):
             shutil.copytree(ROOT / "dbt_project/macros" / room, directory / "macros" / room)
 
     def lay(self, graphs: Iterable[Graph]) -> None:
@@ -145,7 +172,8 @@ class GraphBench:
             connection.execute("drop schema if exists graph cascade; create schema graph")
             yield connection
 
-    def build(self) -> None:
+    def build(self, *, full_refresh: bool = False, **variables: object) -> None:
+        """Builds what was laid in, as an increment of what stands there unless a full refresh is asked for."""
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.cli.main import dbtRunner
 
@@ -155,7 +183,8 @@ class GraphBench:
         with mock.patch.dict(os.environ), contextlib.redirect_stdout(told):
             for name in ("DBT_TARGET_PATH", "DBT_LOG_PATH"):
                 os.environ.pop(name, None)
-            outcome = dbtRunner().invoke(["run", *places, *kept, "--log-level-file", "info"])
+            asked = ["--vars", json.dumps(variables), *(["--full-refresh"] if full_refresh else [])]
+            outcome = dbtRunner().invoke(["run", *places, *kept, *asked, "--log-level-file", "info"])
             with DuckDBConnectionManager._LOCK:
                 if DuckDBConnectionManager._ENV is not None:
                     DuckDBConnectionManager._ENV.close()
@@ -168,9 +197,15 @@ class GraphBench:
         assert len({row[0] for row in rows}) == len(rows)
         return {number: (component, customer) for number, component, customer in rows}
 
-    def run(self, *graphs: Graph) -> Partition:
+    def revisions(self) -> dict[int, int]:
+        """In which revision of the pairs each row of the partition was written."""
+        with duckdb.connect(str(self.database), read_only=True) as connection:
+            return dict(connection.execute("select identifier_no, pairs_revision_no from partition").fetchall())
+
+    def run(self, *graphs: Graph, full_refresh: bool = True, **variables: object) -> Partition:
+        """Lays graphs in and builds them, from nothing unless told otherwise."""
         self.lay(graphs)
-        self.build()
+        self.build(full_refresh=full_refresh, **variables)
         return self.read()
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.warehouse.identity.graphs import Edge, Graph, GraphBench, Node, broken_promises, smallest_connected
@@ -115,6 +116,7 @@ def random_graph(draw: random.Random) -> Graph:
     max_examples=EXAMPLES,
     deadline=None,
     derandomize=True,
+    phases=(Phase.explicit, Phase.generate),  # an example is several runs of dbt: none to spare for shrinking
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_promises_hold_in_any_order(bench: GraphBench, seed: int) -> None:
@@ -185,3 +187,88 @@ def test_a_partition_that_breaks_a_promise_is_seen(
     partition = bench.run(graph)
     assert broken_promises(graph, partition) == []
     assert broken_promises(graph, twin(graph, partition)) != []
+
+
+def changed_graph(draw: random.Random, graph: Graph, first: int) -> Graph:
+    """The graph after a batch: identifiers come and go, evidence is added, lost and seen again, rules and decisions change."""
+    nodes = {node.number: node for node in graph.nodes}
+    for _ in range(draw.choice([0, 0, 1, 3])):
+        number = max(nodes, default=first) + 1
+        kind = draw.choice(sorted(LIMITS))
+        nodes[number] = Node(number, kind, f"value {number}", LIMITS[kind])
+    for number in draw.sample(sorted(nodes), min(len(nodes), draw.choice([0, 0, 0, 1, 2]))):
+        del nodes[number]
+    if draw.random() < 0.2:
+        kind, limit = draw.choice(["contact", "email"]), draw.randint(1, 4)
+        nodes = {n: replace(node, limit=limit) if node.kind == kind else node for n, node in nodes.items()}
+    edges = {(e.a, e.b): e for e in graph.edges if e.a in nodes and e.b in nodes and draw.random() < 0.9}
+    pairs = [(a, b) for b in sorted(nodes) for a in sorted(nodes) if a < b]
+    for a, b in draw.sample(pairs, min(len(pairs), draw.choice([0, 1, 1, 3]))):
+        edges[a, b] = Edge(a, b, draw.choice([0, 1, 2, 2, 3, 4]), draw.randint(1, 3), 1, draw.randint(0, 2))
+    kept = [pair for pair in graph.exclusions if set(pair) <= set(nodes) and draw.random() < 0.7]
+    excluded = {*kept, *draw.sample(pairs, min(len(pairs), draw.choice([0, 0, 0, 1])))}
+    return Graph(tuple(nodes.values()), tuple(edges.values()), tuple(sorted(excluded)))
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(
+    max_examples=EXAMPLES // 2,
+    deadline=None,
+    derandomize=True,
+    phases=(Phase.explicit, Phase.generate),  # an example is several runs of dbt: none to spare for shrinking
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_increments_end_where_a_run_from_nothing_ends(bench: GraphBench, seed: int) -> None:
+    """Random evidence in random batches, removals, limits and decisions in between, in either form of the contraction."""
+    draw = random.Random(seed)
+    size_cap = draw.choice([None, 5])
+    graphs = []
+    for position in range(GRAPHS_PER_EXAMPLE):
+        graph = random_graph(draw)
+        graphs.append(graph.renumbered(range(1 + 100 * position, 1 + 100 * position + len(graph.nodes))))
+    bench.run(*graphs, size_cap=size_cap)
+    for _ in range(3):
+        graphs = [
+            changed_graph(draw, graph, 1 + 100 * position) if draw.random() < 0.7 else graph
+            for position, graph in enumerate(graphs)
+        ]
+        form = draw.choice(["arrays", "sql"])
+        increments = bench.run(*graphs, full_refresh=False, size_cap=size_cap, identity_contraction=form)
+        if size_cap is None:
+            assert [promise for graph in graphs for promise in broken_promises(graph, increments)] == []
+    other = {"arrays": "sql", "sql": "arrays"}[form]
+    assert bench.run(*graphs, size_cap=size_cap, identity_contraction=other) == increments
+
+
+def test_only_touched_components_are_opened(bench: GraphBench) -> None:
+    """A change in one component leaves the rows of every other as they are; an unchanged input leaves all."""
+    chains = [path(list(range(100 * n, 100 * n + 20)), "email", 3) for n in range(1, 30)]
+    bench.run(*chains)
+    before = bench.revisions()
+    assert bench.run(*chains, full_refresh=False)
+    assert bench.revisions() == before
+    longer = path(list(range(100, 121)), "email", 3)
+    bench.run(longer, *chains[1:], full_refresh=False)
+    after = bench.revisions()
+    assert {number for number in after if after[number] != before.get(number)} <= set(range(100, 121))
+    assert after[120] > max(before.values())
+
+
+def test_an_increment_that_forgets_removals_is_seen(bench: GraphBench) -> None:
+    """The failing twin: an input that only ever gains rows keeps together what has come apart."""
+    chain = path(list(range(1, 8)))
+    bench.run(chain)
+    torn = Graph(chain.nodes, (*chain.edges[:2], *chain.edges[3:]))
+    assert broken_promises(torn, bench.read()) != []
+    assert broken_promises(torn, bench.run(torn, full_refresh=False)) == []
+
+
+def test_a_size_cap_holds_the_weaker_tier_back(bench: GraphBench) -> None:
+    """Two families of strong evidence, joined by a weak edge: with a cap of six they stay two, whatever the numbers are."""
+    left, right = path(list(range(1, 6)), tier=1), path(list(range(11, 16)), tier=1)
+    both = Graph((*left.nodes, *right.nodes), (*left.edges, *right.edges, Edge(5, 11, tier=3)))
+    assert {customer for _, customer in bench.run(both).values()} == {1}
+    assert {customer for _, customer in bench.run(both, size_cap=6).values()} == {1, 11}
+    assert {component for component, _ in bench.read().values()} == {1}
+    decided = Graph(both.nodes, (*both.edges[:-1], Edge(5, 11, tier=0)))
+    assert {customer for _, customer in bench.run(decided, size_cap=6).values()} == {1}

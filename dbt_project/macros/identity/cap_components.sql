@@ -1,0 +1,79 @@
+{#
+    The size cap, a circuit breaker: a component with more members than the cap is admitted tier by tier, from the strongest, and in
+    each tier a merge that would pass the cap is held for review: none of its edges joins. What a person decided (tier 0) joins
+    whatever its size. Which tier is refused rests on the evidence alone, so the order of arrival does not matter.
+    components: (node, component_no); returns the name of a table (node, component_no), where component_no is the smallest number of
+    what the cap left together. No cap: the components as they are.
+#}
+{% macro cap_components(components, pairs, size_cap) -%}
+    {%- if size_cap is none -%}{{ return(components) }}{%- endif -%}
+    {%- set oversized -%}
+        select component_no from {{ components }} group by 1 having count(*) > {{ size_cap }}
+    {%- endset -%}
+    {%- if count_rows('(' ~ oversized ~ ') as oversized') == 0 -%}{{ return(components) }}{%- endif -%}
+    {%- set labels_sql -%}
+        select components.node, components.node as label
+        from {{ components }} as components
+        inner join ({{ oversized }}) as oversized on components.component_no = oversized.component_no
+    {%- endset -%}
+    {%- set state = namespace(labels=create_scratch('cap_members', labels_sql)) -%}
+    {%- set bridges_sql -%}
+        select pairs.identifier_no_a as a, pairs.identifier_no_b as b, pairs.tier
+        from {{ pairs }} as pairs
+        inner join {{ state.labels }} as members on pairs.identifier_no_a = members.node
+        where pairs.is_joining
+    {%- endset -%}
+    {%- set bridges = create_scratch('cap_bridges', bridges_sql) -%}
+    {%- set tiers = run_query('select distinct tier from ' ~ bridges ~ ' order by 1').columns[0].values() -%}
+    {%- for tier in tiers -%}
+        {%- set edges -%}
+            select first_labels.label as a, second_labels.label as b
+            from {{ bridges }} as bridges
+            inner join {{ state.labels }} as first_labels on bridges.a = first_labels.node
+            inner join {{ state.labels }} as second_labels on bridges.b = second_labels.node
+            where bridges.tier = {{ tier }} and first_labels.label <> second_labels.label
+        {%- endset -%}
+        {%- set step = 'cap_' ~ loop.index -%}
+        {%- set roots = contract_in_sql(create_scratch(step ~ '_between', edges), step) -%}
+        {%- set admitted_sql -%}
+            with
+
+            offered as (
+
+                select
+                    labels.node,
+                    labels.label,
+                    coalesce(roots.root, labels.label) as root
+                from {{ state.labels }} as labels
+                left join {{ roots }} as roots on labels.label = roots.node
+
+            ),
+
+            sizes as (
+
+                select
+                    root,
+                    count(*) as member_count
+                from offered
+                group by 1
+
+            )
+
+            select
+                offered.node,
+                case
+                    when {{ tier }} = 0 or sizes.member_count <= {{ size_cap }} then offered.root
+                    else offered.label
+                end as label
+            from offered
+            inner join sizes on offered.root = sizes.root
+        {%- endset -%}
+        {%- set state.labels = create_scratch(step ~ '_labels', admitted_sql) -%}
+    {%- endfor -%}
+    {%- set clusters_sql -%}
+        select components.node, coalesce(labels.label, components.component_no) as component_no
+        from {{ components }} as components
+        left join {{ state.labels }} as labels on components.node = labels.node
+    {%- endset -%}
+    {{ return(create_scratch('clusters', clusters_sql)) }}
+{%- endmacro %}

@@ -1,0 +1,17 @@
+{#
+    Which of the two forms joins these edges (SQL of a, b), with the same labels: 'arrays', in this process, where the engine runs in it
+    and the edges fit into identity_contraction_megabytes; 'sql' otherwise. The var identity_contraction (auto, arrays, sql) decides.
+#}
+{% macro contraction_form(edges) -%}
+    {%- set form = var('identity_contraction', 'auto') -%}
+    {%- if form not in ['auto', 'arrays', 'sql'] -%}
+        {{ exceptions.raise_compiler_error("var 'identity_contraction' is " ~ form ~ ': it must be auto, arrays or sql') }}
+    {%- endif -%}
+    {%- if form != 'auto' -%}{{ return(form) }}{%- endif -%}
+    {%- if not is_embedded() -%}{{ return('sql') }}{%- endif -%}
+    {# Two ends as read, two as numbers of half the width, and a component's number for each of about as many nodes. #}
+    {%- set bytes_per_edge = 64 -%}
+    {%- set megabytes = count_rows('(' ~ edges ~ ') as edges') * bytes_per_edge / 1000000 -%}
+    {%- set budget = bounded_var('identity_contraction_megabytes', 4000, 0, 1000000) -%}
+    {{ return('arrays' if megabytes <= budget else 'sql') }}
+{%- endmacro %}

@@ -1,0 +1,38 @@
+{#
+    The rows of a partition that a run replaces: (identifier_no, component_no, customer_no, cause_rank), of those that are gone with
+    nulls. Rows that came out as they were stay, but for one, so that the revisions of the table move on.
+#}
+{% macro select_replaced_rows(partition, customers, nodes, known) -%}
+    with
+
+    one_row as (
+
+        select min(identifier_no) as identifier_no from {{ customers }}
+
+    )
+
+    select
+        customers.identifier_no,
+        customers.component_no,
+        customers.customer_no,
+        customers.cause_rank
+    from {{ customers }} as customers
+    cross join one_row
+    left join {{ partition }} as before on customers.identifier_no = before.identifier_no
+    where
+        before.identifier_no is null
+        or customers.component_no <> before.component_no
+        or customers.customer_no <> before.customer_no
+        or customers.identifier_no = one_row.identifier_no
+
+    union all
+
+    select
+        before.identifier_no,
+        cast(null as bigint) as component_no,
+        cast(null as bigint) as customer_no,
+        cast(null as integer) as cause_rank
+    from {{ partition }} as before
+    inner join {{ nodes }} as nodes on before.identifier_no = nodes.identifier_no
+    where nodes.revision_no > {{ known['nodes'] }} and not nodes.has_customer
+{%- endmacro %}
