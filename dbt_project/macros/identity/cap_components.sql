@@ -1,7 +1,7 @@
 {#
     The size cap, a circuit breaker: a component with more members than the cap is admitted tier by tier, from the strongest, and in
-    each tier a merge that would pass the cap is held for review: none of its edges joins. What a person decided (tier 0) joins
-    whatever its size. Which tier is refused rests on the evidence alone, so the order of arrival does not matter.
+    each tier a merge that would pass the cap is held for review: none of its edges joins. What a person decided (tier 0) joins what
+    came of that, whatever its size: so a held merge is released. Which tier is refused rests on the evidence alone, so the order of arrival does not matter.
     components: (node, component_no); returns the name of a table (node, component_no), where component_no is the smallest number of
     what the cap left together. No cap: the components as they are.
 #}
@@ -24,7 +24,7 @@
         where pairs.is_joining
     {%- endset -%}
     {%- set bridges = create_scratch('cap_bridges', bridges_sql) -%}
-    {%- set tiers = run_query('select distinct tier from ' ~ bridges ~ ' order by 1').columns[0].values() -%}
+    {%- set tiers = run_query('select tier from ' ~ bridges ~ ' group by tier order by case when tier = 0 then 1 else 0 end, tier').columns[0].values() -%}
     {%- for tier in tiers -%}
         {%- set edges -%}
             select first_labels.label as a, second_labels.label as b

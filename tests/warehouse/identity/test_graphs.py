@@ -190,7 +190,7 @@ def test_a_partition_that_breaks_a_promise_is_seen(
 
 
 def changed_graph(draw: random.Random, graph: Graph, first: int) -> Graph:
-    """The graph after a batch: identifiers come and go, evidence is added, lost and seen again, rules and decisions change."""
+    """The graph after a batch: identifiers and evidence come and go, rules and decisions change."""
     nodes = {node.number: node for node in graph.nodes}
     for _ in range(draw.choice([0, 0, 1, 3])):
         number = max(nodes, default=first) + 1
@@ -219,7 +219,7 @@ def changed_graph(draw: random.Random, graph: Graph, first: int) -> Graph:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_increments_end_where_a_run_from_nothing_ends(bench: GraphBench, seed: int) -> None:
-    """Random evidence in random batches, removals, limits and decisions in between, in either form of the contraction."""
+    """Random evidence in random batches, removals, limits and decisions in between, in either form."""
     draw = random.Random(seed)
     size_cap = draw.choice([None, 5])
     graphs = []
@@ -264,7 +264,7 @@ def test_an_increment_that_forgets_removals_is_seen(bench: GraphBench) -> None:
 
 
 def test_a_size_cap_holds_the_weaker_tier_back(bench: GraphBench) -> None:
-    """Two families of strong evidence, joined by a weak edge: with a cap of six they stay two, whatever the numbers are."""
+    """Two families of strong evidence, joined by a weak edge: with a cap of six they stay two."""
     left, right = path(list(range(1, 6)), tier=1), path(list(range(11, 16)), tier=1)
     both = Graph((*left.nodes, *right.nodes), (*left.edges, *right.edges, Edge(5, 11, tier=3)))
     assert {customer for _, customer in bench.run(both).values()} == {1}
