@@ -2,7 +2,7 @@
 -- Every customer id that was ever published is present, or resolves to a present one, or nothing is left of it.
 select history.customer_no
 from {{ ref('int_identity__membership_history') }} as history
-left join {{ ref('int_identity__partition') }} as living on history.customer_no = living.customer_no
+left join {{ ref('int_identity__customers') }} as living on history.customer_no = living.named_no
 left join {{ ref('dim_customer_redirects') }} as redirects
     on {{ customer_id_of('history.customer_no') }} = redirects.retired_customer_id
 left join
@@ -10,7 +10,7 @@ left join
     on redirects.customer_id = present.customer_id
 where
     history.customer_no is not null
-    and living.customer_no is null
+    and living.named_no is null
     and (
         redirects.retired_customer_id is null
         or (redirects.customer_id is not null and present.customer_id is null)

@@ -23,6 +23,12 @@ partition_members as (
 
 ),
 
+customers as (
+
+    select * from {{ ref('int_identity__customers') }}
+
+),
+
 seen as (
 
     select
@@ -40,7 +46,7 @@ final as (
 
     select
         identifier_status.identifier_no,
-        {{ customer_id_of('partition_members.customer_no') }} as customer_id,
+        customers.customer_id,
         identifier_status.identifier_type,
         identifier_status.identifier_value,
         identifier_status.identifier_status,
@@ -57,6 +63,7 @@ final as (
             and identifier_status.identifier_value = seen.identifier_value
     left join partition_members
         on identifier_status.identifier_no = partition_members.identifier_no
+    left join customers on partition_members.customer_no = customers.customer_no
 
 )
 

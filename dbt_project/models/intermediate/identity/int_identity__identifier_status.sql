@@ -210,6 +210,7 @@ final as (
         judged.scope,
         coalesce(persons.person_count, 0) as person_count,
         judged.max_per_customer,
+        judged.max_persons_before_shared,
         judged.is_sound as has_customer,
         judged.is_valid and judged.is_attribute as is_attribute
     from judged

@@ -33,6 +33,7 @@ placed as (
 
     select
         judged_links.*,
+        first_members.component_no,
         first_members.customer_no as customer_no_a,
         second_members.customer_no as customer_no_b
     from judged_links
@@ -111,6 +112,16 @@ kept_apart as (
 
 ),
 
+{# Of a component that no limit and no person divided, the size cap did. #}
+held as (
+
+    select component_no
+    from partition_members
+    group by 1
+    having count(*) > {{ bounded_var('identity_max_identifiers', 1000, 2, 1000000) }}
+
+),
+
 final as (
 
     select
@@ -122,7 +133,8 @@ final as (
         case
             when placed.refusal_reason is not null then placed.refusal_reason
             when kept_apart.customer_no_a is not null then 'override_exclude'
-            else broken_limits.reason
+            when broken_limits.reason is not null then broken_limits.reason
+            when held.component_no is not null then 'size_cap'
         end as reason,
         placed.customer_no_a,
         placed.customer_no_b,
@@ -139,6 +151,7 @@ final as (
         on
             placed.customer_no_a = kept_apart.customer_no_a
             and placed.customer_no_b = kept_apart.customer_no_b
+    left join held on placed.component_no = held.component_no
     where
         placed.refusal_reason is not null
         or placed.customer_no_a <> placed.customer_no_b

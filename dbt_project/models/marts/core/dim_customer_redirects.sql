@@ -17,9 +17,9 @@ partition_members as (
 
 ),
 
-living as (
+customers as (
 
-    select distinct customer_no from partition_members
+    select * from {{ ref('int_identity__customers') }}
 
 ),
 
@@ -29,8 +29,8 @@ former_members as (
         history.customer_no,
         history.identifier_no
     from history
-    left join living on history.customer_no = living.customer_no
-    where history.customer_no is not null and living.customer_no is null
+    left join customers on history.customer_no = customers.named_no
+    where history.customer_no is not null and customers.named_no is null
 
 ),
 
@@ -39,11 +39,11 @@ successors as (
 
     select
         former_members.customer_no,
-        partition_members.customer_no as successor_no,
+        customers.customer_id,
         row_number() over (
             partition by former_members.customer_no
             order by
-                case when partition_members.customer_no is null then 1 else 0 end,
+                case when customers.customer_id is null then 1 else 0 end,
                 case
                     when former_members.identifier_no = former_members.customer_no then 0 else 1
                 end,
@@ -52,6 +52,7 @@ successors as (
     from former_members
     left join partition_members
         on former_members.identifier_no = partition_members.identifier_no
+    left join customers on partition_members.customer_no = customers.customer_no
 
 ),
 
@@ -59,7 +60,7 @@ final as (
 
     select
         {{ customer_id_of('customer_no') }} as retired_customer_id,
-        {{ customer_id_of('successor_no') }} as customer_id
+        customer_id
     from successors
     where choice = 1
 

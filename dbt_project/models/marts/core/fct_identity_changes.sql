@@ -17,6 +17,7 @@ steps as (
         identifier_no,
         customer_no,
         revision_no,
+        cause,
         valid_from,
         lag(customer_no) over (
             partition by identifier_no order by revision_no
@@ -41,9 +42,12 @@ changes as (
         customer_no as to_customer_no,
         step_no,
         revision_no,
+        cause,
         valid_from
     from steps
-    where customer_no = identifier_no or previous_customer_no = identifier_no
+    where
+        (customer_no = identifier_no or previous_customer_no = identifier_no)
+        and customer_no is distinct from previous_customer_no
 
 ),
 
@@ -60,6 +64,7 @@ final as (
             when change_type = 'split' then 'evidence_removed'
             else 'no_evidence_left'
         end as reason,
+        cause,
         valid_from as changed_at
     from changes
 
