@@ -31,7 +31,13 @@ TYPES = {
     "r": "partner_record_id",
 }
 FIRST_BATCH = datetime.fromisoformat("2026-06-01")
-PUBLISHED = ("fct_identity_changes", "dim_customer_redirects")
+PUBLISHED = (
+    "fct_identity_changes",
+    "dim_customer_redirects",
+    "dim_identity_conflicts",
+    "bdg_customer_identifiers_history",
+    "fct_identity_metrics",
+)
 Identifier = tuple[str, str]
 _OPTION = re.compile(r" (?:@(?P<date>\S+)|x(?P<times>\d+)|until (?P<until>\S+)|>(?P<loser>\S+)|<(?P<previous>\S+))")
 
@@ -222,7 +228,7 @@ def build_identity(bench: Workbench, decisions: Iterable[tuple[Teller, str]], *,
     """Builds what identity needs. `with_seeds`: also its parents; without, the decisions in the seeds' tables stay."""
     if with_seeds:
         bench.build(*(f"+{name}" for name in ("int_identity__records", "employee_domains")), "identifier_blocklist",
-                    "identity_overrides", "identifier_types", "match_rules")  # fmt: skip
+                    "identity_overrides", "identifier_types", "match_rules", "identity_metric_limits")  # fmt: skip
     with duckdb.connect(str(bench.home.warehouse)) as connection:
         for teller, line in decisions:
             apply_decision(connection, teller, line)

@@ -31,7 +31,7 @@ match_rules as (
 
 overrides as (
 
-    select * from {{ ref('identity_overrides') }}
+    select * from {{ ref('int_identity__overrides') }}
 
 ),
 
@@ -77,8 +77,8 @@ observed as (
 decided as (
 
     select
-        first_identifiers.identifier_no as own_no,
-        second_identifiers.identifier_no as other_no,
+        overrides.identifier_no_a as own_no,
+        overrides.identifier_no_b as other_no,
         'override_include' as rule,
         'override' as source,
         overrides.decided_by as record_id,
@@ -91,17 +91,7 @@ decided as (
         36500 as usable_days
     from overrides
     inner join match_rules on match_rules.rule = 'override_include'
-    inner join identifiers as first_identifiers
-        on
-            overrides.identifier_type_a = first_identifiers.identifier_type
-            and overrides.identifier_value_a = first_identifiers.identifier_value
-    inner join identifiers as second_identifiers
-        on
-            overrides.identifier_type_b = second_identifiers.identifier_type
-            and overrides.identifier_value_b = second_identifiers.identifier_value
-    where
-        overrides.action = 'include'
-        and first_identifiers.identifier_no <> second_identifiers.identifier_no
+    where overrides.action = 'include' and overrides.problem is null
 
 ),
 

@@ -1,0 +1,8 @@
+{# Every value that is not null lies between the two, ends included. #}
+{% test is_between(model, column_name, minimum, maximum) %}
+
+select {{ column_name }}
+from {{ model }}
+where {{ column_name }} < {{ minimum }} or {{ column_name }} > {{ maximum }}
+
+{% endtest %}
