@@ -1,0 +1,461 @@
+"""The identity graph from text edges to the written bridge, inside dbt, beside the bound and what else there is.
+
+Run `python -m benchmarks identity [--scale 0.1]` (full size is ten million edges), or `python -m benchmarks.identity
+[--quick] [--edges 50000000] [--ceiling 600]`. Each figure is taken in a process of its own; `load_average` says how
+busy the machine was.
+
+The edges are a made-up shop: persons with a login, an address, cookies, phones and guest orders, one in ten linked to
+another person, in a shuffled order. The dbt project is small, and its models are what a warehouse of text edges needs
+and no more: the dictionary, the pairs as numbers, the materialization of this repository, the bridge. The bound does
+what nobody can avoid, with the same statements: scan, dictionary, encode both columns, write.
+Add here: another question about the engine. Keep out: how good the answers are (the scoreboard).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.util
+import io
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from benchmarks.measuring import run, show
+
+FULL_SIZE = 10_000_000
+QUICK_SIZE = 1_000_000
+LARGEST_WITH_RIVALS = 10_000_000
+ERASED = 1_000
+ROOT = Path(__file__).resolve().parents[1]
+SETTINGS = {"threads": 2, "memory_limit": "12GB", "preserve_insertion_order": False}
+DICTIONARY = """
+    select
+        cast(row_number() over (order by first_loaded_no, identifier_type, identifier_value) as bigint)
+            as identifier_no,
+        identifier_type,
+        identifier_value,
+        first_loaded_no
+    from (
+        select identifier_type, identifier_value, min(loaded_no) as first_loaded_no
+        from (
+            select type_a as identifier_type, value_a as identifier_value, loaded_no from {edges}
+            union all
+            select type_b, value_b, loaded_no from {edges}
+        )
+        group by 1, 2
+    )
+"""
+ENCODED = """
+    select
+        least(first_ends.identifier_no, second_ends.identifier_no) as identifier_no_a,
+        greatest(first_ends.identifier_no, second_ends.identifier_no) as identifier_no_b
+    from {edges} as edges
+    inner join {dictionary} as first_ends
+        on edges.type_a = first_ends.identifier_type and edges.value_a = first_ends.identifier_value
+    inner join {dictionary} as second_ends
+        on edges.type_b = second_ends.identifier_type and edges.value_b = second_ends.identifier_value
+"""
+_ARRIVED = """(
+    select * from input.edges
+    {% if is_incremental() %} where loaded_no > (select max(KNOWN) from {{ this }}) {% endif %}
+)"""
+_NEW_IDENTIFIERS = DICTIONARY.format(edges=_ARRIVED.replace("KNOWN", "first_loaded_no"))
+MODELS = {
+    "identifiers": f"""
+        {{{{ config(materialized='incremental', incremental_strategy='append') }}}}
+        {{% if is_incremental() %}}
+        select
+            cast(new.identifier_no + (select max(identifier_no) from {{{{ this }}}}) as bigint) as identifier_no,
+            new.identifier_type, new.identifier_value, new.first_loaded_no
+        from (
+            select
+                row_number() over (order by found.first_loaded_no, found.identifier_type, found.identifier_value)
+                    as identifier_no,
+                found.identifier_type, found.identifier_value, found.first_loaded_no
+            from ({_NEW_IDENTIFIERS}) as found
+            left join {{{{ this }}}} as known
+                on found.identifier_type = known.identifier_type and found.identifier_value = known.identifier_value
+            where known.identifier_no is null
+        ) as new
+        {{% else %}}
+        {_NEW_IDENTIFIERS}
+        {{% endif %}}
+    """,
+    "nodes": """
+        {{ config(materialized='view') }}
+        select
+            identifier_no, identifier_type, cast(null as integer) as max_per_customer,
+            identifier_value is not null as has_customer, 4 as cause_rank,
+            case when identifier_value is null then erased_no else first_loaded_no end as revision_no
+        from {{ ref('identifiers') }} cross join (select coalesce(max(revision_no), 0) as erased_no from input.erasures)
+    """,
+    "pairs": f"""
+        {{{{ config(materialized='incremental', incremental_strategy='delete+insert',
+                    unique_key=['identifier_no_a', 'identifier_no_b']) }}}}
+        with encoded as (
+            select distinct * from ({
+        ENCODED.format(edges=_ARRIVED.replace("KNOWN", "revision_no"), dictionary="{{ ref('identifiers') }}")
+    }) where identifier_no_a <> identifier_no_b
+        ),
+        erased as (select identifier_no from {{{{ ref('identifiers') }}}} where identifier_value is null)
+        select
+            identifier_no_a, identifier_no_b, true as is_joining, false as is_excluded, 2 as tier,
+            1 as times_seen, 1 as source_count, cast(null as timestamp) as last_seen_at, 4 as cause_rank,
+            (select max(loaded_no) from input.edges) as revision_no
+        from encoded
+        {{% if is_incremental() %}}
+        union all
+        select
+            known.identifier_no_a, known.identifier_no_b, false as is_joining, false as is_excluded, known.tier,
+            known.times_seen, known.source_count, known.last_seen_at, 2 as cause_rank,
+            (select max(revision_no) from input.erasures) as revision_no
+        from {{{{ this }}}} as known
+        where known.is_joining and (
+            known.identifier_no_a in (select identifier_no from erased)
+            or known.identifier_no_b in (select identifier_no from erased)
+        )
+        {{% endif %}}
+    """,
+    "partition": """
+        {{ config(materialized='connected_components', nodes='nodes', identifiers='identifiers') }}
+        -- depends_on: {{ ref('nodes') }} {{ ref('identifiers') }}
+        select * from {{ ref('pairs') }}
+    """,
+    "bridge": """
+        {{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='identifier_no') }}
+        select
+            identifiers.identifier_no, identifiers.identifier_type, identifiers.identifier_value,
+            partition_members.customer_no, greatest(nodes_revision_no, pairs_revision_no) as revision_no
+        from {{ ref('partition') }} as partition_members
+        inner join {{ ref('identifiers') }} as identifiers
+            on partition_members.identifier_no = identifiers.identifier_no
+        {% if is_incremental() %}
+        where greatest(nodes_revision_no, pairs_revision_no) > (select max(revision_no) from {{ this }})
+        {% endif %}
+    """,
+}
+PROJECT = {
+    "name": "merganser",
+    "version": "0.1.0",
+    "profile": "bench",
+    "model-paths": ["models"],
+    "macro-paths": ["macros"],
+    "test-paths": ["none"],
+    "flags": {"send_anonymous_usage_stats": False},
+}
+
+
+def write_edges(connection: duckdb.DuckDBPyConnection, table: str, first: int, count: int, load: int) -> None:
+    """Edges number `first` to `first + count` of an endless business, shuffled, as rows of one load."""
+    stride = next(number for number in (7_368_787, 7_368_791, 7_368_793) if count % number)
+    connection.execute(
+        f"""
+        insert into {table}
+        with numbered as (
+            select {first} + (i * {stride}) % {count} as i from range({count}) as numbers(i)
+        ),
+        people as (
+            select i, i // 4 as person, i % 4 as kind, hash(i) % 100 as lot,
+                case when hash(i) % 10 = 0 then hash(i // 7) % (i // 4 + 1) else i // 4 end as other
+            from numbered
+        )
+        select
+            case kind when 0 then 'user_id' when 1 then 'anonymous_id' when 2 then 'anonymous_id' else 'email' end,
+            case kind
+                when 0 then 'user-' || person
+                when 1 then md5('first' || person)
+                when 2 then md5(case when lot < 50 then 'first' else 'second' end || person)
+                else 'person.' || other || '@mail' || other % 97 || '.example'
+            end,
+            case kind when 0 then 'email' when 1 then 'user_id' when 2 then 'user_id'
+                else case when lot < 60 then 'phone' when lot < 80 then 'user_id' else 'order_id' end end,
+            case kind
+                when 0 then 'person.' || person || '@mail' || person % 97 || '.example'
+                when 1 then 'user-' || person
+                when 2 then 'user-' || person
+                else case when lot < 60 then '+4915' || person when lot < 80 then 'user-' || person else 'A' || i end
+            end,
+            {load}
+        from people
+        """
+    )
+
+
+def prepare(home: Path, edges: int) -> dict[str, Any]:
+    """Lays the edges in and writes the dbt project."""
+    with duckdb.connect(str(home / "bench.duckdb"), config=SETTINGS) as connection:
+        connection.execute(
+            "create schema input; create table input.erasures (revision_no bigint);"
+            "create table input.edges"
+            " (type_a varchar, value_a varchar, type_b varchar, value_b varchar, loaded_no bigint)"
+        )
+        write_edges(connection, "input.edges", 0, edges, 1)
+    settings = {**SETTINGS, "temp_directory": str(home / "spill"), "enable_progress_bar": False}
+    output = {"type": "duckdb", "path": str(home / "bench.duckdb"), "threads": 1, "settings": settings}
+    (home / "models").mkdir()
+    (home / "dbt_project.yml").write_text(json.dumps(PROJECT))
+    (home / "profiles.yml").write_text(json.dumps({"bench": {"target": "bench", "outputs": {"bench": output}}}))
+    for name, sql in MODELS.items():
+        (home / f"models/{name}.sql").write_text(sql)
+    for room in ("identity", "platform", "segments"):
+        shutil.copytree(ROOT / "dbt_project/macros" / room, home / "macros" / room)
+    return {}
+
+
+def build(home: Path, form: str, selection: Sequence[str] = (), full_refresh: bool = False) -> dict[str, Any]:
+    """One run of dbt in this process: seconds of the whole command after its imports, and by model."""
+    from dbt.cli.main import dbtRunner
+
+    places = ["--project-dir", str(home), "--profiles-dir", str(home), "--target-path", str(home / "target")]
+    asked = ["--vars", json.dumps({"identity_contraction": form, "identity_contraction_megabytes": 100_000})]
+    asked += [*(["--select", *selection] if selection else []), *(["--full-refresh"] if full_refresh else [])]
+    told = io.StringIO()
+    with contextlib.redirect_stdout(told):
+        outcome = dbtRunner().invoke(
+            ["run", *places, "--log-path", str(home / "logs"), "--log-level-file", "info", *asked]
+        )
+    if not outcome.success:
+        raise SystemExit(told.getvalue()[-3000:])
+    return {"models": {result.node.name: round(result.execution_time, 2) for result in outcome.result.results}}
+
+
+def bound(home: Path) -> dict[str, Any]:
+    """Scan, dictionary, encode both columns, write: what every method has to do before it joins anything."""
+    with duckdb.connect(str(home / "bench.duckdb"), config=SETTINGS) as connection:
+        connection.execute("create schema bound")
+        began = time.monotonic()
+        connection.execute(f"create table bound.dictionary as {DICTIONARY.format(edges='input.edges')}")
+        connection.execute(
+            f"create table bound.encoded as {ENCODED.format(edges='input.edges', dictionary='bound.dictionary')}"
+        )
+        connection.execute(
+            "create table bound.bridge as select identifier_no, identifier_type, identifier_value,"
+            " identifier_no as customer_no from bound.dictionary"
+        )
+        seconds = time.monotonic() - began
+        [(identifiers,)] = connection.execute("select count(*) from bound.dictionary").fetchall()
+        connection.execute("drop schema bound cascade")
+    return {"work_seconds": round(seconds, 2), "identifiers": identifiers}
+
+
+def cluster_with_splink(home: Path) -> dict[str, Any]:
+    """Splink's clustering of the same text edges, written to a table."""
+    from splink import DuckDBAPI
+    from splink.clustering import cluster_pairwise_predictions_at_threshold
+
+    with duckdb.connect(str(home / "splink.duckdb"), config=SETTINGS) as connection:
+        connection.execute(f"attach '{home / 'bench.duckdb'}' as bench (read_only)")
+        began = time.monotonic()
+        for end in "ab":
+            connection.execute(
+                f"create view ends_{end} as select type_{end} || ':' || value_{end} as id from bench.input.edges"
+            )
+        connection.execute("create table nodes as select id from ends_a union select id from ends_b")
+        connection.execute(
+            "create table edges as select type_a || ':' || value_a as id_l, type_b || ':' || value_b as id_r"
+            " from bench.input.edges"
+        )
+        database = DuckDBAPI(connection=connection)
+        found = cluster_pairwise_predictions_at_threshold(
+            database.register("nodes") if hasattr(database, "register") else "nodes",
+            database.register("edges") if hasattr(database, "register") else "edges",
+            db_api=database,
+            node_id_column_name="id",
+            edge_id_column_name_left="id_l",
+            edge_id_column_name_right="id_r",
+        )
+        name = found.physical_name
+        connection.execute(f"create table clusters as select * from {name}")
+        seconds = time.monotonic() - began
+        [(clusters,)] = connection.execute("select count(distinct cluster_id) from clusters").fetchall()
+    return {"work_seconds": round(seconds, 2), "customers": clusters}
+
+
+def propagate_labels(home: Path) -> dict[str, Any]:
+    """The smallest label of the neighbours, again and again, on numbers already: encoding it is given for nothing."""
+    with duckdb.connect(str(home / "propagation.duckdb"), config=SETTINGS) as connection:
+        connection.execute(f"attach '{home / 'bench.duckdb'}' as bench (read_only)")
+        began = time.monotonic()
+        connection.execute(
+            "create table edges as select identifier_no_a as a, identifier_no_b as b from bench.main.pairs"
+            " union all select identifier_no_b, identifier_no_a from bench.main.pairs"
+        )
+        connection.execute(
+            "create table labels as select identifier_no as node, identifier_no as label from bench.main.identifiers"
+        )
+        rounds, moved = 0, 1
+        while moved:
+            connection.execute(
+                "create table next_labels as select labels.node,"
+                " least(any_value(labels.label), min(near.label)) as label from labels"
+                " inner join edges on labels.node = edges.a inner join labels as near on edges.b = near.node group by 1"
+            )
+            [(moved,)] = connection.execute(
+                "select count(*) from labels inner join next_labels using (node)"
+                " where labels.label <> next_labels.label"
+            ).fetchall()
+            connection.execute("drop table labels; alter table next_labels rename to labels")
+            rounds += 1
+        [(customers,)] = connection.execute("select count(distinct label) from labels").fetchall()
+    return {"work_seconds": round(time.monotonic() - began, 2), "rounds": rounds, "customers": customers}
+
+
+def add(home: Path, edges: int) -> dict[str, Any]:
+    """One per cent more edges arrive."""
+    with duckdb.connect(str(home / "bench.duckdb"), config=SETTINGS) as connection:
+        write_edges(connection, "input.edges", edges - edges // 200, max(1, edges // 100), 2)
+    return {}
+
+
+def erase(home: Path) -> dict[str, Any]:
+    """A thousand identifiers are erased: their edges are gone, of the dictionary's rows only the numbers are left."""
+    with duckdb.connect(str(home / "bench.duckdb"), config=SETTINGS) as connection:
+        connection.execute(
+            f"create temp table doomed as select identifier_no, identifier_type, identifier_value from identifiers"
+            f" order by hash(identifier_no) limit {ERASED}"
+        )
+        connection.execute("insert into input.erasures select max(loaded_no) + 1 from input.edges")
+        for end in "ab":
+            connection.execute(
+                f"delete from input.edges using doomed"
+                f" where type_{end} = identifier_type and value_{end} = identifier_value"
+            )
+        connection.execute(
+            "update identifiers set identifier_value = null where identifier_no in (select identifier_no from doomed)"
+        )
+    return {}
+
+
+def summary(home: Path) -> dict[str, Any]:
+    """Customers and the largest of them, and a sum over the partition that tells two of them apart."""
+    with duckdb.connect(str(home / "bench.duckdb"), config=SETTINGS, read_only=True) as connection:
+        [(identifiers, customers, largest, checksum)] = connection.execute(
+            "select sum(size), count(*), max(size), sum(checksum) from (select count(*) as size,"
+            " sum(hash(identifier_no, customer_no) % 1000003) as checksum from partition group by customer_no)"
+        ).fetchall()
+    return {
+        "identifiers": int(identifiers),
+        "customers": customers,
+        "largest_customer": largest,
+        "checksum": int(checksum),
+    }
+
+
+STEPS = {
+    "prepare": lambda home, asked: prepare(home, asked.edges),
+    "build": lambda home, asked: build(home, asked.form),
+    "rebuild": lambda home, asked: build(home, asked.form, ["partition", "bridge"], full_refresh=True),
+    "refresh": lambda home, asked: build(home, asked.form, full_refresh=True),
+    "bound": lambda home, asked: bound(home),
+    "splink": lambda home, asked: cluster_with_splink(home),
+    "propagation": lambda home, asked: propagate_labels(home),
+    "add": lambda home, asked: add(home, asked.edges),
+    "erase": lambda home, asked: erase(home),
+    "summary": lambda home, asked: summary(home),
+}
+
+
+def measure(scale: float = 1.0, ceiling: float = 600) -> dict[str, Any]:
+    """Everything, for `scale` times ten million edges; no rival runs longer than `ceiling` seconds."""
+    edges = max(10_000, int(FULL_SIZE * scale))
+    with tempfile.TemporaryDirectory(prefix="merganser-identity-") as directory:
+        home = Path(directory)
+
+        def step(name: str, form: str = "arrays", limit: float | None = None) -> dict[str, Any]:
+            command = [sys.executable, "-m", "benchmarks.identity", "--step", name, "--home", str(home)]
+            command += ["--edges", str(edges), "--form", form]
+            load = round(os.getloadavg()[0], 1)
+            done = run([*(["timeout", str(limit)] if limit else []), *command])
+            return {"seconds": done.seconds, "peak_mb": done.peak_mb, "load_average": load, **json.loads(done.output)}
+
+        def rival(name: str) -> dict[str, Any]:
+            if edges > LARGEST_WITH_RIVALS:
+                return {"not_run": f"only up to {LARGEST_WITH_RIVALS} edges"}
+            try:
+                return step(name, limit=ceiling)
+            except Exception as error:  # noqa: BLE001 (whatever a rival died of is its result)
+                status = getattr(error, "returncode", None)
+                return {"stopped_after_seconds": ceiling} if status == 124 else {"failed": str(error)[-500:]}
+
+        def fresh(form: str) -> dict[str, Any]:
+            """A build from text in a home of its own, and what it holds."""
+            for path in home.iterdir():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            step("prepare")
+            return step("build", form)
+
+        results: dict[str, Any] = {"edges": edges}
+        sql = fresh("sql")
+        by_sql = step("summary")
+        arrays = fresh("arrays")
+        by_arrays = step("summary")
+        least_possible = step("bound")
+        results["bound"] = least_possible
+        results["ours_arrays"], results["ours_sql"] = arrays, sql
+        results["graph"] = by_arrays
+        results["both_forms_agree"] = by_sql == by_arrays
+        results["rebuild_from_encoded_edges"] = step("rebuild")
+        results["nothing_new"] = step("build")
+        results["splink"] = (
+            rival("splink") if importlib.util.find_spec("splink") else {"not_run": "splink is not installed"}
+        )
+        results["label_propagation"] = rival("propagation")
+        step("add")
+        results["one_per_cent_more"] = step("build")
+        after = step("summary")
+        step("rebuild")
+        results["increment_equals_rebuild"] = step("summary") == after
+        step("erase")
+        results["thousand_erased"] = step("build")
+        after = step("summary")
+        step("rebuild")
+        results["erasure_equals_rebuild"] = step("summary") == after
+    results["ratios"] = _ratios(results)
+    return results
+
+
+def _ratios(results: dict[str, Any]) -> dict[str, float]:
+    """The figures that the targets are about; seconds are of the whole command, dbt's own start included."""
+    bound_seconds, text = results["bound"]["work_seconds"], results["ours_arrays"]["seconds"]
+    ratios = {
+        "arrays_to_bound": text / bound_seconds,
+        "sql_to_bound": results["ours_sql"]["seconds"] / bound_seconds,
+        "arrays_to_bound_without_2_seconds": (text - 2) / bound_seconds,
+        "sql_to_bound_without_2_seconds": (results["ours_sql"]["seconds"] - 2) / bound_seconds,
+        "rebuild_share": results["rebuild_from_encoded_edges"]["seconds"] / text,
+        "one_per_cent_share_without_2_seconds": (results["one_per_cent_more"]["seconds"] - 2) / text,
+        "erasure_share_without_2_seconds": (results["thousand_erased"]["seconds"] - 2) / text,
+    }
+    if "seconds" in results["splink"]:
+        ratios["times_faster_than_splink"] = results["splink"]["seconds"] / text
+        ratios["memory_share_of_splink"] = results["ours_arrays"]["peak_mb"] / results["splink"]["peak_mb"]
+    return {name: round(value, 3) for name, value in ratios.items()}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, and print JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--edges", type=int, default=FULL_SIZE)
+    parser.add_argument("--quick", action="store_true", help="a million edges")
+    parser.add_argument("--ceiling", type=float, default=600, help="seconds after which a rival is stopped")
+    parser.add_argument("--step", choices=sorted(STEPS))
+    parser.add_argument("--home", type=Path)
+    parser.add_argument("--form", choices=["arrays", "sql"], default="arrays")
+    asked = parser.parse_args(arguments)
+    if asked.step:
+        print(json.dumps(STEPS[asked.step](asked.home, asked)))
+        return
+    show(measure((QUICK_SIZE if asked.quick else asked.edges) / FULL_SIZE, asked.ceiling))
+
+
+if __name__ == "__main__":
+    main()
