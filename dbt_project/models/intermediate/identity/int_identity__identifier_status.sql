@@ -47,9 +47,13 @@ typed as (
         identifier_types.scope,
         identifier_types.max_per_customer,
         identifier_types.max_persons_before_shared,
-        identifier_types.valid_pattern is null
-        or {{ matches_pattern('identifiers.identifier_value', 'identifier_types.valid_pattern') }}
-            as is_valid
+        {# No system hands out anything longer, or bytes that cannot be typed: a file's contents, a broken export. #}
+        length(identifiers.identifier_value) <= 512
+        and not {{ matches_pattern('identifiers.identifier_value', "'[\\x00-\\x1f\\x7f]'") }}
+        and (
+            identifier_types.valid_pattern is null
+            or {{ matches_pattern('identifiers.identifier_value', 'identifier_types.valid_pattern') }}
+        ) as is_valid
     from observed
     inner join identifiers
         on
@@ -202,7 +206,7 @@ final as (
             else 'usable'
         end as identifier_status,
         case
-            when not judged.is_valid then 'does not match the pattern of its type'
+            when not judged.is_valid then 'too long, not text, or not of the pattern of its type'
             when judged.blocked_reason is not null then judged.blocked_reason
             when persons.person_count > judged.max_persons_before_shared
                 then 'touches more persons than its type allows'

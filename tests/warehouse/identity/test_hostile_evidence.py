@@ -1,0 +1,208 @@
+"""What nobody should send and somebody does: bad identifiers, colliding hashes, senseless decisions and rules; and erasure.
+
+All of it shares two builds of one warehouse. Add here: evidence that must not hurt. Keep out: who is who (stories.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import duckdb
+import pytest
+
+from orchestration.lib.home import Home
+from orchestration.lib.transform import build
+from tests.warehouse.identity.stories import Story
+from tests.warehouse.identity.telling import Teller, Told, build_identity, land_batch
+from tests.warehouse.workbench import Workbench
+
+LONG = "x" * 10_000
+PUBLISHED = (
+    "fct_identity_changes",
+    "dim_customer_redirects",
+    "dim_identity_conflicts",
+    "bdg_customer_identifiers_history",
+    "fct_identity_metrics",
+    "bdg_customer_identifiers",
+)
+
+
+def colliding_pair() -> tuple[str, str]:
+    """Two addresses that look alike and have the same 64-bit hash in the engine."""
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            "select list(address order by address) from (select 'user.' || i || '.' || i || '@gmail.com' as address"
+            " from range(1100000, 1180000) as numbers(i)) group by hash(address) having count(*) > 1"
+        ).fetchall()
+    first, second = rows[0][0][:2]
+    return first, second
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What stood after the hostile batch, after the erasure, and after a full refresh."""
+
+    teller: Teller
+    bench: Workbench
+    first: Told
+    erased: Told
+    refreshed: Told
+    erased_texts: list[str]
+
+
+@pytest.fixture(scope="module")
+def sent(_parsed_home: Home) -> Iterator[Sent]:
+    bench = Workbench(_parsed_home)
+    bench.empty()
+    alike, twin = colliding_pair()
+    lines = (
+        f"h1 e:{alike}\nk1 e:{twin}\n"
+        f"u:{LONG} a1\nu:{LONG} a2\nu:\u0007bell a3\nu:\u0007bell a4\nu: a5\nh2 e:\nh3 e:   \nh4 e:no address\n"
+        "a6 u6 @2999-12-31\n"
+        "h10 e10 p10\nk10 e10\nz10 p10\n"
+        "h11 e11\nk11 e12\nh12 e13\nk12 e13\nh13 e14\nk13 e15\nh14 e16"
+    )
+    story = Story("hostile", (lines, "", "", ""), ("",) * 4)
+    teller = Teller(1)
+    decisions = land_batch(bench, [teller], [story], 0)
+    named = [
+        "+e11 e12", "-e11 e12", "+e99 e11", "+e16 e16", "-h12 k12", "+e14 e15",
+    ]  # fmt: skip
+    first = build_identity(bench, [*decisions, *((teller, line) for line in named)], with_seeds=True)
+
+    doomed = teller.identifier("e10")[1]
+    with duckdb.connect(str(bench.home.warehouse)) as connection:
+        connection.execute(
+            "insert into seeds.identity_overrides values"
+            " ('include', 'shoe_size', '42', 'email', 'a@b.example', 'x', timestamp '2026-06-01', 'x')"
+        )
+        connection.execute("delete from raw_hubspot.contacts where email = ?", [doomed])
+        connection.execute("delete from raw_klaviyo.person where email = ?", [doomed])
+        connection.execute(
+            "update intermediate.int_identity__identifiers set identifier_value = null"
+            " where identifier_value in (?, ?, ?)",
+            [doomed, *(teller.identifier(name)[1] for name in ("h10", "k10"))],
+        )
+    bench.build("int_identity__*", *PUBLISHED)
+    erased = Told.read(bench)
+    with duckdb.connect(str(bench.home.warehouse), read_only=True) as connection:
+        found = []
+        for schema, table, column in connection.execute(
+            "select table_schema, table_name, column_name from information_schema.columns"
+            " where table_schema in ('intermediate', 'marts', 'staging') and data_type = 'VARCHAR'"
+            " and (table_name like '%identit%' or table_name like '%identifier%')"
+        ).fetchall():
+            count = connection.execute(
+                f'select count(*) from "{schema}"."{table}" where "{column}" = ?', [doomed]
+            ).fetchall()[0][0]
+            found += [f"{schema}.{table}.{column}"] * bool(count)
+    report = build(
+        bench.home, ["int_identity__*", "dim_customer_redirects"], exclude=("resource_type:test",), full_refresh=True
+    )
+    assert report.succeeded, report.failures
+    yield Sent(teller, bench, first, erased, Told.read(bench), found)
+
+
+def customer(told: Told, teller: Teller, name: str) -> str | None:
+    return told.customers[teller.identifier(name)]
+
+
+def test_colliding_hashes_merge_nobody(sent: Sent) -> None:
+    """The failing twin is in the numbers: the engine's hash of the two addresses is one."""
+    alike, twin = colliding_pair()
+    assert alike != twin
+    with duckdb.connect() as connection:
+        assert connection.execute("select hash(?) = hash(?)", [alike, twin]).fetchall() == [(True,)]
+    first, second = (sent.first.customers["email", address] for address in (alike, twin))
+    assert None not in (first, second)
+    assert first != second
+
+
+def test_values_that_no_system_hands_out_join_nobody_and_are_counted(sent: Sent) -> None:
+    invalid = {
+        value
+        for value, status in sent.bench.query(
+            "select identifier_value, identifier_status from intermediate.int_identity__customer_identifiers"
+        )
+        if status == "invalid"
+    }
+    assert {LONG, "\u0007bell"} <= invalid
+    groups = {customer(sent.first, sent.teller, f"a{number}") for number in (1, 2, 3, 4, 5)}
+    assert len(groups) == 5
+    assert None not in groups
+
+
+def test_a_future_date_is_a_date(sent: Sent) -> None:
+    assert customer(sent.first, sent.teller, "a6") == customer(sent.first, sent.teller, "u6")
+
+
+def test_decisions_that_cannot_be_kept_are_counted_with_their_reason(sent: Sent) -> None:
+    """The later decision on a pair wins, at the same moment the one that keeps apart; unknown names wait for their bearer."""
+    problems = dict(
+        sent.bench.query(
+            "select problem, count(*) from intermediate.int_identity__overrides where problem is not null group by 1"
+        )
+    )
+    assert problems == {"contradicted": 1, "unknown_identifier": 1, "same_identifier": 1, "unknown_type": 1}
+    assert customer(sent.first, sent.teller, "e11") != customer(sent.first, sent.teller, "e12")
+    assert customer(sent.first, sent.teller, "h12") != customer(sent.first, sent.teller, "k12")
+    assert customer(sent.first, sent.teller, "e14") == customer(sent.first, sent.teller, "e15")
+    metrics = dict(sent.bench.query("select metric, metric_value from marts.fct_identity_metrics"))
+    assert metrics["overrides_not_applied"] == 4
+
+
+def test_a_conflict_says_what_would_be_one(sent: Sent) -> None:
+    [row] = sent.bench.query(
+        "select customer_id_a, customer_id_b, reason, identifier_count_a + identifier_count_b, edge_count"
+        " from marts.dim_identity_conflicts"
+    )
+    sides = {customer(sent.erased, sent.teller, name) for name in ("h12", "k12")}
+    assert {row[0], row[1]} == sides
+    assert row[2:] == ("override_exclude", 3, 1)
+
+
+def test_an_erased_identifier_leaves_the_name_to_the_oldest_that_is_left(sent: Sent) -> None:
+    """The address was the oldest of its customer; the two that are left have the customer's id still, and it is in no table."""
+    before = customer(sent.first, sent.teller, "p10")
+    assert customer(sent.first, sent.teller, "e10") == before
+    assert sent.teller.identifier("e10") not in sent.erased.customers
+    assert customer(sent.erased, sent.teller, "p10") == before
+    assert customer(sent.erased, sent.teller, "z10") == before
+    assert sent.erased_texts == []
+    assert before not in sent.erased.redirects
+    assert sent.refreshed.customers == sent.erased.customers
+
+
+def test_an_erasure_takes_nobody_else_along(sent: Sent) -> None:
+    others = {key: value for key, value in sent.first.customers.items() if "10@" not in key[1] and "h10" not in key[1]}
+    gone = {sent.teller.identifier("k10")}
+    assert {key: sent.erased.customers.get(key) for key in others if key not in gone} == {
+        key: value for key, value in others.items() if key not in gone
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("update seeds.identifier_types set max_per_customer = -1 where identifier_type = 'email'", "max_per_customer"),
+        ("update seeds.identifier_types set valid_pattern = '([a-z' where identifier_type = 'email'", "patterns"),
+        ("alter table seeds.identifier_types drop column max_persons_before_shared", "max_persons_before_shared"),
+    ],
+    ids=["a negative limit", "a broken pattern", "a missing column"],
+)
+def test_rules_that_make_no_sense_stop_the_build_by_name(sent: Sent, change: str, told: str) -> None:
+    bench = sent.bench
+    with duckdb.connect(str(bench.home.warehouse)) as connection:
+        connection.execute("create or replace table seeds.kept as select * from seeds.identifier_types")
+        connection.execute(change)
+    selection = [
+        "identifier_types,resource_type:test",
+        "identifier_types+,test_name:is_between",
+        "assert_patterns_of_rules_compile",
+    ]
+    report = build(bench.home, selection, unit_tests=False)
+    with duckdb.connect(str(bench.home.warehouse)) as connection:
+        connection.execute("drop table seeds.identifier_types; alter table seeds.kept rename to identifier_types")
+    assert not report.succeeded
+    assert any(told in failure.name or told in failure.message for failure in report.failures), report.failures
