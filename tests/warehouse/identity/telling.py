@@ -173,12 +173,14 @@ def apply_decision(connection: duckdb.DuckDBPyConnection, teller: Teller, line: 
 
 @dataclass(frozen=True)
 class Told:
-    """What a warehouse says after a build: customer ids by identifier, refused edges, redirects and changes of ids."""
+    """What a warehouse says after a build: customer ids by identifier, refused edges, redirects, changes and their history."""
 
     customers: dict[Identifier, str | None]
     refused: list[tuple[Any, ...]]
     redirects: dict[str, str | None]
     changes: list[tuple[Any, ...]]
+    history: list[tuple[Any, ...]]
+    causes: set[tuple[str, str]]
 
     @classmethod
     def read(cls, bench: Workbench) -> Told:
@@ -198,6 +200,16 @@ class Told:
             changes=bench.query(
                 "select change_type, from_customer_id, to_customer_id, reason, changed_at "
                 "from marts.fct_identity_changes order by all"
+            ),
+            history=bench.query(
+                "select identifier_type, identifier_value, customer_id, present_customer_id, valid_from, valid_to "
+                "from marts.bdg_customer_identifiers_history order by identifier_no, valid_from"
+            ),
+            causes=set(
+                bench.query(
+                    "select coalesce(from_customer_id, to_customer_id), cause from marts.fct_identity_changes "
+                    "where change_type in ('merged', 'split')"
+                )
             ),
         )
 

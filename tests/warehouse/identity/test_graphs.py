@@ -13,7 +13,15 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.warehouse.identity.graphs import Edge, Graph, GraphBench, Node, broken_promises, smallest_connected
+from tests.warehouse.identity.graphs import (
+    Edge,
+    Graph,
+    GraphBench,
+    Node,
+    Partition,
+    broken_promises,
+    smallest_connected,
+)
 
 EXAMPLES = 40 if os.environ.get("TORTURE") else 4
 GRAPHS_PER_EXAMPLE = 150
@@ -272,3 +280,65 @@ def test_a_size_cap_holds_the_weaker_tier_back(bench: GraphBench) -> None:
     assert {component for component, _ in bench.read().values()} == {1}
     decided = Graph(both.nodes, (*both.edges[:-1], Edge(5, 11, tier=0)))
     assert {customer for _, customer in bench.run(decided, size_cap=6).values()} == {1}
+
+
+def in_batches(bench: GraphBench, graph: Graph) -> list[Partition]:
+    """The partition after each of four batches of the graph's edges, and after one full run."""
+    found = []
+    for batch in range(1, 5):
+        edges = tuple(edge for position, edge in enumerate(graph.edges) if position % 4 < batch)
+        found.append(bench.run(Graph(graph.nodes, edges), full_refresh=batch == 1))
+    return [*found, bench.run(graph)]
+
+
+SHAPES = {
+    "long chain of 200": path(list(range(1, 201))),
+    "alternating chain": path(alternating(200, 1)),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_shape(bench: GraphBench, name: str) -> None:
+    graph = SHAPES[name]
+    *batches, full = in_batches(bench, graph)
+    assert batches[-1] == full
+    assert set(full.values()) == {(1, 1)}
+    assert len(set(batches[0].values())) > 1
+
+
+def test_giant_component(bench: GraphBench) -> None:
+    """A million members: found exactly in either form, joined to another in an increment, and taken apart again."""
+    count = 1_000_000
+    with bench.opened() as connection:
+        connection.execute(
+            "create table graph.nodes as select i as identifier_no, 'cookie' as identifier_type, 'c' || i as"
+            " identifier_value, cast(null as integer) as max_per_customer, true as has_customer"
+            f" from range(1, {count + 1}) as n(i)"
+        )
+        connection.execute(
+            "create table graph.edges as select identifier_no as identifier_no_b,"
+            " 1 + hash(identifier_no) % (identifier_no - 1) as identifier_no_a, 2 as tier, 1 as times_seen,"
+            " 1 as source_count, timestamp '2026-01-01' as last_seen_at from graph.nodes where identifier_no > 1"
+        )
+        connection.execute("create table graph.exclusions (identifier_no_a bigint, identifier_no_b bigint)")
+
+    def sizes() -> list[tuple[int, int]]:
+        with duckdb.connect(str(bench.database), read_only=True) as connection:
+            return connection.execute(
+                "select customer_no, count(*) from partition group by 1 order by 2 desc limit 2"
+            ).fetchall()
+
+    for form in ("sql", "arrays"):
+        bench.build(full_refresh=True, identity_contraction=form)
+        assert sizes() == [(1, count)]
+    with duckdb.connect(str(bench.database)) as connection:
+        connection.execute("create table graph.cut as select * from graph.edges where identifier_no_b = 2")
+        connection.execute("delete from graph.edges where identifier_no_b = 2")
+    bench.build()
+    apart = sizes()
+    assert sum(size for _, size in apart) == count
+    assert {number for number, _ in apart} == {1, 2}
+    with duckdb.connect(str(bench.database)) as connection:
+        connection.execute("insert into graph.edges select * from graph.cut")
+    bench.build()
+    assert sizes() == [(1, count)]

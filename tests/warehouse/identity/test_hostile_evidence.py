@@ -1,11 +1,10 @@
-"""What nobody should send and somebody does: bad identifiers, colliding hashes, senseless decisions and rules; and erasure.
+"""What nobody should send and somebody does: bad identifiers, colliding hashes, senseless rules; and erasure.
 
 All of it shares two builds of one warehouse. Add here: evidence that must not hurt. Keep out: who is who (stories.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import duckdb
@@ -52,7 +51,7 @@ class Sent:
 
 
 @pytest.fixture(scope="module")
-def sent(_parsed_home: Home) -> Iterator[Sent]:
+def sent(_parsed_home: Home) -> Sent:
     bench = Workbench(_parsed_home)
     bench.empty()
     alike, twin = colliding_pair()
@@ -101,7 +100,7 @@ def sent(_parsed_home: Home) -> Iterator[Sent]:
         bench.home, ["int_identity__*", "dim_customer_redirects"], exclude=("resource_type:test",), full_refresh=True
     )
     assert report.succeeded, report.failures
-    yield Sent(teller, bench, first, erased, Told.read(bench), found)
+    return Sent(teller, bench, first, erased, Told.read(bench), found)
 
 
 def customer(told: Told, teller: Teller, name: str) -> str | None:
@@ -138,7 +137,7 @@ def test_a_future_date_is_a_date(sent: Sent) -> None:
 
 
 def test_decisions_that_cannot_be_kept_are_counted_with_their_reason(sent: Sent) -> None:
-    """The later decision on a pair wins, at the same moment the one that keeps apart; unknown names wait for their bearer."""
+    """The later decision on a pair wins, at the same moment the one that keeps apart."""
     problems = dict(
         sent.bench.query(
             "select problem, count(*) from intermediate.int_identity__overrides where problem is not null group by 1"
@@ -163,7 +162,7 @@ def test_a_conflict_says_what_would_be_one(sent: Sent) -> None:
 
 
 def test_an_erased_identifier_leaves_the_name_to_the_oldest_that_is_left(sent: Sent) -> None:
-    """The address was the oldest of its customer; the two that are left have the customer's id still, and it is in no table."""
+    """The address was the oldest of its customer; what is left has the customer's id still, and it is in no table."""
     before = customer(sent.first, sent.teller, "p10")
     assert customer(sent.first, sent.teller, "e10") == before
     assert sent.teller.identifier("e10") not in sent.erased.customers

@@ -109,11 +109,51 @@ def test_merge_keeps_the_older_id(told: list[Told]) -> None:
     assert told[3].redirects[str(ids[1])] == ids[0]
 
 
+TOLD_ELSEWHERE = {
+    "test_graphs.py": ("long chain of 200", "alternating chain", "giant component"),
+    "test_hostile_evidence.py": (
+        "colliding hashes",
+        "identifier erased",
+        "not an identifier",
+        "senseless decisions",
+        "senseless rules",
+    ),
+}
+
+
 def test_every_story_is_described(request: pytest.FixtureRequest) -> None:
     """docs/identity_scenarios.md has one paragraph for each story, and none without one."""
     text = (Path(request.config.rootpath) / "docs/identity_scenarios.md").read_text(encoding="utf-8")
     described = re.findall(r"^\*\*(.+?)\.\*\*", text, flags=re.MULTILINE)
-    assert sorted(described) == sorted(story.name for story in STORIES)
+    elsewhere = [name for names in TOLD_ELSEWHERE.values() for name in names]
+    assert sorted(described) == sorted([*(story.name for story in STORIES), *elsewhere])
+
+
+def test_who_was_this_cookie_on_that_day(told: list[Told]) -> None:
+    """As known then and as known now: a sign-in that arrives late changes what is known, not what was known."""
+    number = next(n for n, story in enumerate(STORIES, 1) if story.name == "late merge")
+    teller = Teller(number)
+    account = told[3].customers[teller.identifier("u1")]
+    stays = [row for row in told[3].history if row[:2] == teller.identifier("a1")]
+    assert [(then, now, ended is None) for _, _, then, now, _, ended in stays] == [
+        (told[0].customers[teller.identifier("a1")], account, False),
+        (account, account, True),
+    ]
+    assert stays[0][5] == stays[1][4]
+
+
+def test_a_change_says_its_cause(told: list[Told]) -> None:
+    """A rule that changed, a person who decided, evidence that came or went."""
+    causes = {cause for *_, cause in told[3].causes}
+    assert causes == {"edge", "rule", "override"}
+    by_story = {story.name: Teller(number) for number, story in enumerate(STORIES, 1)}
+    for name, identifier, cause in (
+        ("override include, override withdrawn", "e2", "override"),
+        ("limit tightened, limit loosened", "e1", "rule"),
+        ("merge-only batch", "k1", "edge"),
+    ):
+        customer = told[0].customers[by_story[name].identifier(identifier)]
+        assert (customer, cause) in told[3].causes, name
 
 
 def test_a_wrong_outcome_is_seen(told: list[Told]) -> None:
