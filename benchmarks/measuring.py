@@ -22,7 +22,7 @@ import psutil
 
 @dataclass(frozen=True)
 class Measured:
-    """One finished process: wall clock in seconds, peak resident memory in MB, what it printed on standard output, and the
+    """One finished process: wall clock in seconds, peak resident memory in MB, what it printed, and the
     seconds of processor time that it took, which a busy machine changes less."""
 
     seconds: float

@@ -173,7 +173,7 @@ def apply_decision(connection: duckdb.DuckDBPyConnection, teller: Teller, line: 
 
 @dataclass(frozen=True)
 class Told:
-    """What a warehouse says after a build: customer ids by identifier, refused edges, redirects, changes and their history."""
+    """What a warehouse says after a build: customer ids by identifier, refused edges, redirects, changes, history."""
 
     customers: dict[Identifier, str | None]
     refused: list[tuple[Any, ...]]
