@@ -89,9 +89,9 @@ STORIES = (
     _tell("late event", ("a1\nu1 a2", "a1 | u1 a2"), ("", "a1 | u1 a2"), ("a1 u1 @2025-02-03", "a1 u1 a2")),
     _tell(
         "late merge",
-        ("u1 e1\na1", "u1 e1 | a1"),
-        ("a2 u1", "u1 e1 a2 | a1"),
-        ("a1 u1 @2026-03-03", "u1 e1 a2 a1"),
+        ("u1 e1", "u1 e1"),
+        ("a1", "u1 e1 | a1"),
+        ("a1 u1 @2026-03-03", "u1 e1 a1"),
     ),
     _tell("out-of-order duplicate", ("h1 e2", "h1 e2"), ("h1 e1 @2025-01-01", "h1 e1 e2")),
     _tell("user-id conflict", ("a1 u1 x3", "u1 a1"), ("a1 u2", "u1 a1 | u2"), ("a1 u2 x4", "u1 | u2 a1")),

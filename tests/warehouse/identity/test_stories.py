@@ -136,7 +136,7 @@ def test_who_was_this_cookie_on_that_day(told: list[Told]) -> None:
     account = told[3].customers[teller.identifier("u1")]
     stays = [row for row in told[3].history if row[:2] == teller.identifier("a1")]
     assert [(then, now, ended is None) for _, _, then, now, _, ended in stays] == [
-        (told[0].customers[teller.identifier("a1")], account, False),
+        (told[1].customers[teller.identifier("a1")], account, False),
         (account, account, True),
     ]
     assert stays[0][5] == stays[1][4]
