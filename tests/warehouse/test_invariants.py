@@ -19,7 +19,13 @@ EXAMPLES = 20 if os.environ.get("TORTURE") else 2
 UNTIL = datetime(2026, 6, 30, tzinfo=UTC)
 FIRST_DAY = date(2025, 1, 1)
 # Logs of what was published when: they tell of the builds and not of the data, so a rebuild cannot repeat them.
-HISTORIES = {"marts.fct_identity_changes", "marts.dim_customer_redirects", "segments.fct_segment_memberships"}
+HISTORIES = {
+    "marts.bdg_customer_identifiers_history",
+    "marts.dim_customer_redirects",
+    "marts.fct_identity_changes",
+    "marts.fct_identity_metrics",  # how many customers the latest change merged
+    "segments.fct_segment_memberships",
+}
 
 small = settings(
     max_examples=EXAMPLES,
