@@ -10,19 +10,17 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from orchestration.command_line import EXIT_CODES, AsOfOption, HomeOption, JsonOption
+from orchestration.command_line import end as _end
+from orchestration.command_line import home_at as _home
+from orchestration.identity_cli import identity_app
 from orchestration.lib.errors import EXIT_FAILED, EXIT_OK, CorridorError, WrongUseError
 
-if TYPE_CHECKING:
-    from orchestration.lib.home import Home
-
-EXIT_CODES = "Exit codes: 0 done, 1 a stage failed, 2 wrong use, 3 check failed or nothing published, 4 locked."
 DEBUG_VARIABLE = "MERGANSER_DEBUG"
 
 app = typer.Typer(
@@ -41,22 +39,11 @@ quarantine_app = typer.Typer(
     help="Records that broke a rule: see them, mend them, land them again.", epilog=EXIT_CODES, no_args_is_help=True
 )
 app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(identity_app, name="identity")
 
-HomeOption = Annotated[
-    str | None, typer.Option("--home", help="Directory that holds all state; else MERGANSER_HOME, else ./.merganser.")
-]
-AsOfOption = Annotated[
-    str | None,
-    typer.Option(
-        "--as-of", help="Moment (ISO, UTC) to judge segments, expiry and consent at; else settings.yml, or now."
-    ),
-]
 OfSourceOption = Annotated[str | None, typer.Option("--source", help="Only records of this source.")]
 OfEntityOption = Annotated[str | None, typer.Option("--entity", help="Only records of this entity.")]
 OfRuleOption = Annotated[str | None, typer.Option("--rule", help="Only records that broke this rule.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="The report as JSON alone on standard output.")]
-
-
 @app.callback(invoke_without_command=True)
 def merganser(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     """A warehouse-native customer data platform: land, build, check, publish, export."""
@@ -474,12 +461,6 @@ def _tell(error: CorridorError, arguments: list[str]) -> None:
     console.show_error(error)
 
 
-def _home(path: str | None, as_of: str | None) -> Home:
-    from orchestration.lib.home import open_home
-
-    return open_home(path, as_of)
-
-
 def _source_names(home: str | None) -> list[str]:
     from orchestration.lib import stages
 
@@ -504,33 +485,6 @@ def _run_as_mapping(report: Any) -> dict[str, Any]:
         "publication": report.publication,
         "exports": report.exports,
     }
-
-
-def _end(as_json: bool, command: str, report: Any, error: CorridorError | None = None) -> None:
-    """Print the report as JSON where asked, tell the error of the command if there is one, and end with its code."""
-    if as_json:
-        plain = _plain(report)
-        told = {"error": error.message, "hint": error.hint} if error else {}
-        code = error.exit_code if error else EXIT_OK
-        typer.echo(json.dumps({"command": command, "ok": error is None, "exit_code": code, **told, **plain}))
-    if error is not None:
-        from orchestration import console
-
-        console.show_error(error)
-        raise typer.Exit(error.exit_code)
-
-
-def _plain(value: Any) -> Any:
-    """A report as JSON can hold it: dataclasses as mappings, moments and paths as text."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return _plain(asdict(value))
-    if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(inner) for inner in value]
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 if __name__ == "__main__":

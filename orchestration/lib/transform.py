@@ -204,6 +204,27 @@ def parse(home: Home, progress: Progress = silent) -> Path:
     return home.manifest
 
 
+def run_model(home: Home, name: str, *, parsed: Home, progress: Progress = silent) -> None:
+    """Build one model anew in a home that holds its parents, by the project as another home's last build parsed it.
+
+    No test runs and no record is kept. Raises CorridorError when the model fails.
+    """
+    from dbt.contracts.graph.manifest import Manifest
+
+    kept = parsed.dbt_target / "partial_parse.msgpack"
+    if not kept.exists():
+        parse(parsed)
+    home.prepare()
+    with home.entered():
+        try:
+            arguments = ["run", "--select", name, "--full-refresh"]
+            results = _invoke(home, arguments, _NodeCounter(progress), Manifest.from_msgpack(kept.read_bytes()))
+        finally:
+            _release_warehouse()
+    for failed in (result for result in map(_told_by, results) if result.outcome not in _GOOD):
+        raise CorridorError(f"{name} cannot be built: {failed.message}", f"dbt's log is in {home.dbt_logs}.")
+
+
 def load_manifest(home: Home) -> dict[str, Any]:
     """The manifest of the project as this home knows it; parses the project when there is none yet."""
     path = home.manifest if home.manifest.exists() else parse(home)
@@ -230,15 +251,18 @@ def make_raw_tables(home: Home) -> None:
     ensure_raw_tables(settings, list(load_sources().values()))
 
 
-def _invoke(home: Home, arguments: list[str], counter: _NodeCounter) -> list[Any]:
-    """Call dbt and return its node results; raises CorridorError when it could not start on them."""
+def _invoke(home: Home, arguments: list[str], counter: _NodeCounter, manifest: Any = None) -> list[Any]:
+    """Call dbt and return its node results; raises CorridorError when it could not start on them.
+
+    `manifest`: the project as it was parsed before; without it dbt parses the project.
+    """
     from dbt.cli.main import dbtRunner
 
     common = ["--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT)]
     quiet = ["--log-level", "none", "--log-level-file", "info", "--no-use-colors-file"]
     told = io.StringIO()
     with contextlib.redirect_stdout(told):
-        outcome = dbtRunner(callbacks=[counter]).invoke([*arguments, *common, *quiet])
+        outcome = dbtRunner(manifest=manifest, callbacks=[counter]).invoke([*arguments, *common, *quiet])
     if isinstance(outcome.exception, KeyboardInterrupt):
         raise outcome.exception
     if outcome.exception is not None:

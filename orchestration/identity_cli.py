@@ -1,0 +1,274 @@
+"""The commands `merganser identity`: why are these one customer, what is in conflict, and the decisions of people.
+
+An identifier is given as type:value, as a value alone where only one type has it, or as a customer's id, which stands
+for its oldest identifier. Add here: a verb about identity. Keep out: what it finds out (lib/), how it looks
+(identity_console.py).
+"""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orchestration.command_line import EXIT_CODES, HomeOption, JsonOption, end, home_at
+from orchestration.lib.errors import CorridorError, WrongUseError
+
+IDENTIFIER_HELP = "type:value, a value that only one type has, or a customer's id (its oldest identifier)."
+
+identity_app = typer.Typer(
+    help="Who is who, and why: paths of evidence, conflicts, history, and decisions of people.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+)
+
+FirstArgument = Annotated[str, typer.Argument(metavar="IDENTIFIER", help=IDENTIFIER_HELP)]
+SecondArgument = Annotated[str, typer.Argument(metavar="OTHER", help="Another identifier.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why: it is kept with the decision.")]
+ByOption = Annotated[str | None, typer.Option("--by", help="Who decides; else the user of this machine.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Write the decision without asking once more.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")]
+
+
+@identity_app.command(epilog=EXIT_CODES)
+def explain(
+    *,
+    identifier: FirstArgument,
+    other: Annotated[str | None, typer.Argument(metavar="[OTHER]", help="Show the path to this one.")] = None,
+    svg: Annotated[Path | None, typer.Option("--svg", help="Also draw a picture into this file.")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Why two identifiers are one customer, edge by edge, or what stands between them; of one, its whole customer.
+
+    Each edge says its rule, its source and record, and when it was first and last seen. A refused edge says why.
+    Example: merganser identity explain email:ann@shop.example phone:+4915112345678
+    """
+    from orchestration import identity_console
+    from orchestration.lib import identity_graph, identity_picture
+
+    place = home_at(home, None)
+    answer: Any
+    if other is None:
+        answer = identity_graph.explain_customer(place, identifier)
+        show, draw = identity_console.show_graph, identity_picture.draw_graph
+    else:
+        answer = identity_graph.explain_pair(place, identifier, other)
+        show, draw = identity_console.show_path, identity_picture.draw_path  # type: ignore[assignment]
+    if svg is not None:
+        _write_picture(svg, draw(answer))
+    if not as_json:
+        show(answer)
+    end(as_json, "identity explain", answer)
+
+
+@identity_app.command(epilog=EXIT_CODES)
+def conflicts(
+    *,
+    identifier: Annotated[
+        str | None, typer.Argument(metavar="[IDENTIFIER]", help=f"Only of this customer. {IDENTIFIER_HELP}")
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Customers that evidence would join and that a limit, the size cap or a person keeps apart.
+
+    Values of persons are shown only of a customer that was named.
+    """
+    from orchestration import identity_console
+    from orchestration.lib import identity_graph
+
+    found = identity_graph.list_conflicts(home_at(home, None), identifier)
+    if not as_json:
+        identity_console.show_conflicts(found)
+    end(as_json, "identity conflicts", {"conflicts": found})
+
+
+@identity_app.command(epilog=EXIT_CODES)
+def review(
+    *,
+    of_conflicts: Annotated[
+        bool, typer.Option("--conflicts", help="Ask about what limits keep apart, not about the queue.")
+    ] = False,
+    by: ByOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Decide, one by one, what the probabilistic tier leaves open. Each answer is written at once, as join or split.
+
+    With --json nothing is asked: the open questions are listed, without values of persons.
+    """
+    from orchestration import console, identity_console
+    from orchestration.lib import identity_decisions as decisions
+
+    questions = decisions.open_questions(home_at(home, None), conflicts=of_conflicts)
+    if as_json:
+        end(True, "identity review", {"questions": [_without_values(question) for question in questions]})
+        return
+    decider, written = _decider(by), 0
+    for number, question in enumerate(questions, start=1):
+        identity_console.show_question(question, number, len(questions))
+        verdict = identity_console.ask_verdict()
+        if verdict == identity_console.QUIT:
+            break
+        if verdict == identity_console.SKIP:
+            continue
+        action = decisions.JOIN if verdict == identity_console.SAME else decisions.SPLIT
+        try:
+            reason = identity_console.ask_reason()
+            decisions.write(decisions.decide(action, question.first, question.second, by=decider, reason=reason))
+            written += 1
+        except WrongUseError as error:
+            console.show_error(error)
+    if not questions:
+        console.out().print("There is nothing to review.", markup=False)
+    identity_console.tell_written(decisions.overrides_file(), written)
+
+
+@identity_app.command(epilog=EXIT_CODES)
+def join(
+    *,
+    identifier: FirstArgument,
+    other: SecondArgument,
+    reason: ReasonOption,
+    by: ByOption = None,
+    yes: YesOption = False,
+    dry_run: DryRunOption = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Decide that two identifiers are one customer. What would change is shown first.
+
+    With --json nothing is asked, and nothing is written without --yes.
+    """
+    _decide(
+        verb="join",
+        identifier=identifier,
+        other=other,
+        reason=reason,
+        by=by,
+        yes=yes,
+        dry_run=dry_run,
+        home=home,
+        as_json=as_json,
+    )
+
+
+@identity_app.command(epilog=EXIT_CODES)
+def split(
+    *,
+    identifier: FirstArgument,
+    other: SecondArgument,
+    reason: ReasonOption,
+    by: ByOption = None,
+    yes: YesOption = False,
+    dry_run: DryRunOption = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Decide that two identifiers are two customers. What would change is shown first.
+
+    With --json nothing is asked, and nothing is written without --yes.
+    """
+    _decide(
+        verb="split",
+        identifier=identifier,
+        other=other,
+        reason=reason,
+        by=by,
+        yes=yes,
+        dry_run=dry_run,
+        home=home,
+        as_json=as_json,
+    )
+
+
+@identity_app.command(epilog=EXIT_CODES)
+def history(
+    *,
+    customer: Annotated[str, typer.Argument(help="A customer's id of today or of any earlier time, or an identifier.")],
+    on: Annotated[str, typer.Option("--on", help="As it was known at this moment (ISO, UTC).")] = "",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What became of a customer: its ids, merges, splits, and which identifier was whose, as known then and now."""
+    from orchestration import identity_console
+    from orchestration.lib import identity_graph
+
+    answer = identity_graph.tell_history(home_at(home, None), customer, on)
+    if not as_json:
+        identity_console.show_history(answer)
+    end(as_json, "identity history", answer)
+
+
+@identity_app.command(epilog=EXIT_CODES)
+def stats(*, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """The graph in numbers: metrics with limits, identifiers, customers by size, edges by rule, refusals by reason."""
+    from orchestration import identity_console
+    from orchestration.lib import identity_graph
+
+    answer = identity_graph.read_stats(home_at(home, None))
+    if not as_json:
+        identity_console.show_stats(answer)
+    end(as_json, "identity stats", answer)
+
+
+def _decide(
+    *,
+    verb: str,
+    identifier: str,
+    other: str,
+    reason: str,
+    by: str | None,
+    yes: bool,
+    dry_run: bool,
+    home: str | None,
+    as_json: bool,
+) -> None:
+    from orchestration import console, identity_console
+    from orchestration.lib import identity_decisions as decisions
+
+    action = decisions.JOIN if verb == "join" else decisions.SPLIT
+    place, decider = home_at(home, None), _decider(by)
+    with console.shown_progress(quiet=as_json) as progress:
+        plan = decisions.plan(
+            place, action, identifier, other, by=decider, reason=reason, progress=progress("identity")
+        )
+    if not as_json:
+        identity_console.show_plan(plan, is_join=verb == "join")
+    wanted = not dry_run and (yes or (not as_json and typer.confirm("Write this decision?", default=False)))
+    path = decisions.write(plan.decision) if wanted else None
+    if not as_json and not dry_run:
+        identity_console.tell_written(path, int(wanted))
+    end(as_json, f"identity {verb}", {"plan": plan, "is_written": wanted, "path": path})
+
+
+def _decider(by: str | None) -> str:
+    if by is not None:
+        return by
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError) as error:  # a user without a name, as in a container
+        raise WrongUseError("It is not known who decides.", "Give a name with --by.") from error
+
+
+def _without_values(question: Any) -> dict[str, Any]:
+    return {
+        "customer_id_a": question.first.customer_id,
+        "customer_id_b": question.second.customer_id,
+        "identifier_type_a": question.first.identifier_type,
+        "identifier_type_b": question.second.identifier_type,
+        "because": question.because,
+        "probability": question.probability,
+    }
+
+
+def _write_picture(path: Path, picture: str) -> None:
+    try:
+        path.write_text(picture, encoding="utf-8")
+    except OSError as error:
+        raise CorridorError(
+            f"The picture cannot be written to {path}: {error.strerror}.", "Name another file."
+        ) from error

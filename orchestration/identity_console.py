@@ -1,0 +1,280 @@
+"""How answers about the identity graph look on a terminal, and how a person is asked to decide.
+
+Add here: how another answer is shown. Keep out: what stands in it (lib/identity_graph.py, lib/identity_decisions.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import typer
+
+from orchestration.console import _table as new_table
+from orchestration.console import out
+
+if TYPE_CHECKING:
+    from orchestration.lib.identity_decisions import Group, Plan, Question
+    from orchestration.lib.identity_graph import (
+        Conflict,
+        Edge,
+        GraphAnswer,
+        HistoryAnswer,
+        Identifier,
+        PathAnswer,
+        Stats,
+    )
+
+SAME, DIFFERENT, SKIP, QUIT = "y", "n", "s", "q"
+
+
+def show_path(answer: PathAnswer) -> None:
+    """Whether two identifiers are one customer, and the evidence between them, step by step."""
+    console = out()
+    start, to = answer.start, answer.to
+    if answer.is_one_customer:
+        verdict = f"One customer, {start.customer_id}: {len(answer.steps)} steps of evidence lie between the two."
+    else:
+        verdict = f"Not one customer: {_owner(start)} and {_owner(to)}."
+    console.print(verdict, markup=False, style="bold")
+    if not answer.steps:
+        console.print("No record says anything that connects the two.", markup=False)
+        return
+    console.print(_name(start), markup=False)
+    for step in answer.steps:
+        for edge in step.edges:
+            console.print(f"    {_said(edge)}", markup=False, style="red" if edge.refused else "dim")
+        elsewhere = f"  ({_owner(step.to)})" if step.to.customer_id != start.customer_id else ""
+        console.print(f"{_name(step.to)}{elsewhere}", markup=False)
+
+
+def show_graph(answer: GraphAnswer) -> None:
+    """A customer whole: identifiers, what joins them, and what was said and does not."""
+    console = out()
+    names = {found.identifier_no: _name(found) for found in answer.identifiers}
+    names |= {found.identifier_no: f"{found.identifier_type} of {_owner(found)}" for found in answer.neighbours}
+    if answer.customer_id is None:
+        console.print(f"{_name(answer.asked)} is {_owner(answer.asked)}.", markup=False, style="bold")
+    else:
+        table = new_table(
+            f"Customer {answer.customer_id}", "identifier", "status", "first seen", "last seen", numbers=()
+        )
+        for found in answer.identifiers:
+            table.add_row(_name(found), found.status, _day(found.first_seen_at), _day(found.last_seen_at))
+        console.print(table)
+    for title, edges in (("Joined by", answer.edges), ("Said, and refused", answer.refused)):
+        if edges:
+            why = ("why",) if edges is answer.refused else ()
+            columns = ("one", "other", "rule", "times", "first said", "last said", *why, "record")
+            table = new_table(title, *columns, numbers=(3,))
+            for edge in edges:
+                table.add_row(
+                    names[edge.identifier_no_a],
+                    names[edge.identifier_no_b],
+                    edge.rule,
+                    f"{edge.times_seen:,}",
+                    _day(edge.first_seen_at),
+                    _day(edge.last_seen_at),
+                    *((edge.refused,) if why else ()),
+                    f"{edge.source} {edge.source_record_id}".strip(),
+                )
+            console.print(table)
+
+
+def show_conflicts(conflicts: list[Conflict]) -> None:
+    """Pairs of customers that are kept apart, and what would be one if they were not."""
+    console = out()
+    if not conflicts:
+        console.print("No two customers are kept apart against evidence.", markup=False)
+        return
+    columns = ("older", "younger", "reason", "together", "edges", "last said", "strongest evidence")
+    table = new_table("Kept apart", *columns, numbers=(3, 4))
+    for conflict in conflicts:
+        ends = [
+            kind if value is None else f"{kind}:{value}"
+            for kind, value in (
+                (conflict.identifier_type_a, conflict.identifier_value_a),
+                (conflict.identifier_type_b, conflict.identifier_value_b),
+            )
+        ]
+        table.add_row(
+            conflict.customer_id_a,
+            conflict.customer_id_b,
+            conflict.reason,
+            f"{conflict.identifier_count_a + conflict.identifier_count_b:,}",
+            f"{conflict.edge_count:,}",
+            _day(conflict.last_seen_at),
+            f"{ends[0]} and {ends[1]}, by {conflict.rule}",
+        )
+    console.print(table)
+    hint = "`merganser identity explain OLDER YOUNGER` shows the path, `merganser identity review --conflicts` asks."
+    console.print(hint, markup=False, style="dim")
+
+
+def show_history(answer: HistoryAnswer) -> None:
+    """What became of a customer."""
+    console = out()
+    today = answer.customer_id or "nobody: nothing is left of it"
+    console.print(f"{answer.asked_id} is {today} today.", markup=False, style="bold")
+    if answer.former_ids:
+        console.print(f"It was also called {', '.join(answer.former_ids)}.", markup=False)
+    when = f", as known at {answer.moment} UTC" if answer.moment else ""
+    table = new_table(f"Changes{when}", "known since", "change", "from", "to", "cause", "reason", numbers=())
+    for change in answer.changes:
+        ids = (change.from_customer_id or "", change.to_customer_id or "")
+        table.add_row(_moment(change.changed_at), change.change_type, *ids, change.cause, change.reason)
+    console.print(table)
+    table = new_table(
+        f"Identifiers{when}", "identifier", "customer then", "customer now", "from", "to", "cause", numbers=()
+    )
+    for stay in answer.stays:
+        table.add_row(
+            f"{stay.identifier_type}:{stay.value}",
+            stay.customer_id,
+            stay.present_customer_id or "nobody",
+            _moment(stay.valid_from),
+            _moment(stay.valid_to) if stay.valid_to else "",
+            stay.cause,
+        )
+    console.print(table)
+
+
+def show_stats(stats: Stats) -> None:
+    """The graph in numbers, broken limits first in sight."""
+    console = out()
+    table = new_table("Metrics", "metric", "value", "limit", "", numbers=(1, 2))
+    for metric in stats.metrics:
+        verdict = "" if metric["is_within_limit"] else "[red]look at it"
+        table.add_row(metric["metric"], f"{metric['value']:,.4g}", f"{metric['max_value']:,.4g}", verdict)
+    console.print(table)
+    statuses = ("usable", "shared", "blocked", "invalid")
+    table = new_table("Identifiers", "type", *statuses)
+    for kind, counts in stats.identifiers.items():
+        table.add_row(kind, *(f"{counts.get(status, 0):,}" for status in statuses))
+    console.print(table)
+    console.print(f"{stats.customers:,} customers", markup=False, style="bold")
+    _show_counts("by identifiers", stats.customers_by_size)
+    _show_counts("Edges that join, by rule", stats.edges_by_rule)
+    _show_counts("Edges refused, by reason", stats.refused_by_reason)
+    _show_counts("Changes of ids", stats.changes)
+    _show_counts("Decisions of people", stats.overrides)
+
+
+def show_plan(plan: Plan, *, is_join: bool) -> None:
+    """What a decision would change in the next build."""
+    console = out()
+    if not plan.before:
+        console.print("No customer would change: the decision would keep things as they are.", markup=False)
+    else:
+        _show_groups("Now", plan.before)
+        _show_groups("With the decision", plan.after)
+    if is_join and not _is_joined(plan):
+        console.print(
+            "The two customers would not become one: a limit keeps the rest of them apart. Join the two identifiers of "
+            "the limited type, which `merganser identity conflicts` names.",
+            markup=False,
+            style="yellow",
+        )
+    if plan.unbuilt:
+        console.print(
+            f"{plan.unbuilt} earlier decisions were not built yet and are not in this picture.",
+            markup=False,
+            style="yellow",
+        )
+
+
+def show_question(question: Question, number: int, total: int) -> None:
+    """What is known of the two customers that a person is asked about, side by side."""
+    console = out()
+    likely = f", {question.probability:.0%} likely one person" if question.probability is not None else ""
+    title = f"{number} of {total}: {question.because}{likely}"
+    first, second = question.first, question.second
+    table = new_table(title, "", f"customer {first.customer_id}", f"customer {second.customer_id}", numbers=())
+    table.add_row("identifier", _name(first), _name(second))
+    for attribute in {**question.first_profile, **question.second_profile}:
+        values = [profile.get(attribute) for profile in (question.first_profile, question.second_profile)]
+        if any(value is not None for value in values):
+            told = ["" if value is None else str(value) for value in values]
+            alike = "[green]" if told[0].lower() == told[1].lower() else ""
+            table.add_row(f"{alike}{attribute}", *told)
+    console.print(table)
+
+
+def ask_verdict() -> str:
+    """What a person says to a question: one of SAME, DIFFERENT, SKIP and QUIT. The end of the input is QUIT."""
+    asked = f"One customer? {SAME} yes, {DIFFERENT} no, {SKIP} skip, {QUIT} quit"
+    try:
+        while True:
+            answer = str(typer.prompt(asked)).strip().lower()
+            if answer in (SAME, DIFFERENT, SKIP, QUIT):
+                return answer
+    except typer.Abort:
+        return QUIT
+
+
+def ask_reason() -> str:
+    """Why a person decided so; nothing said is asked again, the end of the input is nothing."""
+    try:
+        return str(typer.prompt("Why")).strip()
+    except typer.Abort:
+        return ""
+
+
+def tell_written(path: object, count: int) -> None:
+    """What was written, and what to do with it."""
+    if count:
+        noun = "decision is" if count == 1 else "decisions are"
+        out().print(
+            f"{count} {noun} written to {path}. The next `merganser build` reads it; review and commit the change.",
+            markup=False,
+        )
+    else:
+        out().print("Nothing is written.", markup=False)
+
+
+def _is_joined(plan: Plan) -> bool:
+    """Do the two ends stand in one customer with the decision, and with all that the two customers hold now?"""
+    return not plan.before or len(plan.after) < len(plan.before)
+
+
+def _show_groups(title: str, groups: Iterable[Group]) -> None:
+    table = new_table(title, "customer", "identifiers", numbers=())
+    for group in groups:
+        table.add_row(group.customer_id, "\n".join(_name(found) for found in group.identifiers))
+    out().print(table)
+
+
+def _show_counts(title: str, counts: Mapping[str, int]) -> None:
+    if counts:
+        table = new_table(title, "", "count")
+        for name, count in counts.items():
+            table.add_row(name, f"{count:,}")
+        out().print(table)
+
+
+def _name(identifier: Identifier) -> str:
+    return f"{identifier.identifier_type}:{'(erased)' if identifier.value is None else identifier.value}"
+
+
+def _owner(identifier: Identifier) -> str:
+    if identifier.customer_id:
+        return f"customer {identifier.customer_id}"
+    return f"nobody's ({identifier.status})" if identifier.status else "nobody's: no living record names it"
+
+
+def _said(edge: Edge) -> str:
+    times = f" {edge.times_seen:,} times" if edge.times_seen > 1 else ""
+    refused = f"; refused: {edge.refused}" if edge.refused else ""
+    return (
+        f"{edge.rule}: {edge.source} {edge.source_record_id}{times}, {_day(edge.first_seen_at)} to "
+        f"{_day(edge.last_seen_at)}, tier {edge.tier}{refused}"
+    )
+
+
+def _day(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d}" if moment else ""
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}"

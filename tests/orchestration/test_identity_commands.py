@@ -1,0 +1,707 @@
+"""`merganser identity`: answers about a small graph told by hand and about the demo, and decisions that the next build
+keeps as they were shown before."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import duckdb
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestration.lib import home as places
+from orchestration.lib import identity_decisions as decisions
+from orchestration.lib import identity_graph as graph
+from orchestration.lib import identity_picture as picture
+from orchestration.lib import transform
+from orchestration.lib.errors import CorridorError, WrongUseError
+from orchestration.lib.home import Home
+from orchestration.lib.identity_decisions import Decision
+from orchestration.lib.identity_graph import Edge, GraphAnswer, Identifier
+from tests.orchestration.handmade import read, write
+from tests.warehouse.identity.stories import Story
+from tests.warehouse.identity.telling import PUBLISHED, Teller, build_identity, land_batch
+from tests.warehouse.workbench import AS_OF, Workbench
+
+Invoke = Callable[..., tuple[int, str, str]]
+ROOT = Path(__file__).resolve().parents[2]
+MEMBERS = "select identifier_type || ':' || identifier_value, customer_id from marts.bdg_customer_identifiers"
+
+# A contact and a profile share a phone; a requester and a guest order are strangers; two logins share a cookie; two
+# people have a role mailbox; an account and a login of another person have the same number.
+TOLD = "\n".join(
+    ["h1 e1 p1", "k1 e2 p1", "z1 e3", "o1 e4", "a1 u1 x3", "a1 u2", "h5 e:info@story-1.example", "s:777 e7", "a9 u:777"]
+)
+H1, K1, E1, E2 = (
+    "hubspot_contact_id:h1-story-1",
+    "klaviyo_person_id:k1-story-1",
+    "e1@story-1.example",
+    "e2@story-1.example",
+)
+P1, Z1, O1 = "phone:+4915100100001", "zendesk_user_id:z1-story-1", "shopify_order_id:o1-story-1"
+U1, U2, INFO = "user_id:80010001", "user_id:80010002", "email:info@story-1.example"
+
+
+# --- a project and a small graph of its own ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", autouse=True)
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A copy of the dbt project: decisions are written into it, and dbt reads them from it."""
+    copy = tmp_path_factory.mktemp("project")
+    shutil.copytree(ROOT / "dbt_project", copy / "dbt_project")
+    for name in ("dbt_project.yml", "profiles.yml", "selectors.yml"):
+        shutil.copy(ROOT / name, copy)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(places, "PROJECT_ROOT", copy)
+        patch.setattr(transform, "PROJECT_ROOT", copy)
+        yield copy
+
+
+@pytest.fixture
+def overrides(project: Path) -> Iterator[Path]:
+    """The file of decisions, without one before and after."""
+    path = decisions.overrides_file()
+    assert path.is_relative_to(project)
+    empty = path.read_bytes()
+    yield path
+    path.write_bytes(empty)
+
+
+@pytest.fixture(scope="module")
+def small(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The small graph, really built: not to be changed."""
+    bench = Workbench(Home(tmp_path_factory.mktemp("small"), AS_OF))
+    story = Story("small", (TOLD, "", "", ""), ("", "", "", ""))
+    land_batch(bench, [Teller(1)], [story], 0)
+    build_identity(bench, [], with_seeds=True)
+    bench.build("bdg_customer_identifiers")
+    golden = ", ".join(f"null::varchar as {name}" for name in decisions._PROFILE if name != "email")
+    write(
+        bench.home,
+        f"""
+        create table marts.dim_customers as
+        select customer_id, min(identifier_value) filter (where identifier_type = 'email') as email, {golden}
+        from marts.bdg_customer_identifiers where customer_id is not null group by 1
+        """,
+    )
+    return bench.home
+
+
+@pytest.fixture
+def ask(small: Home, merganser: Invoke) -> Callable[..., Any]:
+    """The parsed answer of one command about the small graph."""
+
+    def asked(*arguments: str) -> Any:
+        code, told, error = merganser("identity", *arguments, "--json", "--home", small.path)
+        assert code == 0, error
+        return json.loads(told)
+
+    return asked
+
+
+def refusal(merganser: Invoke, home: Home, *arguments: str, code: int = 2) -> str:
+    """What a command says that ends with the given code; nothing stands on standard output."""
+    ended, told, error = merganser("identity", *arguments, "--home", home.path)
+    assert (ended, told) == (code, ""), error
+    return " ".join(error.split())
+
+
+# --- explain ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_path_is_told_edge_by_edge(ask: Callable[..., Any]) -> None:
+    answer = ask("explain", H1, E2)
+    assert answer["is_one_customer"]
+    way = [answer["start"], *(step["to"] for step in answer["steps"])]
+    assert [f"{one['identifier_type']}:{one['value']}" for one in way] == [H1, P1, K1, f"email:{E2}"]
+    (edge,) = answer["steps"][0]["edges"]
+    assert (edge["rule"], edge["source"], edge["source_record_id"]) == ("hubspot_contact", "hubspot", "h1-story-1")
+    assert edge["first_seen_at"].startswith("2026-06-01")
+    assert edge["refused"] is None
+
+
+def test_a_path_reads_the_same_backwards(ask: Callable[..., Any]) -> None:
+    there, back = ask("explain", H1, E2), ask("explain", E2, H1)
+    assert [step["edges"] for step in there["steps"]] == [step["edges"] for step in back["steps"]][::-1]
+
+
+def test_what_stands_between_two_customers(small: Home, ask: Callable[..., Any], merganser: Invoke) -> None:
+    """Two logins on one cookie: the path is shown, and which step was refused by which limit."""
+    answer = ask("explain", U1, U2)
+    assert not answer["is_one_customer"]
+    refused = [{edge["refused"] for edge in step["edges"]} for step in answer["steps"]]
+    assert refused == [{None}, {"limit:user_id"}]
+    code, told, _ = merganser("identity", "explain", U1, U2, "--home", small.path)
+    assert code == 0
+    assert "Not one customer" in told
+    assert "refused: limit:user_id" in told
+
+
+def test_strangers_have_no_path(small: Home, ask: Callable[..., Any], merganser: Invoke) -> None:
+    assert ask("explain", H1, Z1)["steps"] == []
+    assert (
+        "No record says anything that connects the two"
+        in merganser("identity", "explain", H1, Z1, "--home", small.path)[1]
+    )
+
+
+def test_a_customer_whole(ask: Callable[..., Any]) -> None:
+    answer = ask("explain", E1)
+    assert {f"{one['identifier_type']}:{one['value']}" for one in answer["identifiers"]} == {
+        H1, K1, P1, f"email:{E1}", f"email:{E2}",
+    }  # fmt: skip
+    assert len(answer["edges"]) == 4
+    assert answer["refused"] == []
+    by_id = ask("explain", answer["customer_id"])
+    assert by_id["identifiers"] == answer["identifiers"]
+
+
+def test_nobodys_identifier_says_why(small: Home, ask: Callable[..., Any], merganser: Invoke) -> None:
+    answer = ask("explain", INFO)
+    assert answer["customer_id"] is None
+    assert {edge["refused"] for edge in answer["refused"]} == {"blocked"}
+    assert "nobody's (blocked)" in merganser("identity", "explain", INFO, "--home", small.path)[1]
+
+
+def test_values_of_others_are_not_shown(small: Home, ask: Callable[..., Any], merganser: Invoke) -> None:
+    """Who asks about one login learns that another one is kept apart, and not whose."""
+    answer = ask("explain", U1)
+    assert [edge["refused"] for edge in answer["refused"]] == ["limit:user_id"]
+    for told in (json.dumps(answer), merganser("identity", "explain", U1, "--home", small.path)[1]):
+        assert "80010001" in told
+        assert "80010002" not in told
+    assert "80010002" in json.dumps(ask("explain", U1, U2)), "named, it is shown"
+
+
+@pytest.mark.parametrize(
+    "written", ["email:e1@story-1.example", "e1@story-1.example", " E1@Story-1.example ", "phone:+49 151 001-00001"]
+)
+def test_an_identifier_may_be_written_as_people_write(written: str, ask: Callable[..., Any]) -> None:
+    assert len(ask("explain", written)["identifiers"]) == 5
+
+
+def test_a_value_of_two_types_has_to_be_typed(small: Home, ask: Callable[..., Any], merganser: Invoke) -> None:
+    told = refusal(merganser, small, "explain", "777")
+    assert "shopify_customer_id, user_id" in told
+    assert "777" not in told
+    assert ask("explain", "user_id:777")["asked"]["identifier_type"] == "user_id"
+
+
+@pytest.mark.parametrize("unknown", ["email:ada.secret@story-1.example", "ada.secret@story-1.example", "x:ada.secret"])
+def test_an_unknown_identifier_is_not_repeated(unknown: str, small: Home, merganser: Invoke) -> None:
+    told = refusal(merganser, small, "explain", unknown)
+    assert "ever arrived" in told
+    assert "ada.secret" not in told
+    code, told, error = merganser("identity", "explain", unknown, "--json", "--home", small.path)
+    assert code == 2
+    assert "ada.secret" not in told + error
+
+
+def test_the_same_identifier_twice(small: Home, merganser: Invoke) -> None:
+    assert "same identifier" in refusal(merganser, small, "explain", E1, f"email:{E1}")
+
+
+def test_an_unknown_customer(small: Home, merganser: Invoke) -> None:
+    assert "no customer C0000009999" in refusal(merganser, small, "explain", "C0000009999")
+    assert "never was a customer C0000009999" in refusal(merganser, small, "history", "C0000009999")
+
+
+Link = tuple[int, int, bool]
+
+
+def an_edge(a: int, b: int, is_refused: bool = False) -> Edge:
+    moment = datetime.fromisoformat("2026-01-01")
+    return Edge(min(a, b), max(a, b), "r", "s", "1", 1, 1, moment, moment, "blocked" if is_refused else None)
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6), st.booleans()), max_size=14))
+def test_no_path_is_shorter(links: list[Link]) -> None:
+    """Against all paths there are: fewest refused steps, then fewest steps; and each step follows the one before."""
+    edges = [an_edge(*link) for link in links if link[0] != link[1]]
+    joined = {frozenset((e.identifier_no_a, e.identifier_no_b)) for e in edges if e.refused is None}
+    linked = {frozenset((e.identifier_no_a, e.identifier_no_b)) for e in edges}
+
+    def costs(node: int, seen: frozenset[int]) -> Iterator[tuple[int, int]]:
+        if node == 6:
+            yield (0, 0)
+        for pair in linked:
+            if node in pair and not (rest := pair - {node}) <= seen:
+                (following,) = rest
+                for refused, length in costs(following, seen | rest):
+                    yield refused + (pair not in joined), length + 1
+
+    steps = graph.shortest_path(edges, 0, 6)
+    best = min(costs(0, frozenset({0})), default=None)
+    found = (sum(all(edge.refused for edge in said) for _, _, said in steps), len(steps)) if steps else None
+    assert found == best
+    if steps:
+        assert (steps[0][0], steps[-1][1]) == (0, 6)
+        assert all(before[1] == after[0] for before, after in zip(steps, steps[1:], strict=False))
+
+
+def test_a_question_about_too_much_is_refused(small: Home, monkeypatch: pytest.MonkeyPatch, merganser: Invoke) -> None:
+    monkeypatch.setattr(graph, "MOST_EDGES", 4)
+    assert merganser("identity", "explain", H1, "--home", small.path)[0] == 0
+    monkeypatch.setattr(graph, "MOST_EDGES", 3)
+    assert "More than 3 links" in refusal(merganser, small, "explain", H1, code=1)
+
+
+# --- pictures ---------------------------------------------------------------------------------------------------------
+
+
+def texts(drawn: str) -> list[tuple[float, float, str]]:
+    """(x, y, words) of each text of a picture, which is well-formed."""
+    root = ET.fromstring(drawn)
+    found = root.iter("{http://www.w3.org/2000/svg}text")
+    return [(float(one.attrib["x"]), float(one.attrib["y"]), "".join(one.itertext())) for one in found]
+
+
+def crowded(drawn: str) -> list[tuple[float, float, str]]:
+    """Texts that begin or end where another one does, closer than its height: nobody could read them."""
+    told = sorted(texts(drawn))
+    return [two for one, two in zip(told, told[1:], strict=False) if one[0] == two[0] and two[1] - one[1] < 11]
+
+
+def test_a_picture_of_a_path_and_of_a_customer(small: Home, tmp_path: Path, ask: Callable[..., Any]) -> None:
+    ask("explain", H1, E2, "--svg", str(tmp_path / "path.svg"))
+    ask("explain", U1, "--svg", str(tmp_path / "customer.svg"))
+    path, customer = ((tmp_path / f"{name}.svg").read_text() for name in ("path", "customer"))
+    words = " ".join(told for _, _, told in texts(path))
+    assert all(value in words for value in ("h1-story-1", "+4915100100001", "k1-story-1", E2))
+    assert "hubspot_contact (hubspot)" in words
+    assert "80010002" not in customer
+    assert "limit:user_id" in customer
+    assert crowded(path) == crowded(customer) == []
+
+
+def a_customer(size: int) -> GraphAnswer:
+    """One contact with very many hostile addresses, each linked to the one before as well."""
+    moment = datetime.fromisoformat("2026-01-01")
+    found = [
+        Identifier(no, "email", f'<b>&"\'{no}" ' + "x" * 99, "C0000000000", "usable", moment, moment)
+        for no in range(size)
+    ]
+    edges = [an_edge(0, no) for no in range(1, size)] + [an_edge(no, no + 1) for no in range(1, size - 1)]
+    return GraphAnswer(found[0], "C0000000000", found, edges, [], [])
+
+
+@pytest.mark.parametrize("size", [1, 2, 30, 500])
+def test_a_picture_stays_readable(size: int) -> None:
+    drawn = picture.draw_graph(a_customer(size))
+    boxes = [box for box in ET.fromstring(drawn).iter("{http://www.w3.org/2000/svg}rect") if "class" in box.attrib]
+    assert len(boxes) == min(size, picture.MOST_DRAWN)
+    assert ("nearest" in drawn) == (size > picture.MOST_DRAWN)
+    assert crowded(drawn) == []
+
+
+def test_a_crowded_picture_is_seen() -> None:
+    drawn = picture.draw_graph(a_customer(30))
+    assert crowded(re.sub(r' y="\d+">', ' y="9">', drawn)) != []
+
+
+def test_a_picture_that_cannot_be_written(small: Home, tmp_path: Path, merganser: Invoke) -> None:
+    told = refusal(merganser, small, "explain", H1, "--svg", str(tmp_path / "no" / "x.svg"), code=1)
+    assert "cannot be written" in told
+
+
+# --- conflicts, history, numbers --------------------------------------------------------------------------------------
+
+
+def test_conflicts_show_values_only_of_who_was_named(small: Home, ask: Callable[..., Any], merganser: Invoke) -> None:
+    (conflict,) = ask("conflicts")["conflicts"]
+    assert conflict["reason"] == "limit:user_id"
+    assert conflict["identifier_value_a"] is conflict["identifier_value_b"] is None
+    assert "story-1" not in merganser("identity", "conflicts", "--home", small.path)[1]
+    (named,) = ask("conflicts", U2)["conflicts"]
+    assert "80010002" in (named["identifier_value_a"], named["identifier_value_b"])
+    assert ask("conflicts", H1)["conflicts"] == []
+
+
+def test_numbers_add_up(small: Home, ask: Callable[..., Any], merganser: Invoke) -> None:
+    answer = ask("stats")
+    ((customers,),) = read(small.warehouse, f"select count(distinct customer_id) from ({MEMBERS})")
+    assert answer["customers"] == sum(answer["customers_by_size"].values()) == customers
+    assert answer["identifiers"]["email"] == {"usable": 5, "blocked": 1}
+    assert answer["refused_by_reason"] == {"blocked": 1, "limit:user_id": 1}
+    assert {metric["metric"] for metric in answer["metrics"]} >= {"largest_customer", "overrides_not_applied"}
+    assert "limit:user_id" in merganser("identity", "stats", "--home", small.path)[1]
+
+
+def test_history_knows_when(ask: Callable[..., Any]) -> None:
+    answer = ask("history", H1)
+    assert [change["change_type"] for change in answer["changes"]] == ["created"]
+    assert len(answer["stays"]) == 5
+    assert ask("history", H1, "--on", "2026-05-01")["stays"] == []
+    assert len(ask("history", H1, "--on", "2026-06-20")["stays"]) == 5
+
+
+def test_history_of_nobody_and_at_no_moment(small: Home, merganser: Invoke) -> None:
+    assert "belongs to no customer" in refusal(merganser, small, "history", INFO)
+    assert "not a moment" in refusal(merganser, small, "history", H1, "--on", "yesterday")
+
+
+# --- decisions --------------------------------------------------------------------------------------------------------
+
+WHY = ("--reason", "They said so", "--by", "Ada")
+
+
+def grouped(home: Home, identifiers: set[str]) -> dict[str, set[str]]:
+    """Customers by id, as far as these identifiers go."""
+    found: dict[str, set[str]] = {}
+    for identifier, customer in read(home.warehouse, MEMBERS):
+        if identifier in identifiers:
+            found.setdefault(str(customer), set()).add(str(identifier))
+    return found
+
+
+def shown(groups: list[dict[str, Any]]) -> dict[str, set[str]]:
+    """The same of a plan."""
+    return {
+        group["customer_id"]: {f"{one['identifier_type']}:{one['value']}" for one in group["identifiers"]}
+        for group in groups
+    }
+
+
+def test_the_next_build_does_what_was_shown(
+    small: Home, tmp_path: Path, overrides: Path, merganser: Invoke, request: pytest.FixtureRequest
+) -> None:
+    """A split, a join, and a join across a limit: what each plan showed is what the build makes of all of them."""
+    untouched = (small.path / "warehouse.duckdb").read_bytes()
+    plans = {}
+    for verb, one, other in (("split", H1, K1), ("join", Z1, O1), ("join", U1, U2)):
+        code, told, error = merganser("identity", verb, one, other, *WHY, "--yes", "--json", "--home", small.path)
+        assert code == 0, error
+        plans[one] = json.loads(told)
+        assert plans[one]["is_written"]
+    assert [plan["plan"]["unbuilt"] for plan in plans.values()] == [0, 1, 2]
+    assert (small.path / "warehouse.duckdb").read_bytes() == untouched
+    assert list((small.path / "dbt" / "preview").glob("*.duckdb*")) == [], "a copy of persons stays nowhere"
+
+    rows = list(csv.DictReader(overrides.open()))
+    assert [row["action"] for row in rows] == ["exclude", "include", "include"]
+    assert {(row["decided_by"], row["reason"]) for row in rows} == {("Ada", "They said so")}
+
+    before = (small.path / "warehouse.duckdb").read_bytes()
+    request.addfinalizer(lambda: (small.path / "warehouse.duckdb").write_bytes(before))
+    bench = Workbench(small)
+    bench.build("identity_overrides", "int_identity__*", "bdg_customer_identifiers", *PUBLISHED)
+    for one, answer in plans.items():
+        then = shown(answer["plan"]["after"])
+        assert grouped(small, set().union(*then.values())) == then, one
+    assert len(shown(plans[H1]["plan"]["after"])) == 2
+    assert len(shown(plans[Z1]["plan"]["after"])) == len(shown(plans[U1]["plan"]["after"])) == 1
+
+    (gone,) = set(shown(plans[Z1]["plan"]["before"])) - set(shown(plans[Z1]["plan"]["after"]))
+    code, told, _ = merganser("identity", "history", gone, "--json", "--home", small.path)
+    history = json.loads(told)
+    assert history["customer_id"] == next(iter(shown(plans[Z1]["plan"]["after"])))
+    assert history["former_ids"] == [gone]
+    assert {(change["change_type"], change["cause"]) for change in history["changes"]} >= {("merged", "override")}
+    path = json.loads(merganser("identity", "explain", Z1, O1, "--json", "--home", small.path)[1])
+    assert [edge["rule"] for edge in path["steps"][0]["edges"]] == ["override_include"]
+    apart = json.loads(merganser("identity", "explain", H1, K1, "--json", "--home", small.path)[1])
+    assert not apart["is_one_customer"]
+    assert "override_exclude" in {edge["refused"] for step in apart["steps"] for edge in step["edges"]}
+
+
+def test_what_would_not_become_one_is_told(small: Home, overrides: Path, merganser: Invoke) -> None:
+    """A cookie that is joined to another login does not join the two logins: a limit does not let it."""
+    arguments = ("identity", "join", "anonymous_id:a1-story-1", U2, *WHY, "--dry-run", "--home", small.path)
+    code, told, _ = merganser(*arguments)
+    assert code == 0
+    assert "would not become one" in told
+    assert overrides.read_text().count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "answer", "is_written"),
+    [
+        ((), "y\n", True),
+        ((), "n\n", False),
+        ((), "", False),
+        (("--dry-run",), "y\n", False),
+        (("--json",), "y\n", False),
+    ],
+    ids=["yes", "no", "silence", "dry run", "machine"],
+)
+def test_nothing_is_written_without_a_yes(
+    arguments: tuple[str, ...],
+    answer: str,
+    is_written: bool,
+    small: Home,
+    overrides: Path,
+    merganser: Invoke,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+    monkeypatch.setattr(decisions, "_try_out", lambda *_: {})
+    merganser("identity", "join", Z1, O1, *WHY, *arguments, "--home", small.path)
+    assert (overrides.read_text().count("\n") == 2) is is_written
+
+
+@pytest.mark.parametrize("verb", ["join", "split"])
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((H1, INFO, *WHY), "belongs to nobody"),
+        ((H1, H1, *WHY), "same identifier"),
+        ((H1, "email:ada.secret@x.example", *WHY), "ever arrived"),
+        ((H1, K1, "--reason", " ", "--by", "Ada"), "who decided and why"),
+        ((H1, K1, "--reason", "x", "--by", ""), "who decided and why"),
+        ((H1, K1), "--reason"),
+    ],
+)
+def test_a_decision_that_cannot_be_kept(
+    verb: str, arguments: tuple[str, ...], says: str, small: Home, overrides: Path, merganser: Invoke
+) -> None:
+    before = overrides.read_bytes()
+    told = refusal(merganser, small, verb, *arguments, "--yes")
+    assert says in told
+    assert "ada.secret" not in told
+    assert "info@" not in told
+    assert overrides.read_bytes() == before
+
+
+def test_a_contradiction_is_refused_before_anything_is_tried(small: Home, overrides: Path, merganser: Invoke) -> None:
+    decisions.write(a_decision("include", "h1-story-1", "k1-story-1"))
+    before = overrides.read_bytes()
+    told = refusal(merganser, small, "split", K1, H1, *WHY, "--yes")
+    assert "decision of Grace" in told
+    assert "line 2" in told
+    assert "story-1" not in told
+    assert "says the same" in refusal(merganser, small, "join", K1, H1, *WHY, "--yes")
+    assert overrides.read_bytes() == before
+
+
+def a_decision(action: str, one: str, other: str) -> Decision:
+    kinds = {"h": "hubspot_contact_id", "k": "klaviyo_person_id"}
+    ends = (kinds.get(one[0], "email"), one, kinds.get(other[0], "email"), other)
+    return Decision(action, *ends, "Grace", "2026-01-01 00:00:00", "a reason, with a comma")
+
+
+@pytest.mark.parametrize(
+    ("known", "new", "contradicts"),
+    [
+        (["+ab"], "-ab", True),
+        (["+ab"], "-ba", True),
+        (["-ab"], "+ab", True),
+        (["+ab"], "+ba", True),
+        (["+ab", "+bc"], "-ac", True),
+        (["+ab", "-bc"], "+ac", True),
+        (["+ab", "+cd", "-ad"], "+bc", True),
+        ([], "-ab", False),
+        (["+ab", "+bc"], "+ac", False),
+        (["-ab", "-bc"], "-ac", False),
+        (["+ab", "-bc"], "-ac", False),
+        (["-ab", "-bc"], "+ac", False),
+        (["+ab", "+cd", "-ad"], "+ef", False),
+    ],
+)
+def test_contradictions_are_passed_on(known: list[str], new: str, contradicts: bool) -> None:
+    def decided(said: str) -> Decision:
+        return a_decision("include" if said[0] == "+" else "exclude", said[1], said[2])
+
+    try:
+        decisions.refuse_contradiction([decided(said) for said in known], decided(new))
+    except WrongUseError:
+        assert contradicts
+    else:
+        assert not contradicts
+
+
+def test_a_decision_is_read_back_as_it_was_written(overrides: Path) -> None:
+    hostile = a_decision("include", 'a,"b"\n', "é;'--")
+    overrides.write_text(overrides.read_text().removesuffix("\n"))
+    decisions.write(hostile)
+    decisions.write(a_decision("exclude", "x", "y"))
+    assert decisions.read_decisions() == [hostile, a_decision("exclude", "x", "y")]
+
+
+def test_two_people_may_decide_at_once(overrides: Path) -> None:
+    """Each looks at the file again when it writes: the second of two that contradict each other is refused."""
+    decisions.write(a_decision("include", "a", "b"))
+    with pytest.raises(WrongUseError):
+        decisions.write(a_decision("exclude", "a", "b"))
+    assert len(decisions.read_decisions()) == 1
+
+
+@pytest.mark.parametrize("damage", ["", "action,who\n", "maybe,a,b,c,d,e,f,g\n", "include,a\n"])
+def test_a_damaged_file_of_decisions_is_told(damage: str, small: Home, overrides: Path, merganser: Invoke) -> None:
+    header = overrides.read_text()
+    is_header = damage in ("", "action,who\n")
+    overrides.write_text(damage if is_header else header + damage)
+    told = refusal(merganser, small, "join", Z1, O1, *WHY, "--yes", code=1)
+    assert ("columns that it must have" if is_header else "Line 2") in told
+
+
+def test_no_file_of_decisions(small: Home, overrides: Path, merganser: Invoke) -> None:
+    overrides.rename(overrides.with_suffix(".away"))
+    try:
+        assert "cannot be opened" in refusal(merganser, small, "join", Z1, O1, *WHY, "--yes", code=1)
+    finally:
+        overrides.with_suffix(".away").rename(overrides)
+
+
+# --- review -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def queued(small: Home, tmp_path: Path) -> Home:
+    """The small graph with a review queue of two questions, as the probabilistic tier leaves one."""
+    copy = Home(tmp_path / "queued", AS_OF)
+    copy.path.mkdir()
+    shutil.copy(small.warehouse, copy.warehouse)
+    number = "(select identifier_no from marts.bdg_customer_identifiers where identifier_value = '{}')"
+    pairs = [("h1-story-1", "z1-story-1", 0.9), ("z1-story-1", "o1-story-1", 0.7), ("h1-story-1", "k1-story-1", 0.8)]
+    rows = ", ".join(f"({number.format(one)}, {number.format(two)}, {chance})" for one, two, chance in pairs)
+    write(
+        copy,
+        "create table intermediate.int_identity__review_queue "
+        "(identifier_no_a bigint, identifier_no_b bigint, match_probability double)",
+        f"insert into intermediate.int_identity__review_queue values {rows}",
+    )
+    return copy
+
+
+def test_without_a_queue_review_says_so(small: Home, merganser: Invoke) -> None:
+    told = refusal(merganser, small, "review", code=1)
+    assert "int_identity__review_queue was not built" in told
+
+
+def test_review_writes_what_a_person_answers(
+    queued: Home, overrides: Path, merganser: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The likeliest first; what is one customer already is no question; an answer that is none is asked again."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO("maybe\ny\nThe same address\nn\nTwo people\n"))
+    code, told, _ = merganser("identity", "review", "--by", "Ada", "--home", queued.path)
+    assert code == 0
+    assert "1 of 2" in told
+    assert "90% likely one person" in told
+    assert E3 in told
+    assert "2 decisions are written" in told
+    written = decisions.read_decisions()
+    assert [(one.action, one.identifier_type_a, one.reason) for one in written] == [
+        ("include", "hubspot_contact_id", "The same address"),
+        ("exclude", "zendesk_user_id", "Two people"),
+    ]
+    assert "nothing to review" in merganser("identity", "review", "--by", "Ada", "--home", queued.path)[1]
+
+
+E3 = "e3@story-1.example"
+
+
+@pytest.mark.parametrize("answers", ["", "q\n", "s\ns\n", "y\n"], ids=["silence", "quit", "skip", "no reason"])
+def test_review_writes_nothing_else(
+    answers: str, queued: Home, overrides: Path, merganser: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(answers))
+    code, told, _ = merganser("identity", "review", "--by", "Ada", "--home", queued.path)
+    assert code == 0
+    assert "Nothing is written" in told
+    assert decisions.read_decisions() == []
+
+
+def test_review_of_conflicts_joins_what_the_limit_is_about(
+    small: Home, overrides: Path, merganser: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\nOne person with two logins\n"))
+    code, _, error = merganser("identity", "review", "--conflicts", "--by", "Ada", "--home", small.path)
+    assert code == 0, error
+    (written,) = decisions.read_decisions()
+    assert written.ends == {("user_id", "80010001"), ("user_id", "80010002")}
+
+
+def test_review_for_machines_lists_and_asks_nothing(queued: Home, overrides: Path, merganser: Invoke) -> None:
+    code, told, error = merganser("identity", "review", "--json", "--home", queued.path)
+    assert code == 0, error
+    assert [question["probability"] for question in json.loads(told)["questions"]] == [0.9, 0.7]
+    assert "story-1" not in told
+
+
+# --- homes without a graph --------------------------------------------------------------------------------------------
+
+EVERY_COMMAND = [
+    ("explain", H1),
+    ("explain", H1, K1),
+    ("conflicts",),
+    ("review",),
+    ("join", H1, K1, *WHY),
+    ("split", H1, K1, *WHY),
+    ("history", H1),
+    ("stats",),
+]
+
+
+@pytest.mark.parametrize("arguments", EVERY_COMMAND, ids=lambda arguments: arguments[0])
+def test_a_home_without_a_graph(arguments: tuple[str, ...], built_by_hand: Home, home: Home, merganser: Invoke) -> None:
+    """Built by hand are a table or two and no graph; with no warehouse at all, that is told instead."""
+    assert "holds no identity graph" in refusal(merganser, built_by_hand, *arguments, code=1)
+    built_by_hand.warehouse.unlink()
+    assert "no warehouse" in refusal(merganser, built_by_hand, *arguments, code=1)
+
+
+@pytest.mark.parametrize("arguments", EVERY_COMMAND, ids=lambda arguments: arguments[0])
+def test_a_locked_warehouse(arguments: tuple[str, ...], built_by_hand: Home, merganser: Invoke) -> None:
+    holding = "import sys, duckdb; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.readline()"
+    command = [sys.executable, "-c", holding, str(built_by_hand.warehouse)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        told = refusal(merganser, built_by_hand, *arguments, code=4)
+        holder.communicate("\n")
+    assert str(holder.pid) in told
+
+
+def test_a_trial_that_fails_leaves_nothing_behind(
+    small: Home, overrides: Path, merganser: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise CorridorError("int_identity__partition cannot be built: no room")
+
+    monkeypatch.setattr(transform, "run_model", fail)
+    assert "cannot be built" in refusal(merganser, small, "join", Z1, O1, *WHY, "--yes", code=1)
+    assert list((small.path / "dbt" / "preview").glob("*.duckdb*")) == []
+    assert decisions.read_decisions() == []
+
+
+# --- the demo business ------------------------------------------------------------------------------------------------
+
+
+def test_every_customer_of_the_demo_hangs_together(demo_home: Home) -> None:
+    """Of each of the largest customers every identifier has a path to the oldest without a refused step."""
+    with duckdb.connect(str(demo_home.warehouse), read_only=True) as connection:
+        largest = connection.execute(
+            "select customer_id from marts.bdg_customer_identifiers where customer_id is not null "
+            "group by 1 order by count(*) desc, 1 limit 20"
+        ).fetchall()
+    for (customer,) in largest:
+        answer = graph.explain_customer(demo_home, customer)
+        for member in answer.identifiers:
+            steps = graph.shortest_path(answer.edges, answer.asked.identifier_no, member.identifier_no)
+            assert steps or member == answer.asked
+        assert crowded(picture.draw_graph(answer)) == []
+
+
+def test_the_demo_has_conflicts_that_are_explained(demo_home: Home) -> None:
+    conflicts = graph.list_conflicts(demo_home)
+    assert conflicts
+    for conflict in conflicts:
+        answer = graph.explain_pair(demo_home, conflict.customer_id_a, conflict.customer_id_b)
+        assert conflict.reason in {edge.refused for step in answer.steps for edge in step.edges}
+        assert not answer.is_one_customer
+    questions = decisions.open_questions(demo_home, conflicts=True)
+    assert len(questions) == len(conflicts)
+    assert all(question.first_profile and question.second_profile for question in questions)
