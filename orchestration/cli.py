@@ -44,6 +44,8 @@ app.add_typer(identity_app, name="identity")
 OfSourceOption = Annotated[str | None, typer.Option("--source", help="Only records of this source.")]
 OfEntityOption = Annotated[str | None, typer.Option("--entity", help="Only records of this entity.")]
 OfRuleOption = Annotated[str | None, typer.Option("--rule", help="Only records that broke this rule.")]
+
+
 @app.callback(invoke_without_command=True)
 def merganser(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     """A warehouse-native customer data platform: land, build, check, publish, export."""

@@ -10,9 +10,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from orchestration.console import _table as new_table
 from orchestration.console import out
+from orchestration.lib.identity_graph import printable
 
 if TYPE_CHECKING:
     from orchestration.lib.identity_decisions import Group, Plan, Question
@@ -61,23 +64,23 @@ def show_graph(answer: GraphAnswer) -> None:
             f"Customer {answer.customer_id}", "identifier", "status", "first seen", "last seen", numbers=()
         )
         for found in answer.identifiers:
-            table.add_row(_name(found), found.status, _day(found.first_seen_at), _day(found.last_seen_at))
+            _add_row(table, _name(found), found.status, _day(found.first_seen_at), _day(found.last_seen_at))
         console.print(table)
     for title, edges in (("Joined by", answer.edges), ("Said, and refused", answer.refused)):
         if edges:
-            why = ("why",) if edges is answer.refused else ()
-            columns = ("one", "other", "rule", "times", "first said", "last said", *why, "record")
+            is_refused = edges is answer.refused
+            columns = ("one", "other", "rule", "times", "first said", "last said", "why" if is_refused else "record")
             table = new_table(title, *columns, numbers=(3,))
             for edge in edges:
-                table.add_row(
+                _add_row(
+                    table,
                     names[edge.identifier_no_a],
                     names[edge.identifier_no_b],
                     edge.rule,
                     f"{edge.times_seen:,}",
                     _day(edge.first_seen_at),
                     _day(edge.last_seen_at),
-                    *((edge.refused,) if why else ()),
-                    f"{edge.source} {edge.source_record_id}".strip(),
+                    edge.refused if is_refused else f"{edge.source} {edge.source_record_id}",
                 )
             console.print(table)
 
@@ -98,7 +101,8 @@ def show_conflicts(conflicts: list[Conflict]) -> None:
                 (conflict.identifier_type_b, conflict.identifier_value_b),
             )
         ]
-        table.add_row(
+        _add_row(
+            table,
             conflict.customer_id_a,
             conflict.customer_id_b,
             conflict.reason,
@@ -123,13 +127,14 @@ def show_history(answer: HistoryAnswer) -> None:
     table = new_table(f"Changes{when}", "known since", "change", "from", "to", "cause", "reason", numbers=())
     for change in answer.changes:
         ids = (change.from_customer_id or "", change.to_customer_id or "")
-        table.add_row(_moment(change.changed_at), change.change_type, *ids, change.cause, change.reason)
+        _add_row(table, _moment(change.changed_at), change.change_type, *ids, change.cause, change.reason)
     console.print(table)
     table = new_table(
         f"Identifiers{when}", "identifier", "customer then", "customer now", "from", "to", "cause", numbers=()
     )
     for stay in answer.stays:
-        table.add_row(
+        _add_row(
+            table,
             f"{stay.identifier_type}:{stay.value}",
             stay.customer_id,
             stay.present_customer_id or "nobody",
@@ -141,17 +146,18 @@ def show_history(answer: HistoryAnswer) -> None:
 
 
 def show_stats(stats: Stats) -> None:
-    """The graph in numbers, broken limits first in sight."""
+    """The graph in numbers, what is beyond its limit in red."""
     console = out()
     table = new_table("Metrics", "metric", "value", "limit", "", numbers=(1, 2))
     for metric in stats.metrics:
-        verdict = "" if metric["is_within_limit"] else "[red]look at it"
-        table.add_row(metric["metric"], f"{metric['value']:,.4g}", f"{metric['max_value']:,.4g}", verdict)
+        numbers = (f"{metric[name]:,.10g}" for name in ("value", "max_value"))
+        is_kept = metric["is_within_limit"]
+        _add_row(table, metric["metric"], *numbers, "" if is_kept else "look at it", style=None if is_kept else "red")
     console.print(table)
     statuses = ("usable", "shared", "blocked", "invalid")
     table = new_table("Identifiers", "type", *statuses)
     for kind, counts in stats.identifiers.items():
-        table.add_row(kind, *(f"{counts.get(status, 0):,}" for status in statuses))
+        _add_row(table, kind, *(f"{counts.get(status, 0):,}" for status in statuses))
     console.print(table)
     console.print(f"{stats.customers:,} customers", markup=False, style="bold")
     _show_counts("by identifiers", stats.customers_by_size)
@@ -191,13 +197,12 @@ def show_question(question: Question, number: int, total: int) -> None:
     title = f"{number} of {total}: {question.because}{likely}"
     first, second = question.first, question.second
     table = new_table(title, "", f"customer {first.customer_id}", f"customer {second.customer_id}", numbers=())
-    table.add_row("identifier", _name(first), _name(second))
+    _add_row(table, "identifier", _name(first), _name(second))
     for attribute in {**question.first_profile, **question.second_profile}:
         values = [profile.get(attribute) for profile in (question.first_profile, question.second_profile)]
         if any(value is not None for value in values):
             told = ["" if value is None else str(value) for value in values]
-            alike = "[green]" if told[0].lower() == told[1].lower() else ""
-            table.add_row(f"{alike}{attribute}", *told)
+            _add_row(table, attribute, *told, style="green" if told[0].lower() == told[1].lower() else None)
     console.print(table)
 
 
@@ -241,7 +246,7 @@ def _is_joined(plan: Plan) -> bool:
 def _show_groups(title: str, groups: Iterable[Group]) -> None:
     table = new_table(title, "customer", "identifiers", numbers=())
     for group in groups:
-        table.add_row(group.customer_id, "\n".join(_name(found) for found in group.identifiers))
+        _add_row(table, group.customer_id, ", ".join(_name(found) for found in group.identifiers))
     out().print(table)
 
 
@@ -249,12 +254,17 @@ def _show_counts(title: str, counts: Mapping[str, int]) -> None:
     if counts:
         table = new_table(title, "", "count")
         for name, count in counts.items():
-            table.add_row(name, f"{count:,}")
+            _add_row(table, name, f"{count:,}")
         out().print(table)
 
 
+def _add_row(table: Table, *cells: str | None, style: str | None = None) -> None:
+    """A row of plain text: what stands in a value is no markup and steers no terminal."""
+    table.add_row(*(Text(printable(cell or "")) for cell in cells), style=style)
+
+
 def _name(identifier: Identifier) -> str:
-    return f"{identifier.identifier_type}:{'(erased)' if identifier.value is None else identifier.value}"
+    return f"{identifier.identifier_type}:{'(erased)' if identifier.value is None else printable(identifier.value)}"
 
 
 def _owner(identifier: Identifier) -> str:
@@ -267,7 +277,7 @@ def _said(edge: Edge) -> str:
     times = f" {edge.times_seen:,} times" if edge.times_seen > 1 else ""
     refused = f"; refused: {edge.refused}" if edge.refused else ""
     return (
-        f"{edge.rule}: {edge.source} {edge.source_record_id}{times}, {_day(edge.first_seen_at)} to "
+        f"{edge.rule}: {edge.source} {printable(edge.source_record_id)}{times}, {_day(edge.first_seen_at)} to "
         f"{_day(edge.last_seen_at)}, tier {edge.tier}{refused}"
     )
 

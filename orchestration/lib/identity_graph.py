@@ -25,16 +25,20 @@ from orchestration.lib.warehouse import opened
 if TYPE_CHECKING:
     import duckdb
 
-MOST_EDGES = (
-    200_000  # of the components that one question is about: more is a fault of rules, and no answer for a person
-)
+MOST_EDGES = 200_000  # around one question: more is a fault of the rules, and no answer for a person
 _CUSTOMER_ID = re.compile(r"C[0-9]{10,}")
-_NEEDED = (
+_NEEDED = {
     "int_identity__judged_links",
+    "int_identity__overrides",
     "int_identity__partition",
     "int_identity__refused_edges",
-    "int_identity__nodes",
-)
+    "bdg_customer_identifiers",
+    "bdg_customer_identifiers_history",
+    "dim_customer_redirects",
+    "dim_identity_conflicts",
+    "fct_identity_changes",
+    "fct_identity_metrics",
+}
 
 
 @dataclass(frozen=True)
@@ -110,8 +114,8 @@ class GraphAnswer:
 
 @dataclass(frozen=True)
 class Conflict:
-    """Two customers that evidence would join, and why they stay apart, with their strongest edge. The values of its ends
-    are there only where one of the two customers was asked for."""
+    """Two customers that evidence would join, and why they stay apart, with their strongest edge. The values of its
+    ends are there only where one of the two customers was asked for."""
 
     conflict_id: str
     customer_id_a: str
@@ -197,7 +201,7 @@ def opened_graph(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
     """
     with opened(home) as connection:
         there = {name for (name,) in connection.execute(_tables()).fetchall()}
-        if not there.issuperset(_NEEDED):
+        if not there >= _NEEDED:
             raise CorridorError(
                 f"The warehouse in {home.path} holds no identity graph.", "Run `merganser build`, and ask again."
             )
@@ -374,6 +378,11 @@ def shortest_path(edges: Iterable[Edge], start: int, goal: int) -> list[tuple[in
     return steps[::-1]
 
 
+def printable(text: str) -> str:
+    """A value as it can be shown: characters that would steer a terminal or break a picture are replaced."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
 def _spellings(value: str) -> list[str]:
     """The ways in which a normalised value may look that a person writes like this."""
     plain = value.strip()
@@ -401,7 +410,7 @@ def _fetch_edges(connection: duckdb.DuckDBPyConnection, statement: str, paramete
 
 
 def _tables() -> str:
-    return "select table_name from information_schema.tables where table_schema = 'intermediate'"
+    return "select table_name from information_schema.tables where table_schema in ('intermediate', 'marts')"
 
 
 def _types() -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 
-from orchestration.lib.identity_graph import Edge, GraphAnswer, Identifier, PathAnswer
+from orchestration.lib.identity_graph import Edge, GraphAnswer, Identifier, PathAnswer, printable
 
 MOST_DRAWN = 60  # identifiers: with more, a picture is wallpaper; those nearest to what was asked for are drawn
 _BOX, _GAP, _LINE, _MARGIN = 250, 360, 30, 24  # widths of a box and of a gap, height of a line, in pixels
@@ -165,7 +165,7 @@ def _box(identifier: Identifier, place: tuple[int, int, int], is_asked: bool, cu
     x, y, height = place
     is_elsewhere = identifier.customer_id != customer_id
     kind = "asked" if is_asked else "elsewhere" if is_elsewhere else "member"
-    value = identifier.value if identifier.value is not None else "(value not shown)"
+    value = "(value not shown)" if identifier.value is None else printable(identifier.value)
     below = [identifier.identifier_type]
     below += [identifier.status] if identifier.status and identifier.status != "usable" else []
     below += [identifier.customer_id or "nobody's"] if is_elsewhere else []
@@ -177,4 +177,4 @@ def _box(identifier: Identifier, place: tuple[int, int, int], is_asked: bool, cu
 
 
 def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"
+    return text if len(text) <= length else f"{text[: length - 1]}…"

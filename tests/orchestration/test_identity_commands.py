@@ -11,7 +11,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -21,6 +23,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestration import identity_console
 from orchestration.lib import home as places
 from orchestration.lib import identity_decisions as decisions
 from orchestration.lib import identity_graph as graph
@@ -51,6 +54,7 @@ H1, K1, E1, E2 = (
     "e2@story-1.example",
 )
 P1, Z1, O1 = "phone:+4915100100001", "zendesk_user_id:z1-story-1", "shopify_order_id:o1-story-1"
+E3 = "e3@story-1.example"
 U1, U2, INFO = "user_id:80010001", "user_id:80010002", "email:info@story-1.example"
 
 
@@ -249,7 +253,7 @@ def test_no_path_is_shorter(links: list[Link]) -> None:
     assert found == best
     if steps:
         assert (steps[0][0], steps[-1][1]) == (0, 6)
-        assert all(before[1] == after[0] for before, after in zip(steps, steps[1:], strict=False))
+        assert all(before[1] == after[0] for before, after in pairwise(steps))
 
 
 def test_a_question_about_too_much_is_refused(small: Home, monkeypatch: pytest.MonkeyPatch, merganser: Invoke) -> None:
@@ -272,7 +276,7 @@ def texts(drawn: str) -> list[tuple[float, float, str]]:
 def crowded(drawn: str) -> list[tuple[float, float, str]]:
     """Texts that begin or end where another one does, closer than its height: nobody could read them."""
     told = sorted(texts(drawn))
-    return [two for one, two in zip(told, told[1:], strict=False) if one[0] == two[0] and two[1] - one[1] < 11]
+    return [two for one, two in pairwise(told) if one[0] == two[0] and two[1] - one[1] < 11]
 
 
 def test_a_picture_of_a_path_and_of_a_customer(small: Home, tmp_path: Path, ask: Callable[..., Any]) -> None:
@@ -315,6 +319,21 @@ def test_a_crowded_picture_is_seen() -> None:
 def test_a_picture_that_cannot_be_written(small: Home, tmp_path: Path, merganser: Invoke) -> None:
     told = refusal(merganser, small, "explain", H1, "--svg", str(tmp_path / "no" / "x.svg"), code=1)
     assert "cannot be written" in told
+
+
+HOSTILE = "[/red]\x1b[2J\x00<b>&"
+
+
+def test_a_hostile_value_is_shown_and_does_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is no markup of the terminal's, clears no screen and breaks no picture."""
+    whole = a_customer(2)
+    hostile = replace(whole, identifiers=[replace(one, value=HOSTILE) for one in whole.identifiers])
+    identity_console.show_graph(hostile)
+    told = capsys.readouterr().out
+    assert "[/red]" in told
+    assert "\x1b" not in told
+    assert "\x00" not in told
+    assert any("[/red]" in words for _, _, words in texts(picture.draw_graph(hostile)))
 
 
 # --- conflicts, history, numbers --------------------------------------------------------------------------------------
@@ -438,6 +457,7 @@ def test_what_would_not_become_one_is_told(small: Home, overrides: Path, mergans
     ids=["yes", "no", "silence", "dry run", "machine"],
 )
 def test_nothing_is_written_without_a_yes(
+    *,
     arguments: tuple[str, ...],
     answer: str,
     is_written: bool,
@@ -465,7 +485,7 @@ def test_nothing_is_written_without_a_yes(
     ],
 )
 def test_a_decision_that_cannot_be_kept(
-    verb: str, arguments: tuple[str, ...], says: str, small: Home, overrides: Path, merganser: Invoke
+    *, verb: str, arguments: tuple[str, ...], says: str, small: Home, overrides: Path, merganser: Invoke
 ) -> None:
     before = overrides.read_bytes()
     told = refusal(merganser, small, verb, *arguments, "--yes")
@@ -598,9 +618,6 @@ def test_review_writes_what_a_person_answers(
         ("exclude", "zendesk_user_id", "Two people"),
     ]
     assert "nothing to review" in merganser("identity", "review", "--by", "Ada", "--home", queued.path)[1]
-
-
-E3 = "e3@story-1.example"
 
 
 @pytest.mark.parametrize("answers", ["", "q\n", "s\ns\n", "y\n"], ids=["silence", "quit", "skip", "no reason"])
