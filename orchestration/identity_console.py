@@ -177,8 +177,8 @@ def show_plan(plan: Plan, *, is_join: bool) -> None:
         _show_groups("With the decision", plan.after)
     if is_join and not _is_joined(plan):
         console.print(
-            "The two customers would not become one: a limit keeps the rest of them apart. Join the two identifiers of "
-            "the limited type, which `merganser identity conflicts` names.",
+            "The two customers would not become one: limits keep the rest of them apart. Join instead the two "
+            "identifiers of each limited type; `merganser identity conflicts` names it.",
             markup=False,
             style="yellow",
         )

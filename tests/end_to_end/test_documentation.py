@@ -45,6 +45,7 @@ FOLLOWED_HERE = {
     "docs/recipes/add_a_sync.md",
     "docs/recipes/add_a_trait.md",
     "docs/recipes/add_an_identifier_type.md",
+    "docs/recipes/understand_identity.md",
 }
 FOLLOWED_ELSEWHERE = {"docs/recipes/online_retail.md"}  # test_real_orders.py
 DECLARED_BY_USERS = {"docs/recipes/connect_files.md", "docs/recipes/connect_database.md"}  # ingestion/test_recipes.py
@@ -174,6 +175,30 @@ def test_add_a_sync(project: ProjectCopy) -> None:
     again = json.loads(project.shell(f"merganser export deliver {name} --json"))["exports"][0]
     assert again["status"] == "nothing to send"
     assert again["receipt"]["unchanged"] == planned
+
+
+def test_understand_identity(project: ProjectCopy) -> None:
+    """A picture is drawn, and a cookie of nobody's belongs to the customer that it was joined to."""
+    ((email, phone),) = project.query(
+        """
+        select min(emails.identifier_value), min(phones.identifier_value)
+        from marts.bdg_customer_identifiers as emails
+        inner join marts.bdg_customer_identifiers as phones using (customer_id)
+        where emails.identifier_type = 'email' and phones.identifier_type = 'phone'
+        group by customer_id order by count(*), customer_id limit 1
+        """
+    )
+    alone = """
+        select min(identifier_value) from marts.bdg_customer_identifiers group by customer_id
+        having count(*) = 1 and min(identifier_type) = 'anonymous_id' order by 1 limit 1
+    """
+    ((cookie,),) = project.query(alone)
+    given = {"ann@shop.example": email, "phone:+4915112345678": f"phone:{phone}", "5f0c": cookie}
+    follow(document("docs/recipes/understand_identity.md"), project, given)
+    assert email[:20] in (project.path / "ann.svg").read_text()
+    owner = "select customer_id from marts.bdg_customer_identifiers where identifier_type = ? and identifier_value = ?"
+    of_cookie, of_email = (project.query(owner, list(one)) for one in (("anonymous_id", cookie), ("email", email)))
+    assert of_cookie == of_email
 
 
 def test_recipes_go_together(tmp_path: Path) -> None:
