@@ -122,7 +122,7 @@ def insert_plainly(home: Path) -> dict[str, float]:
 
 def load_with_dlt(home: Path) -> dict[str, float]:
     """dlt's plain path: records as Python objects, normalised and loaded into DuckDB."""
-    import dlt  # noqa: PLC0415  slow to import, and its memory is its own
+    import dlt  # slow to import, and its memory is its own
 
     def events() -> Iterator[list[dict[str, Any]]]:
         path = next((home / "landing/event").iterdir())
