@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-ROOMS = {"ingestion", "exports", "orchestration"}
-ALLOWED_IMPORTS = {("orchestration", "ingestion"), ("orchestration", "exports")}
+ROOMS = {"ingestion", "exports", "orchestration", "matching"}
+ALLOWED_IMPORTS = {("orchestration", "ingestion"), ("orchestration", "exports"), ("orchestration", "matching")}
 LAYERS = ["staging", "intermediate", "marts", "segments", "exports"]
 # A layer may read itself and what stands here; nothing reads backwards.
 ALLOWED_PARENTS = {

@@ -1,0 +1,151 @@
+"""From scored pairs to persons: joins from the strongest down, none that would put two contradicting records together.
+
+Pairs are right far more often than chains of pairs: a husband's record and a wife's meet in the one that lacks a given
+name. So a join of two groups is refused when the worst pair across them speaks clearly against it.
+Add here: a rule about groups. Keep out: what a pair weighs (model.py).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+JOINING_WEIGHT = 0.0
+"""Bits from which a pair joins: more likely than not."""
+
+JOINING_WEIGHT_UNTRAINED = 1.0
+"""The same where the model has seen none of these people."""
+
+REFUSING_WEIGHT = -10.0
+"""Bits below which a pair keeps two groups apart: a thousand to one against."""
+
+TIED_BITS = 1.0
+"""A record that two others claim, who cannot be one person, within so many bits of each other, is neither's."""
+
+MOST_MEMBERS = 100
+"""A component of more records is loosened, weakest pairs first, before all its pairs are looked at."""
+
+Numbers = NDArray[np.int64]
+Weights = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Scored pairs as arrays: a < b."""
+
+    a: Numbers
+    b: Numbers
+    weight: Weights
+
+    def where(self, kept: NDArray[np.bool_]) -> Pairs:
+        """The pairs that are kept."""
+        return Pairs(self.a[kept], self.b[kept], self.weight[kept])
+
+
+def components(a: Numbers, b: Numbers, size: int) -> Numbers:
+    """For each number below `size`, the smallest that it is connected with: hook onto the smaller, follow, repeat."""
+    labels = np.arange(size, dtype=np.int64)
+    while True:
+        roots_a, roots_b = labels[a], labels[b]
+        apart = roots_a != roots_b
+        if not apart.any():
+            return labels
+        a, b, roots_a, roots_b = a[apart], b[apart], roots_a[apart], roots_b[apart]
+        np.minimum.at(labels, np.maximum(roots_a, roots_b), np.minimum(roots_a, roots_b))
+        while True:
+            followed = labels[labels]
+            if (followed == labels).all():
+                break
+            labels = followed
+
+
+def cluster(edges: Pairs, size: int, weigh: Callable[[Numbers, Numbers], Weights]) -> Numbers:
+    """The cluster of each number below `size`: the smallest of its members.
+
+    `edges` are the pairs that would join; `weigh` gives the weights of other pairs, asked once, for all pairs inside
+    the components of more than two.
+    """
+    edges = _loosened(edges, size)
+    labels = components(edges.a, edges.b, size)
+    inside_a, inside_b = _pairs_inside(labels)
+    if not len(inside_a):
+        return labels
+    weights = weigh(inside_a, inside_b)
+    against = weights < REFUSING_WEIGHT
+    disputed = np.unique(labels[inside_a[against]])
+    in_dispute = np.isin(labels, disputed)
+    kept = edges.where(in_dispute[edges.a])
+    looked_at = in_dispute[inside_a]
+    answer = labels.copy()
+    for number, root in _agglomerated(
+        kept, set(zip(inside_a[looked_at & against].tolist(), inside_b[looked_at & against].tolist(), strict=True))
+    ).items():
+        answer[number] = root
+    return answer
+
+
+def _loosened(edges: Pairs, size: int) -> Pairs:
+    """Without the weakest pairs of components that are too large to look at whole."""
+    while len(edges.a):
+        labels = components(edges.a, edges.b, size)
+        members = np.bincount(labels, minlength=size)
+        large = members[labels[edges.a]] > MOST_MEMBERS
+        if not large.any():
+            break
+        floor = np.zeros(size)
+        floor[:] = np.inf
+        np.minimum.at(floor, labels[edges.a[large]], edges.weight[large])
+        edges = edges.where(~large | (edges.weight > floor[labels[edges.a]] + 1))
+    return edges
+
+
+def _pairs_inside(labels: Numbers) -> tuple[Numbers, Numbers]:
+    """All pairs of numbers of one component, of components of more than two."""
+    order = np.argsort(labels, kind="stable")
+    _, starts, counts = np.unique(labels[order], return_index=True, return_counts=True)
+    firsts, seconds = [], []
+    for count in np.unique(counts[counts > 2]):
+        rows = order[starts[counts == count][:, None] + np.arange(count)]
+        left, right = np.triu_indices(count, 1)
+        firsts.append(rows[:, left].ravel())
+        seconds.append(rows[:, right].ravel())
+    if not firsts:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    return np.concatenate(firsts), np.concatenate(seconds)
+
+
+def _agglomerated(edges: Pairs, refusing: set[tuple[int, int]]) -> dict[int, int]:
+    """Groups by joins in descending weight, none across a refusing pair: member to the smallest of its group."""
+    foes: dict[int, set[int]] = defaultdict(set)
+    for a, b in refusing:
+        foes[a].add(b)
+        foes[b].add(a)
+    against = {number: frozenset(others) for number, others in foes.items()}
+    claims: dict[int, list[tuple[int, float]]] = defaultdict(list)
+    for a, b, weight in zip(edges.a.tolist(), edges.b.tolist(), edges.weight.tolist(), strict=True):
+        claims[a].append((b, weight))
+        claims[b].append((a, weight))
+
+    def is_tied(claimed: int, by: int, weight: float) -> bool:
+        return any(rival in against.get(by, ()) and rivals > weight - TIED_BITS for rival, rivals in claims[claimed])
+
+    group: dict[int, int] = {}
+    members: dict[int, list[int]] = {}
+    for number in np.unique(np.concatenate([edges.a, edges.b])).tolist():
+        group[number], members[number] = number, [number]
+    for place in np.lexsort((edges.b, edges.a, -edges.weight)).tolist():
+        a, b, weight = int(edges.a[place]), int(edges.b[place]), float(edges.weight[place])
+        first, second = sorted((group[a], group[b]))
+        if first == second or foes[first] & set(members[second]):
+            continue
+        if is_tied(a, b, weight) or is_tied(b, a, weight):
+            continue
+        for member in members[second]:
+            group[member] = first
+        members[first] += members.pop(second)
+        foes[first] |= foes.pop(second, set())
+    return group

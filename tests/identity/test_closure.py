@@ -1,0 +1,77 @@
+"""The closure: components, refused joins, ties, and no dependence on the order of the pairs."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from matching.closure import MOST_MEMBERS, REFUSING_WEIGHT, Numbers, Pairs, Weights, cluster, components
+
+
+def close(
+    edges: list[tuple[int, int, float]], against: set[tuple[int, int]] = frozenset(), size: int = 12
+) -> list[int]:
+    """Clusters of these edges, where the pairs of `against` speak clearly against being one."""
+
+    def weigh(a: Numbers, b: Numbers) -> Weights:
+        pairs = zip(np.minimum(a, b).tolist(), np.maximum(a, b).tolist(), strict=True)
+        return np.array([REFUSING_WEIGHT - 1 if pair in against else 0.0 for pair in pairs])
+
+    a, b, weight = zip(*edges, strict=True) if edges else ((), (), ())
+    pairs = Pairs(np.array(a, np.int64), np.array(b, np.int64), np.array(weight, np.float64))
+    return cluster(pairs, size, weigh).tolist()
+
+
+def test_a_chain_without_contradiction_is_one() -> None:
+    assert close([(1, 2, 5.0), (2, 3, 5.0), (3, 4, 5.0)])[1:5] == [1, 1, 1, 1]
+
+
+def test_a_chain_between_two_who_contradict_breaks_at_its_weaker_edge() -> None:
+    assert close([(1, 2, 9.0), (2, 3, 5.0)], {(1, 3)})[1:4] == [1, 1, 3]
+
+
+def test_a_record_that_two_contradicting_ones_claim_equally_is_neithers() -> None:
+    assert close([(1, 2, 5.0), (2, 3, 5.0)], {(1, 3)})[1:4] == [1, 2, 3]
+
+
+def test_groups_are_kept_apart_by_their_worst_pair() -> None:
+    edges = [(1, 2, 9.0), (3, 4, 9.0), (2, 3, 5.0)]
+    assert close(edges, {(1, 4)})[1:5] == [1, 1, 3, 3]
+    assert close(edges)[1:5] == [1, 1, 1, 1]
+
+
+def test_a_huge_chain_is_loosened_and_ends() -> None:
+    size = MOST_MEMBERS * 3
+    labels = close([(n, n + 1, float(n % 7)) for n in range(1, size)], size=size + 1)
+    assert max(np.bincount(labels)) <= MOST_MEMBERS
+
+
+PAIRS = st.lists(
+    st.tuples(st.integers(0, 11), st.integers(0, 11), st.sampled_from([1.0, 3.0, 6.0])).filter(lambda p: p[0] < p[1]),
+    max_size=20,
+    unique_by=lambda p: p[:2],
+)
+
+
+@given(PAIRS, st.data())
+def test_any_order_gives_the_same_and_no_contradiction_is_joined(
+    edges: list[tuple[int, int, float]], data: st.DataObject
+) -> None:
+    every = [(a, b) for a in range(12) for b in range(a + 1, 12)]
+    against = set(data.draw(st.lists(st.sampled_from(every), max_size=8)))
+    edges = [edge for edge in edges if edge[:2] not in against]
+    labels = close(edges, against)
+    assert labels == close(data.draw(st.permutations(edges)), against)
+    assert all(labels[a] != labels[b] for a, b in against)
+    assert all(labels[label] == label for label in labels)
+
+
+@given(PAIRS)
+def test_components_are_the_smallest_number_that_is_reached(edges: list[tuple[int, int, float]]) -> None:
+    labels = list(range(12))
+    for _ in labels:
+        for a, b, _weight in edges:
+            labels[a] = labels[b] = min(labels[a], labels[b])
+    found = components(np.array([e[0] for e in edges], np.int64), np.array([e[1] for e in edges], np.int64), 12)
+    assert found.tolist() == labels
