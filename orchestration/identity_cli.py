@@ -215,6 +215,47 @@ def stats(*, home: HomeOption = None, as_json: JsonOption = False) -> None:
     end(as_json, "identity stats", answer)
 
 
+@identity_app.command(epilog=EXIT_CODES)
+def evaluate(
+    *,
+    records: Annotated[Path, typer.Option("--records", help="CSV or Parquet: record_id and what is known of persons.")],
+    truth: Annotated[Path, typer.Option("--truth", help="CSV or Parquet: record_id, entity_id. Read after scoring.")],
+    mapping: Annotated[
+        list[str] | None, typer.Option("--map", metavar="A=B", help="Our column A is column B of the file. Repeatable.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option("--config", help="YAML that replaces what the seeds say.")] = None,
+    links_only: Annotated[
+        bool, typer.Option("--links-only", help="Each source is free of doubles: only pairs of two sources count.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """How well the project's rules and model tell persons apart, on a file whose truth is known. No home is touched.
+
+    Columns that may be there: source, first_name, middle_name, last_name, full_name, email, phone, birth_date, street,
+    house_number, unit, city, postal_code, region, country, ssn, company, occupation.
+    """
+    from orchestration import identity_console
+    from orchestration.lib import evaluation
+
+    answer = evaluation.evaluate(
+        records,
+        truth,
+        mapping=_mapping(mapping or []),
+        configuration=evaluation.read_configuration(config),
+        links_only=links_only,
+    )
+    if not as_json:
+        identity_console.show_evaluation(answer)
+    end(as_json, "identity evaluate", answer)
+
+
+def _mapping(pairs: list[str]) -> dict[str, str]:
+    split = [pair.partition("=") for pair in pairs]
+    if any(not name or not column for name, _, column in split):
+        raise WrongUseError("--map takes name=column.", "For example: --map last_name=surname.")
+    return {name.strip(): column.strip() for name, _, column in split}
+
+
 def _decide(
     *,
     verb: str,

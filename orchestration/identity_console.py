@@ -18,6 +18,7 @@ from orchestration.console import out
 from orchestration.lib.identity_graph import printable
 
 if TYPE_CHECKING:
+    from orchestration.lib.evaluation import Evaluation
     from orchestration.lib.identity_decisions import Group, Plan, Question
     from orchestration.lib.identity_graph import (
         Conflict,
@@ -30,6 +31,24 @@ if TYPE_CHECKING:
     )
 
 SAME, DIFFERENT, SKIP, QUIT = "y", "n", "s", "q"
+
+
+def show_evaluation(answer: Evaluation) -> None:
+    """How right the clusters of a labelled file are, and what they cost."""
+    console = out()
+    table = new_table("Accuracy of the clusters", "over", "precision", "recall", "F1")
+    for name, rates in (("pairs", answer.pairwise), ("records (B-cubed)", answer.bcubed)):
+        table.add_row(name, f"{rates.precision:.4f}", f"{rates.recall:.4f}", f"{rates.f1:.4f}")
+    console.print(table)
+    learned = "learned from these records" if answer.is_model_trained else "shipped: too few records to learn from"
+    for line in (
+        f"{answer.records} records in {answer.clusters} clusters.",
+        f"{answer.labelled_records} are of {answer.entities} known persons, {answer.exact_clusters} found exactly.",
+        f"Largest cluster {answer.largest_cluster}, largest person {answer.largest_entity}.",
+        f"{answer.compared_pairs} pairs were compared: {answer.blocking_ceiling:.4f} of the true ones.",
+        f"Model {answer.model}, {learned}. {answer.seconds:.1f} s, {answer.peak_mb:.0f} MB.",
+    ):
+        console.print(line, markup=False)
 
 
 def show_path(answer: PathAnswer) -> None:
