@@ -10,7 +10,7 @@ SQLFLUFF = scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && MERGANSER_
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev check lint-sql test torture bench docs lock clean
+.PHONY: help install demo dev check lint-sql test torture bench scoreboard docs lock clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ torture: $(INSTALLED) ## the same tests with bigger counts: hundreds of kills, l
 
 bench: $(INSTALLED) ## measure, beside what a user would pick and the physical bound; prints JSON
 	$(BIN)/python -m benchmarks
+
+scoreboard: $(INSTALLED) ## persons told apart on public labelled sets, beside Splink and exact keys; writes docs/scoreboard.md
+	$(BIN)/python -m benchmarks.scoreboard
 
 docs: $(INSTALLED) ## dbt's documentation site, under target/
 	$(BIN)/dbt docs generate

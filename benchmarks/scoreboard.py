@@ -1,0 +1,237 @@
+"""How well persons are told apart on public labelled sets, beside Splink in the manner of its demos and exact keys.
+
+`make scoreboard` writes docs/scoreboard.md. The sets lie in ../shared/data/eval.
+Add here: a set, as one query that gives the columns of `identity evaluate`. Keep out: anything that makes the matching
+fit a set.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+import warnings
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+from splink import DuckDBAPI, Linker, SettingsCreator, block_on
+from splink import comparison_library as compare
+from splink.internals.exceptions import EMTrainingException
+
+from benchmarks.measuring import measured_cli
+from matching.accuracy import bcubed, pairwise
+from matching.closure import components
+
+ROOT = Path(__file__).resolve().parents[1]
+SETS = ROOT.parent / "shared" / "data" / "eval"
+if not SETS.is_dir():
+    SETS = ROOT.parents[1] / "shared" / "data" / "eval"  # from a working tree beside the main one
+PAGE = ROOT / "docs" / "scoreboard.md"
+
+FEBRL = """
+    select
+        md5(trim(rec_id)) as record_id, trim(given_name) as first_name, trim(surname) as last_name,
+        trim(date_of_birth) as birth_date, trim(street_number) as house_number, trim(address_1) as street,
+        trim(address_2) as unit, trim(suburb) as city, trim(postcode) as postal_code, trim(state) as region,
+        trim(soc_sec_id) as ssn, regexp_extract(rec_id, 'rec-([0-9]+)-', 1) as entity_id
+    from read_csv('{sets}/febrl/dataset{number}.csv', all_varchar = true, normalize_names = true)
+"""
+QUERIES = {
+    "febrl1": FEBRL.replace("{number}", "1"),
+    "febrl3": FEBRL.replace("{number}", "3"),
+    "fake_1000": """
+        select
+            unique_id as record_id, first_name, surname as last_name, dob as birth_date, city, email,
+            cluster as entity_id
+        from read_csv('{sets}/fake_1000/fake_1000.csv', all_varchar = true)
+    """,
+    "pseudopeople": """
+        select
+            'c' || row_number() over () as record_id, 'census' as source, first_name, middle_initial as middle_name,
+            last_name, date_of_birth as birth_date, street_number as house_number, street_name as street,
+            unit_number as unit, city, zipcode as postal_code, state as region, null as ssn, simulant_id as entity_id
+        from '{sets}/pseudopeople_20201/census_2020.parquet'
+        union all by name
+        select
+            'w' || row_number() over () as record_id, 'w2' as source, first_name, middle_initial as middle_name,
+            last_name, mailing_address_street_number as house_number, mailing_address_street_name as street,
+            mailing_address_unit_number as unit, mailing_address_city as city, mailing_address_zipcode as postal_code,
+            mailing_address_state as region, ssn, simulant_id as entity_id
+        from '{sets}/pseudopeople_20201/w2_1099_2020.parquet'
+        union all by name
+        select
+            's' || row_number() over () as record_id, 'ssa' as source, first_name, middle_name, last_name,
+            date_of_birth as birth_date, ssn, simulant_id as entity_id
+        from '{sets}/pseudopeople_20201/ssa_2020.parquet'
+    """,
+    "senzing_truthset": """
+        select
+            r.data_source || ':' || r.record_id as record_id, r.data_source as source,
+            r.primary_name_full as full_name, r.primary_name_first as first_name,
+            r.primary_name_middle as middle_name, r.primary_name_last as last_name, r.primary_name_org as company,
+            r.email_address as email, r.phone_number as phone, r.date_of_birth as birth_date,
+            coalesce(r.addr_line1, r.addr_full) as street, r.addr_city as city, r.addr_postal_code as postal_code,
+            r.addr_state as region, r.addr_country as country, r.ssn_number as ssn, k.cluster_id as entity_id
+        from read_csv([
+            '{sets}/senzing_truthset/customers.csv', '{sets}/senzing_truthset/reference.csv',
+            '{sets}/senzing_truthset/watchlist.csv'
+        ], all_varchar = true, union_by_name = true) as r
+        inner join read_csv('{sets}/senzing_truthset/actual_truthset_key.csv', all_varchar = true) as k
+            on r.data_source = k.data_source and r.record_id = k.record_id
+    """,
+}
+
+
+def convert(name: str, folder: Path) -> tuple[Path, Path]:
+    """Write a set's records and, apart from them, its truth; the order of the records says nothing."""
+    records, truth = folder / f"{name}.parquet", folder / f"{name}_truth.parquet"
+    query = QUERIES[name].replace("{sets}", str(SETS))
+    with duckdb.connect() as connection:
+        connection.execute(f"create table labelled as {query}")
+        connection.execute(
+            "copy (select * exclude (entity_id) from labelled order by hash(record_id))"
+            f" to '{records}' (format parquet)"
+        )
+        connection.execute(f"copy (select record_id, entity_id from labelled) to '{truth}' (format parquet)")
+    return records, truth
+
+
+def measure(scale: float) -> dict[str, Any]:
+    """Every set that is there, by each method. The sets are as large as they are: below 1, only the small ones."""
+    results = {}
+    with tempfile.TemporaryDirectory() as place:
+        for name in QUERIES:
+            if not SETS.is_dir() or (scale < 1 and name == "pseudopeople"):
+                continue
+            print(f"scoring {name} ...", file=sys.stderr)
+            records, truth = convert(name, Path(place))
+            asked = ["identity", "evaluate", "--records", str(records), "--truth", str(truth), "--json"]
+            results[name] = {
+                "merganser": json.loads(measured_cli(asked, {}).output),
+                "splink": _judged(truth, *_by_splink(records)),
+                "exact_keys": _judged(truth, *_by_keys(records)),
+            }
+    return results
+
+
+def _judged(truth: Path, clusters: dict[str, Any], seconds: float) -> dict[str, Any]:
+    with duckdb.connect() as connection:
+        labels = connection.execute("select record_id, entity_id from read_parquet(?)", [str(truth)]).fetchall()
+    found, true = [clusters[record_id] for record_id, _ in labels], [entity for _, entity in labels]
+    rates = pairwise(found, true)
+    return {
+        "pairwise": {"precision": rates.precision, "recall": rates.recall, "f1": rates.f1},
+        "bcubed": {"f1": bcubed(found, true).f1},
+        "largest_cluster": max(Counter(found).values()),
+        "seconds": round(seconds, 2),
+    }
+
+
+def _by_splink(records: Path) -> tuple[dict[str, Any], float]:
+    """Splink in the manner of its demos: ready-made comparisons, simple blocking, clusters at .95."""
+    started = time.monotonic()
+    with duckdb.connect() as connection, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        connection.execute(
+            f"create table persons as select * replace (record_id::varchar as record_id) from '{records}'"
+        )
+        columns = [row[0] for row in connection.execute("describe persons").fetchall()]
+        made = {
+            "first_name": compare.NameComparison,
+            "last_name": compare.NameComparison,
+            "birth_date": lambda column: compare.DamerauLevenshteinAtThresholds(column, [1, 2]),
+            "email": compare.EmailComparison,
+            "ssn": lambda column: compare.DamerauLevenshteinAtThresholds(column, [1, 2]),
+            "phone": compare.ExactMatch,
+            "postal_code": compare.ExactMatch,
+            "city": lambda column: compare.ExactMatch(column).configure(term_frequency_adjustments=True),
+        }
+        blocks = [("first_name", "last_name"), ("birth_date",), ("ssn",), ("email",), ("last_name", "postal_code")]
+        usable = [block for block in blocks if set(block) <= set(columns)]
+        settings = SettingsCreator(
+            link_type="dedupe_only",
+            unique_id_column_name="record_id",
+            comparisons=[make(column) for column, make in made.items() if column in columns],
+            blocking_rules_to_generate_predictions=[block_on(*block) for block in usable],
+        )
+        linker = Linker(DuckDBAPI(connection).register("persons"), settings, log_level=None)
+        alike = connection.execute("""
+            select count(*) - count(distinct (first_name, last_name, birth_date)) from persons
+            where first_name is not null and last_name is not null and birth_date is not null
+        """).fetchall()[0][0]
+        if alike:  # of none, Splink would learn that no two records are one person, and fail
+            linker.training.estimate_probability_two_random_records_match(
+                [block_on("first_name", "last_name", "birth_date")], recall=0.7
+            )
+        linker.training.estimate_u_using_random_sampling(max_pairs=1e6, seed=1)
+        for block in (("first_name", "last_name"), ("birth_date",)):
+            with suppress(EMTrainingException, ValueError):  # a set too small to learn from: its defaults stand
+                linker.training.estimate_parameters_using_expectation_maximisation(block_on(*block))
+        predicted = linker.inference.predict(threshold_match_probability=0.01)
+        clusters = linker.clustering.cluster_pairwise_predictions_at_threshold(predicted, 0.95)
+        found = connection.execute(f"select record_id, cluster_id from {clusters.physical_name}").fetchall()
+    return dict(found), time.monotonic() - started
+
+
+def _by_keys(records: Path) -> tuple[dict[str, Any], float]:
+    """What a careful analyst joins by hand: the same name and birth date, the same e-mail, the same national number."""
+    started = time.monotonic()
+    with duckdb.connect() as connection:
+        columns = {row[0] for row in connection.execute(f"describe from '{records}'").fetchall()}
+        connection.execute(f"create table persons as select *, row_number() over () - 1 as place from '{records}'")
+        keys = [("first_name", "last_name", "birth_date"), ("email",), ("ssn",)]
+        edges = " union all ".join(
+            f"select min(place) over (partition by {', '.join(f'lower({column})' for column in key)}) as a, place as b"
+            f" from persons where {' and '.join(f'{column} is not null' for column in key)}"
+            for key in keys
+            if set(key) <= columns
+        )
+        found = connection.execute(edges).fetchnumpy()
+        ids = [row[0] for row in connection.execute("select record_id from persons order by place").fetchall()]
+    labels = components(np.asarray(found["a"], np.int64), np.asarray(found["b"], np.int64), len(ids))
+    return dict(zip(ids, labels.tolist(), strict=True)), time.monotonic() - started
+
+
+def page(results: dict[str, Any]) -> str:
+    """The results as the page shows them."""
+    lines = [
+        "# Scoreboard",
+        "",
+        "How well persons are told apart on public labelled sets. Measured on clusters, not on pairs a model liked",
+        "(every pair of records that ends in one customer counts). `make scoreboard` writes this page from",
+        "`merganser identity evaluate`; the same command judges any labelled file.",
+        "",
+        "Splink is used in the manner of its demos, the same for every set: ready-made comparisons of the columns that",
+        "are there, simple blocking, its clusters at .95; a set too small to learn from keeps its defaults. Exact keys",
+        "join the same name and birth date, the same e-mail and the same national number.",
+        "",
+        "| set | records | method | precision | recall | F1 | B-cubed F1 | largest (true) | seconds |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, methods in results.items():
+        ours = methods["merganser"]
+        for method, found in methods.items():
+            rates = found["pairwise"]
+            lines.append(
+                f"| {name} | {ours['records']:,} | {method.replace('_', ' ')} | {rates['precision']:.4f} |"
+                f" {rates['recall']:.4f} | {rates['f1']:.4f} | {found['bcubed']['f1']:.4f} |"
+                f" {found['largest_cluster']} ({ours['largest_entity']}) | {found['seconds']:.1f} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measure every set and write the page."""
+    results = measure(1.0)
+    if not results:
+        sys.exit(f"No set is there: {SETS} is missing.")
+    PAGE.write_text(page(results), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

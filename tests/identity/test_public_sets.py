@@ -1,0 +1,22 @@
+"""The small public sets of the scoreboard, with the least that is promised of each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.scoreboard import SETS, convert
+from orchestration.lib.evaluation import Configuration, evaluate
+
+LEAST = {"fake_1000": (0.99, 0.85), "febrl1": (0.99, 0.98), "senzing_truthset": (0.95, 0.6)}
+
+
+@pytest.mark.skipif(not SETS.is_dir(), reason="skipped: needs ../shared/data/eval")
+@pytest.mark.parametrize("name", LEAST)
+def test_precision_and_recall_hold(tmp_path: Path, name: str) -> None:
+    records, truth = convert(name, tmp_path)
+    found = evaluate(records, truth, mapping={}, configuration=Configuration())
+    assert found.pairwise.precision >= LEAST[name][0]
+    assert found.pairwise.recall >= LEAST[name][1]
+    assert found.largest_cluster <= max(10, found.largest_entity)
