@@ -99,7 +99,7 @@ klaviyo_decisions as (
 
 ),
 
-{# What a profile holds: a suppression that is somebody's wish ends a subscription, whatever the profile says beside it. #}
+{# What a profile holds: a suppression by somebody's wish ends a subscription, whatever the profile says beside it. #}
 klaviyo_profile_decisions as (
 
     select

@@ -9,8 +9,10 @@ overrides as (
 
     select
         *,
-        {{ md5_hex("concat_ws('|', action, identifier_type_a, identifier_value_a, identifier_type_b, identifier_value_b, decided_by, cast(decided_at as " ~ dbt.type_string() ~ "))") }}
-            as override_key
+        {{ md5_hex(
+            "concat_ws('|', action, identifier_type_a, identifier_value_a, identifier_type_b, identifier_value_b,"
+            ~ " decided_by, cast(decided_at as " ~ dbt.type_string() ~ "))"
+        ) }} as override_key
     from {{ ref('identity_overrides') }}
 
 ),
@@ -55,11 +57,11 @@ ranked as (
         *,
         first_value(action) over (
             partition by least(first_no, second_no), greatest(first_no, second_no)
-            order by decided_at desc, action, override_key
+            order by decided_at desc, action asc, override_key asc
         ) as latest_action,
         row_number() over (
             partition by least(first_no, second_no), greatest(first_no, second_no)
-            order by decided_at desc, action, override_key
+            order by decided_at desc, action asc, override_key asc
         ) as choice
     from numbered
 

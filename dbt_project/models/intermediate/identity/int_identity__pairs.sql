@@ -44,7 +44,7 @@ evidence as (
         identifier_no_a,
         identifier_no_b,
         max(case when refusal_reason is null then 1 else 0 end) = 1 as is_joining,
-        min(case when refusal_reason is null then '' else refusal_reason end) as refusal_reason,
+        min(coalesce(refusal_reason, '')) as refusal_reason,
         min(case when refusal_reason is null then tier end) as tier,
         cast(sum(case when refusal_reason is null then times_seen end) as bigint) as times_seen,
         count(distinct case when refusal_reason is null then source end) as source_count,

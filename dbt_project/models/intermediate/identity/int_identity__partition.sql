@@ -13,4 +13,16 @@
     rebuild: the materialization connected_components opens the raw components that changed pairs and nodes touch
     why here: customer_no is the smallest identifier_no of the customer
 #}
-select * from {{ ref('int_identity__pairs') }}
+select
+    identifier_no_a,
+    identifier_no_b,
+    refusal_reason,
+    tier,
+    times_seen,
+    source_count,
+    is_joining,
+    is_excluded,
+    last_seen_at,
+    cause_rank,
+    revision_no
+from {{ ref('int_identity__pairs') }}

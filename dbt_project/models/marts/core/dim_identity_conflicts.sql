@@ -39,20 +39,22 @@ sided as (
         refused.*,
         least(refused.customer_no_a, refused.customer_no_b) as older_no,
         greatest(refused.customer_no_a, refused.customer_no_b) as younger_no,
-        case when refused.reason like 'limit:%' then {{ dbt.split_part('refused.reason', "':'", 2) }} end as limited_type,
+        case
+            when refused.reason like 'limit:%' then {{ dbt.split_part('refused.reason', "':'", 2) }}
+        end as limited_type,
         row_number() over (
             partition by
                 least(refused.customer_no_a, refused.customer_no_b),
                 greatest(refused.customer_no_a, refused.customer_no_b)
             order by
-                refused.tier,
+                refused.tier asc,
                 refused.times_seen desc,
                 refused.last_seen_at desc,
-                refused.identifier_no_a,
-                refused.identifier_no_b,
-                refused.rule,
-                refused.source,
-                refused.record_id
+                refused.identifier_no_a asc,
+                refused.identifier_no_b asc,
+                refused.rule asc,
+                refused.source asc,
+                refused.record_id asc
         ) as strength
     from refused
 

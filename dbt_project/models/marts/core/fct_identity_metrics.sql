@@ -85,7 +85,9 @@ measured as (
         'merges_of_last_change' as metric,
         cast(count(*) as double) as value
     from changes
-    where change_type = 'merged' and changed_at = (select max(changed_at) from changes)
+    where
+        changes.change_type = 'merged'
+        and changes.changed_at = (select max(every_change.changed_at) from changes as every_change)
 
     union all
 

@@ -10,8 +10,9 @@ final as (
         source.engagement_id as meeting_id,
         {{ clean_text('source.property_hubspot_owner_id') }} as owner_id,
         -- An older connection has these without the prefix.
-        lower(coalesce({{ clean_text('source.property_hs_meeting_outcome') }}, {{ clean_text('source.meeting_outcome') }}))
-            as status,
+        lower(
+            coalesce({{ clean_text('source.property_hs_meeting_outcome') }}, {{ clean_text('source.meeting_outcome') }})
+        ) as status,
         coalesce({{ clean_text('source.property_hs_meeting_title') }}, {{ clean_text('source.title') }}) as subject,
         coalesce({{ clean_text('source.property_hs_meeting_body') }}, {{ clean_text('source.body') }}) as body,
         {{ clean_text('source.property_hs_internal_meeting_notes') }} as internal_notes,

@@ -1,6 +1,6 @@
 {{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
 
-{#- Where user agents stand (source, entity, column): those of each staging model that joins stg_lookups__user_agents. -#}
+{#- Where user agents stand (source, entity, column): of each staging model that joins stg_lookups__user_agents. -#}
 {%- set places = [
     ('segment', 'identifies', 'context_user_agent'),
     ('segment', 'tracks', 'context_user_agent'),
