@@ -15,7 +15,9 @@ final as (
         {{ clean_text('source.hs_internal_meeting_notes') }} as internal_notes,
         {{ clean_text('source.hs_meeting_location') }} as location,
         cast(
-            {{ dbt.datediff('source.hs_meeting_start_time', 'source.hs_meeting_end_time', 'second') }} as bigint
+            {{ dbt.datediff(
+                'source.hs_meeting_start_time', 'source.hs_meeting_end_time', 'second'
+            ) }} as bigint
         ) as duration_seconds,
         coalesce(source.hs_meeting_start_time, source.hs_timestamp) as occurred_at,
         {{ record_state("source.is_deleted") }}

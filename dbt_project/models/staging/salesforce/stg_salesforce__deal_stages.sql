@@ -30,7 +30,7 @@ final as (
         is_current,
         loaded_at
     from compared
-    where previous_stage_id is null or previous_stage_id != stage_id
+    where previous_stage_id is null or previous_stage_id <> stage_id
 
 )
 
