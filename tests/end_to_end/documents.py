@@ -15,7 +15,8 @@ from typing import Any
 from tests.end_to_end.project_copy import ProjectCopy
 
 RUNNABLE = ("merganser", "dbt", "source", "export", "cp", "git apply")
-NO_PATHS = {"/", "./.merganser", "MERGANSER_HOME/sources/"}  # a sign, a home, and what a reader may make in it
+# A sign, a home, and what a reader or a connector makes in it; the demo has neither sources of its own nor connectors.
+NO_PATHS = {"/", "./.merganser", "MERGANSER_HOME/sources/", "dlt/", "MERGANSER_HOME/dlt/<source>"}
 _COMMENT = re.compile(r"<!--\s*(?P<said>.*?)\s*-->")
 _INSTRUCTION = re.compile(r"(?P<verb>file|append|insert): (?P<path>\S+)(?: before: (?P<before>.+))?")
 _FENCE = re.compile(r"```(?P<language>\w*)")
