@@ -225,7 +225,7 @@ def _check_window(
 
 def require_sources(home: Home) -> None:
     """Raises WrongUseError, with what to do next, when a home has nothing at all that could land."""
-    if sources_in_settings(home) is None and not known_sources(home, shipped=False):
+    if sources_in_settings(home) is None and not known_sources(home, shipped=False) and not home.warehouse.exists():
         files = (path for path in home.landing.rglob("*") if path.is_file())
         if next(files, None) is None:
             raise WrongUseError(

@@ -234,11 +234,13 @@ def _shared(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 
 def _newest(landing: Path, entity: str) -> list[dict[str, Any]]:
-    relation = duckdb.sql(
-        f"from read_csv('{landing}/zendesk/{entity}/*.csv', all_varchar = true)"
-        " qualify row_number() over (partition by id order by updated_at desc) = 1 order by id"
-    )
-    return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+    with duckdb.connect() as connection:
+        found = connection.execute(
+            f"from read_csv('{landing}/zendesk/{entity}/*.csv', all_varchar = true)"
+            " qualify row_number() over (partition by id order by updated_at desc) = 1 order by id"
+        )
+        columns = [column[0] for column in found.description or ()]
+        return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
 
 
 def _iso(moment: str) -> str:
