@@ -399,11 +399,13 @@ def _event(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _newest(landing: Path, entity: str, condition: str = "true") -> list[dict[str, Any]]:
-    relation = duckdb.sql(
-        f"from read_parquet('{landing}/klaviyo/{entity}/*.parquet')"
-        f" qualify row_number() over (partition by id order by _fivetran_synced desc) = 1 and ({condition}) order by id"
-    )
-    return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+    with duckdb.connect() as connection:
+        found = connection.execute(
+            f"from read_parquet('{landing}/klaviyo/{entity}/*.parquet') qualify"
+            f" row_number() over (partition by id order by _fivetran_synced desc) = 1 and ({condition}) order by id"
+        )
+        columns = [column[0] for column in found.description or ()]
+        return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
 
 
 def _iso(moment: datetime) -> str:
