@@ -253,7 +253,7 @@ def test_the_readme_says_what_every_verb_takes_and_how_it_ends(command: Any) -> 
         assert {"--json", "--home"} <= {option for parameter in verb.params for option in parameter.opts}, line
 
 
-@pytest.mark.parametrize("name", sorted(set(RECIPES) - CONNECTING))  # a connection shows a user's own declaration
+@pytest.mark.parametrize("name", RECIPES)
 def test_blocks_say_where_they_go(name: str) -> None:
     assert misplaced(document(name)) == []
 
