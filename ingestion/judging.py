@@ -32,7 +32,7 @@ from itertools import combinations
 import duckdb
 
 from ingestion.errors import DeliveryRefusedError, IngestionError
-from ingestion.readers import Incoming
+from ingestion.readers import Incoming, Stream
 from ingestion.spec import EntitySpec, SourceSpec
 from ingestion.statements import content_columns, identity_columns, json_record, key_hash, literal, quote, same
 from ingestion.warehouse import raw_table
@@ -89,6 +89,10 @@ class _CountMismatchError(IngestionError):
     """Records went missing or were counted twice within a delivery."""
 
 
+class NotAllGoodError(IngestionError):
+    """Among records that were hoped to be good and new there is another; it takes staging to say which."""
+
+
 class Judge:
     """The statements of one delivery, within a transaction that the caller opens; the delivery is staged.
 
@@ -118,8 +122,11 @@ class Judge:
     def land(self, staged: Incoming, *, allow_empty: bool) -> Counts:
         """Lands what is staged.
 
-        Raises DeliveryRefusedError when a whole delivery brings nothing where there is something.
+        Raises DeliveryRefusedError when a whole delivery brings nothing where there is something, and NotAllGoodError
+        when a record of a stream is broken, or its key is in the raw table or twice in the delivery.
         """
+        if staged.streams:
+            return self._land_streams(staged.streams)
         extracted = self._count("incoming") + self._count("rejected")
         refused = self._quarantine_rejected()
         broken = self._quarantine_problems() if staged.may_have_problems else 0
@@ -273,6 +280,48 @@ class Judge:
         )
 
     # --- into the raw table
+
+    @staticmethod
+    def may_stream(entity: EntitySpec) -> bool:
+        """Whether records of this entity may be inserted before they are judged."""
+        return entity.mode == "append" and entity.flag is None
+
+    def _land_streams(self, streams: Sequence[Stream]) -> Counts:
+        """Inserts records as they are parsed, then asks whether all are new and single, as nearly always they are.
+
+        The connection keeps their order.
+        """
+        began = None
+        for stream in streams:
+            try:
+                self._insert_new(f"select {self.columns}, _file, cast(null as bigint) from ({stream.select})")
+            except duckdb.InvalidInputException as error:
+                raise NotAllGoodError from error
+            first = self._number_arrived(stream)
+            began = first if began is None else began
+        arrived = f"_load_id = {literal(self.load.load_id)} and rowid >= {began}"
+        key = key_hash(self.entity)
+        hashes = f"select {key} as hash from {self.table} where {arrived}"
+        if self._any(f"(select hash from ({hashes}) group by hash having count(*) > 1)"):
+            raise NotAllGoodError
+        if self._any(f"{self.table} where rowid < {began} and {key} in ({hashes})"):
+            raise NotAllGoodError
+        total = sum(stream.count for stream in streams)
+        return Counts(total, total, 0, 0, 0)
+
+    def _number_arrived(self, stream: Stream) -> int:
+        """Numbers the records of a stream, which stand in its order; returns the row id of the first."""
+        here = f"{self.table} where _load_id = {literal(self.load.load_id)} and _row is null"
+        [(first, last, count)] = self.connection.execute(
+            f"select min(rowid), max(rowid), count(*) from {here}"
+        ).fetchall()
+        if not last - first + 1 == count == stream.count:
+            raise NotAllGoodError
+        self.connection.execute(
+            f"update {self.table} set _row = rowid - {first} + 1"
+            f" where _load_id = {literal(self.load.load_id)} and _row is null"
+        )
+        return int(first)
 
     def _insert_good(self, good: str) -> tuple[int, int, int]:
         """Lands the good records. Returns how many landed, were unchanged, and were quarantined as duplicates."""

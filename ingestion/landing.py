@@ -11,7 +11,7 @@ books (warehouse.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -22,8 +22,8 @@ from ingestion.deliveries import Delivery, deliveries
 from ingestion.errors import DeliveryRefusedError, IngestionError, SchemaChangedError, UnreadableFileError
 from ingestion.fields import note_fields
 from ingestion.files import KnownFile, LandingFile, changed_files, find_files, find_replays
-from ingestion.judging import Counts, Judge, Load, Target
-from ingestion.readers import Incoming, clear_stage, stage
+from ingestion.judging import Counts, Judge, Load, NotAllGoodError, Target
+from ingestion.readers import Incoming, clear_stage, in_order, stage
 from ingestion.settings import Settings
 from ingestion.spec import SourceSpec
 from ingestion.statements import quote
@@ -260,19 +260,26 @@ def _land_delivery(
 ) -> None:
     """Lands one delivery with its books. One that may not replace the table is passed over where a later one does."""
     target, load = ledger.target, ledger.load
-    try:
-        staged = stage(connection, settings, target.entity, delivery.files)
+
+    def attempt(*, hopes_for_good: bool) -> None:
+        staged = stage(connection, settings, target.entity, delivery.files, hopes_for_good=hopes_for_good)
         if delivery.is_whole and staged.is_cut_short:
             raise DeliveryRefusedError(
                 f"{delivery.files[-1].name} looks cut short: its last record is broken and no line end follows. It is"
                 " declared to be the whole table, so nothing of it was taken; bring it again"
             )
-        with ledger.transaction():
+        with in_order(connection) if staged.streams else nullcontext(), ledger.transaction():
             judge = Judge(connection, target, load, is_whole=delivery.is_whole, is_paged=delivery.is_paged)
             counts = judge.land(staged, allow_empty=allow_empty and not has_later)
             if delivery.is_replay:
                 judge.mark_replayed()
             ledger.add(staged, counts, delivery)
+
+    try:
+        try:
+            attempt(hopes_for_good=Judge.may_stream(target.entity))
+        except NotAllGoodError:
+            attempt(hopes_for_good=False)
     except (DeliveryRefusedError, UnreadableFileError) as error:
         if not has_later:
             raise

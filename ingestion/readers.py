@@ -2,8 +2,8 @@
 
 `incoming` has the declared columns in their types, _extra, _file, _row, and for a record that breaks a rule $problems
 (a list of field and rule) and $record (its text). Text is parsed once into a temporary table; Parquet stays a view, so
-that a load of good records costs what DuckDB's own insert costs. Everything here lives in temporary tables: a failure
-leaves nothing behind.
+that a load of good records costs what DuckDB's own insert costs, and so does JSON where every line is hoped to be good
+(`streams`). Everything here lives in temporary tables: a failure leaves nothing behind.
 
 Add here when a format or a rule of fields is added. Keep out: raw tables and their keys (landing.py).
 """
@@ -25,7 +25,7 @@ from ingestion.fields import Seen, merged
 from ingestion.files import LandingFile, TextSpan, csv_header, has_content, read_spans, with_one_line_end
 from ingestion.settings import Settings
 from ingestion.spec import EntitySpec, normalise_name
-from ingestion.statements import cast_to, json_record, literal, quote
+from ingestion.statements import cast_to, json_record, literal, quote, trimmed
 
 QUARANTINE_ID = "_quarantine_id"  # in a replayed record: the one in quarantine that it is
 PAYLOAD, PAGE, COMPLETE = "_payload", "_page", "_complete"  # columns of a file that brings records as JSON text
@@ -54,7 +54,8 @@ class Incoming:
     """What was staged.
 
     `may_have_problems`: a record can break a rule at all. `has_scopes`: `scopes` names scopes that came whole.
-    `is_cut_short`: a text file ends in the middle of a record. `fields`: what the records had.
+    `is_cut_short`: a text file ends in the middle of a record. `fields`: what the records had. `streams`: instead of
+    `incoming`, the selects of files that are hoped to have no broken record.
     """
 
     warnings: tuple[str, ...]
@@ -62,6 +63,18 @@ class Incoming:
     has_scopes: bool
     is_cut_short: bool
     fields: Mapping[str, Seen]
+    streams: tuple[Stream, ...] = ()
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A file of text that is read as it is inserted: a select of the columns, _extra, _payload and _file, in its order.
+
+    The select raises duckdb.InvalidInputException at the first record that breaks a rule. `count`: its records.
+    """
+
+    select: str
+    count: int
 
 
 @dataclass(frozen=True)
@@ -96,16 +109,27 @@ class _Plan:
     may_have_problems: bool = False
     has_scopes: bool = False
     fields: list[Mapping[str, Seen]] = field(default_factory=list)
+    streams: list[Stream] = field(default_factory=list)
 
 
 def stage(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, entity: EntitySpec, files: Sequence[LandingFile]
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    entity: EntitySpec,
+    files: Sequence[LandingFile],
+    *,
+    hopes_for_good: bool = False,
 ) -> Incoming:
     """Makes `incoming` and `rejected` of the records in these files.
 
-    Beside them: `scopes`, which came whole, and `replays`, which records of quarantine these are. Raises
+    Beside them: `scopes`, which came whole, and `replays`, which records of quarantine these are. `hopes_for_good`:
+    where every file is plain lines of JSON, there are `streams` instead, which no record may disappoint. Raises
     UnreadableFileError, and SchemaChangedError where the entity's policy is to fail.
     """
+    if hopes_for_good and files and all(file.format == "ndjson" and not file.is_replay for file in files):
+        plan = _Plan()
+        if all(has_content(file) and _stage_objects(connection, entity, file, plan, streams=True) for file in files):
+            return Incoming((), False, False, False, merged(plan.fields), tuple(plan.streams))
     clear_stage(connection)
     connection.execute(f"create temp table rejected ({_REJECTED_COLUMNS})")
     connection.execute("create temp table replays (_file varchar, _row bigint, _quarantine_id varchar)")
@@ -119,7 +143,7 @@ def stage(
         else:
             text.append(file)
     connection.execute(f"create temp table typed as {_no_record(entity)}")
-    with _in_order(connection):
+    with in_order(connection):
         for file in text:
             try:
                 if file.format in ("csv", "tsv"):
@@ -156,8 +180,8 @@ def clear_stage(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 @contextmanager
-def _in_order(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    # Records of text files are numbered as they come out of the parser, so it must keep their order.
+def in_order(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Records of text files are numbered as they come out of the parser: within here it keeps their order."""
     connection.execute("set preserve_insertion_order = true")
     try:
         yield
@@ -301,17 +325,21 @@ def _stage_ndjson(
     connection.execute("drop table lines")
 
 
-def _stage_objects(connection: duckdb.DuckDBPyConnection, entity: EntitySpec, file: LandingFile, plan: _Plan) -> bool:
+def _stage_objects(
+    connection: duckdb.DuckDBPyConnection,
+    entity: EntitySpec,
+    file: LandingFile,
+    plan: _Plan,
+    *,
+    streams: bool = False,
+) -> bool:
     """Stages a file in which every line is a plain JSON object, by DuckDB's own reader of JSON: quickly, in parallel.
 
-    Returns False, and has staged nothing, for any other file.
+    Returns False, and has staged nothing, for any other file. `streams`: as a stream.
     """
-    line = "columns={'line': 'VARCHAR'}"
-    source = (
-        f"read_csv({literal(str(file.path))}, auto_detect=false, {line}, {_LINES}, max_line_size={MAX_RECORD_BYTES})"
-    )
+    given = f"{literal(str(file.path))}, maximum_object_size={MAX_RECORD_BYTES}"
     try:
-        keys = _keys(connection, source, [""], is_clean=True)
+        keys = _keys(connection, f"(select json as line from read_ndjson_objects({given}))", [""], is_clean=True)
     except (duckdb.IOException, duckdb.InvalidInputException):
         return False
     names = sorted(keys.counts[0])
@@ -331,14 +359,11 @@ def _stage_objects(connection: duckdb.DuckDBPyConnection, entity: EntitySpec, fi
         packed = f"coalesce(try_cast(json_extract_string({quote(name)}, '$') as json), {quote(name)})"
         expression = packed if types.get(name) == "json" else quote(name)
         inputs.append(_Input(expression, "JSON" if is_document else "VARCHAR", name))
-    objects = (
-        f"read_json({literal(str(file.path))}, format='newline_delimited', columns={{{', '.join(columns)}}},"
-        f" maximum_object_size={MAX_RECORD_BYTES})"
-    )
+    objects = f"read_json({given}, format='newline_delimited', columns={{{', '.join(columns)}}})"
     relation = _Relation(objects, literal(file.name), "null", tuple(inputs), is_text=True, is_numbered=False)
     seen = {key: Seen(count >= keys.total) for key, count in keys.counts[0].items()}
     try:
-        _add(connection, entity, relation, plan, matched=matched, seen=seen)
+        _add(connection, entity, relation, plan, matched=matched, seen=seen, streamed=keys.total if streams else None)
     except (duckdb.IOException, duckdb.InvalidInputException):
         plan.fields.pop()
         return False
@@ -392,19 +417,21 @@ def _keys(
 
     `is_clean`: raises for what is no JSON, which is quicker than to try.
     """
-    keys = f"json_keys(line, {_pointers(parents)})"
-    lists = f"select {keys if is_clean else f'try({keys})'} as keys, count(*) as n from {source} group by 1"
+    found = f"json_keys(line, {_pointers(parents)})"
+    # Grouped as one text: lists of texts are hashed far more slowly.
+    texts = f"select to_json({found if is_clean else f'try({found})'}) as keys, count(*) as n from {source} group by 1"
+    lists = f"select cast(keys as varchar[][]) as keys, n from ({texts})"
     [(total, broken, twice)] = connection.execute(
         f"create or replace temp table key_lists as {lists};"
         " select coalesce(sum(n), 0), coalesce(bool_or(keys is null or len(keys[1]) = 0), false),"
         " coalesce(bool_or(len(keys[1]) > len(list_distinct(keys[1]))), false) from key_lists"
     ).fetchall()
     counts: list[dict[str, int]] = [{} for _ in parents]
-    found = connection.execute(
+    counted = connection.execute(
         f"select place, key, sum(n) from (select place, n, unnest(keys[place]) as key from key_lists,"
         f" (select unnest(range(1, {len(parents) + 1})) as place)) group by all"
     ).fetchall()
-    for place, key, count in found:
+    for place, key, count in counted:
         counts[place - 1][key] = int(count)
     connection.execute("drop table key_lists")
     return _Keys(int(total), counts, broken, twice)
@@ -616,10 +643,12 @@ def _add(
     *,
     matched: Mapping[str, str | None] | None = None,
     seen: Mapping[str, Seen] | None = None,
+    streamed: int | None = None,
 ) -> None:
     """Adds a relation's records to `incoming`, or all of them to `rejected` when it lacks a column it must have.
 
     `matched`: which field fills each column; `seen`: what the records have. Both are plain where fields have names.
+    `streamed`: how many records there are, of a relation that becomes a stream.
     """
     matched = matched or match_columns(entity, [column.label for column in relation.inputs])
     used = {label: name for name, label in matched.items() if label is not None}
@@ -648,7 +677,11 @@ def _add(
         conditions += [(label, "new_column", f"{quote(f'+{label}')} is not null") for label in undeclared]
     plan.may_have_problems = plan.may_have_problems or bool(conditions)
     select = _typed_select(entity, relation, matched, conditions)
-    if not relation.is_numbered:
+    if streamed is not None:
+        columns = ", ".join(quote(name) for name in (*entity.columns, "_extra", "_payload", "_file"))
+        good = "case when \"$problems\" is null then true else error('a record breaks a rule') end"
+        plan.streams.append(Stream(f"select {columns} from ({select}) where {good}", streamed))
+    elif not relation.is_numbered:
         table = quote(f"objects {len(plan.selects)}")
         connection.execute(f"create temp table {table} as {select}")
         plan.selects.append(f"select * replace (rowid + 1 as _row) from {table}")
@@ -732,8 +765,8 @@ def _typed_select(
             typed.append(f"cast({value} as {column.type}) as {quote(name)}")
             continue
         expression = inputs[label].expression
-        if relation.is_text and column.type != "varchar":
-            expression = f"nullif(trim({expression}), '')"
+        if relation.is_text and column.type != "varchar" and inputs[label].type == "VARCHAR":
+            expression = trimmed(expression)
         inner = quote(f"${name}")
         given.append(f"{expression} as {inner}")
         cast = cast_to(column.type, inputs[label].type, inner)

@@ -102,7 +102,20 @@ def _cast_to_timestamp(given: str, value: str) -> Cast:
     # An hour without its leading zero, as spreadsheets and some exports write it, is read on the second try.
     padded = rf"regexp_replace({value}, '^(\d+-\d+-\d+[T ])(\d:)', '\10\2')"
     moment = f"coalesce(try_cast({value} as timestamptz), try_cast({padded} as timestamptz))"
-    return Cast(f"case when isfinite({moment}) then cast({moment} as timestamp) end", may_fail=True)
+    careful = f"case when isfinite({moment}) then cast({moment} as timestamp) end"
+    if given != "VARCHAR":
+        return Cast(careful, may_fail=True)
+    # ISO 8601 in UTC, as nearly all is: no offset to be lost, so the plain cast, which takes a third of the time.
+    plain = rf"regexp_full_match({value}, '\d{{4}}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{{1,6}})?Z?')"
+    return Cast(f"case when {plain} then try_cast({value} as timestamp) else {careful} end", may_fail=True)
+
+
+def trimmed(value: str) -> str:
+    """An expression: a text without spaces around it, or null where nothing is left. The test is cheaper than trim."""
+    return (
+        f"case when {value} like ' %' or {value} like '% ' or {value} = '' then nullif(trim({value}), '')"
+        f" else {value} end"
+    )
 
 
 def widens(landed: str, declared: str) -> bool:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ingestion import readers
+from ingestion.judging import Judge
 from tests.ingestion.landing_zone import Landing, contact, source
 
 RECORDS = 10_000 if os.environ.get("TORTURE") else 1_500
@@ -165,8 +166,8 @@ def test_both_readers_of_ndjson_read_the_same(landing: Landing, monkeypatch: pyt
     columns = {**contact()["columns"], "more": "json"}
     quick_reader, used = readers._stage_objects, []
 
-    def spy(*given: Any) -> bool:
-        used.append(quick_reader(*given))
+    def spy(*given: Any, **how: Any) -> bool:
+        used.append(quick_reader(*given, **how))
         return used[-1]
 
     for attempt in range(20 if os.environ.get("TORTURE") else 4):
@@ -176,7 +177,7 @@ def test_both_readers_of_ndjson_read_the_same(landing: Landing, monkeypatch: pyt
             names = {*COLUMNS, "more", chance.choice(["new", "Email"])}
             records.append({name: value for name, value in record.items() if name in names and name != "EMAIL"})
         found = []
-        for reader in (spy, lambda *given: False):
+        for reader in (spy, lambda *given, **how: False):
             table = f"t{attempt}_{len(found)}"
             entity = contact(columns=columns, mode="append", key=None, version=None, files=f"{table}/*")
             home = Landing(landing.settings, source(**{table: entity}))
@@ -193,3 +194,58 @@ def test_both_readers_of_ndjson_read_the_same(landing: Landing, monkeypatch: pyt
         assert found[0] == found[1]
         assert found[0][0]
     assert any(used)
+
+
+@pytest.mark.parametrize(
+    ("odd", "is_streamed"),
+    [
+        ([], True),
+        ([good(7001) | {"new": 1}], True),
+        ([good(7001) | {"amount": "much"}], False),
+        ([good(7001) | {"id": None}], False),
+        ([good(3)], False),
+        ([good(7001), good(7001)], False),
+        ([good(7001), good(7001) | {"visits": 0}], False),
+        ([good(40_000)], False),
+    ],
+    ids=["all good", "new field", "broken", "no key", "twice", "twice the same", "twice otherwise", "known"],
+)
+def test_records_that_are_read_as_they_land_land_as_staged_ones(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch, odd: list[dict[str, Any]], is_streamed: bool
+) -> None:
+    judged, judge_streams = [], Judge._land_streams
+
+    def spy(*given: Any) -> Any:
+        judged.append(False)
+        counts = judge_streams(*given)
+        judged[-1] = True
+        return counts
+
+    monkeypatch.setattr(Judge, "_land_streams", spy)
+    found = []
+    for table, may in (("streamed", True), ("staged", False)):
+        monkeypatch.setattr(Judge, "may_stream", staticmethod(lambda entity, may=may: may))
+        home = Landing(landing.settings, source(**{table: contact(mode="append", version=None, files=f"{table}/*")}))
+        home.write_ndjson(f"{table}/0.ndjson", [good(number) for number in range(40_000, 40_020)])
+        assert home.land().ok
+        home.write_ndjson(f"{table}/1.ndjson", [good(number) for number in range(5_000)])
+        home.write_ndjson(f"{table}/2.ndjson", [*(good(number) for number in range(5_000, 6_000)), *odd])
+        assert home.land().ok
+        refused = "select row_number, field, rule, message, record from raw_quarantine.records"
+        found.append(
+            [
+                home.rows(f"select * exclude (_load_id, _loaded_at, _file) from raw_crm.{table} order by all"),
+                home.rows(f"{refused} where entity = '{table}' order by all"),
+                home.rows(
+                    f"select * exclude (entity, first_load_id) from raw_ops.fields where entity = '{table}' order by 2"
+                ),
+                home.rows(
+                    f"select extracted_count, landed_count, unchanged_count from raw_ops.loads where entity = '{table}'"
+                ),
+            ]
+        )
+        numbered = home.rows(f"select id, _row from raw_crm.{table} where _file like '%/1.ndjson'")
+        assert all(int(key) == row - 1 for key, row in numbered)
+        assert len(numbered) == 5_000
+    assert found[0] == found[1]
+    assert judged == [True, is_streamed]
