@@ -97,7 +97,7 @@ def ask_sources(sources: Mapping[str, SourceSpec]) -> list[str]:
     from orchestration.lib.setup import default_loader
 
     console = out()
-    table = _table("Sources", "name", "what it is", "arrives by", numbers=())
+    table = new_table("Sources", "name", "what it is", "arrives by", numbers=())
     for name, source in sources.items():
         table.add_row(name, source.title, default_loader(source))
     console.print(table)
@@ -118,7 +118,7 @@ def show_setup(report: SetupReport) -> None:
 
 def show_findings(findings: Sequence[Finding]) -> None:
     """What was looked at, what is missing first."""
-    table = _table("Doctor", "", "of", "seen", "what to do", numbers=())
+    table = new_table("Doctor", "", "of", "seen", "what to do", numbers=())
     marks = {"missing": "[red]✗", "look": "[yellow]![/yellow]", "fine": "[green]✓"}
     for finding in sorted(findings, key=lambda finding: list(marks).index(finding.state)):
         table.add_row(marks[finding.state], finding.subject, finding.told, finding.next_step)
@@ -127,7 +127,7 @@ def show_findings(findings: Sequence[Finding]) -> None:
 
 def show_ingest(report: IngestReport) -> None:
     """What was fetched, what landed, and what deserves a look."""
-    table = _table("Fetched", "source", "stream", "records", "read up to", numbers=(2,))
+    table = new_table("Fetched", "source", "stream", "records", "read up to", numbers=(2,))
     for stream in report.streams:
         table.add_row(stream.source, stream.stream, f"{sum(stream.records.values()):,}", stream.watermark_after or "")
     if table.row_count:
@@ -141,7 +141,7 @@ def show_ingest(report: IngestReport) -> None:
 def show_landing(report: LandingReport) -> None:
     """Records by source of one ingest, and what deserves a look."""
     console = out()
-    table = _table("Landed", "source", "records", "landed", "quarantined", "unchanged")
+    table = new_table("Landed", "source", "records", "landed", "quarantined", "unchanged")
     quiet = 0
     for source, row in landed_by_source(report).items():
         quiet += not row["extracted"]
@@ -160,7 +160,7 @@ def show_landing(report: LandingReport) -> None:
 def show_quarantine(found: QuarantineList) -> None:
     """Refused records: counts, and where each stood. No value of a record."""
     console = out()
-    table = _table("Quarantine", "id", "record", "stood in", "at", "rule", "message", "replayed")
+    table = new_table("Quarantine", "id", "record", "stood in", "at", "rule", "message", "replayed")
     for record in found.records:
         at = f"page {record.page}" if record.page else f"record {record.row}"
         outcome = f"{record.replayed_at:%Y-%m-%d}: {record.outcome}" if record.replayed_at else ""
@@ -244,7 +244,7 @@ def show_publication(report: PublishReport) -> None:
 
 def show_exports(statuses: list[ExportStatus]) -> None:
     """The declared exports and how each stands."""
-    table = _table("Exports", "export", "destination", "mode", "purpose", "delivered", "status", numbers=(4,))
+    table = new_table("Exports", "export", "destination", "mode", "purpose", "delivered", "status", numbers=(4,))
     for status in statuses:
         missing = f": set {', '.join(status.missing_settings)}" if status.missing_settings else ""
         table.add_row(
@@ -342,7 +342,7 @@ def _people(summary: Summary) -> str:
 
 
 def _segments(segments: list[SegmentSize]) -> Table:
-    table = _table("Segments", "segment", "customers", "title", numbers=(1,))
+    table = new_table("Segments", "segment", "customers", "title", numbers=(1,))
     for segment in segments:
         table.add_row(segment.name, f"{segment.customers:,}", segment.title)
     return table
@@ -350,7 +350,7 @@ def _segments(segments: list[SegmentSize]) -> Table:
 
 def _source_totals(sources: list[SourceTotals]) -> Table:
     columns = ("source", "records", "landed", "quarantined", "unchanged", "held under")
-    table = _table("Landed so far", *columns, numbers=(1, 2, 3, 4))
+    table = new_table("Landed so far", *columns, numbers=(1, 2, 3, 4))
     for total in sources:
         numbers = (total.extracted, total.landed, total.quarantined, total.unchanged)
         table.add_row(total.source, *(f"{number:,}" for number in numbers), "; ".join(total.held_under))
@@ -359,7 +359,7 @@ def _source_totals(sources: list[SourceTotals]) -> Table:
 
 def _deliveries(outcomes: list[ExportOutcome]) -> Table:
     columns = ("export", "added", "updated", "removed", "unchanged", "withheld, and why")
-    table = _table("Delivered", *columns, numbers=(1, 2, 3, 4))
+    table = new_table("Delivered", *columns, numbers=(1, 2, 3, 4))
     for outcome in outcomes:
         receipt = outcome.receipt
         if receipt is None:
@@ -405,7 +405,7 @@ def _reasons(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
 
 
-def _table(title: str, *columns: str, numbers: tuple[int, ...] | None = None) -> Table:
+def new_table(title: str, *columns: str, numbers: tuple[int, ...] | None = None) -> Table:
     """A table whose columns from the second on hold numbers, unless `numbers` says which do."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for place, column in enumerate(columns):

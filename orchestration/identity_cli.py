@@ -16,6 +16,7 @@ import typer
 from orchestration.command_line import EXIT_CODES, HomeOption, JsonOption, end, home_at
 from orchestration.lib.errors import CorridorError, WrongUseError
 
+SHOWN_FIRST = "What would change is shown first.\n\nWith --json nothing is asked, and nothing is written without --yes."
 IDENTIFIER_HELP = "type:value, a value that only one type has, or a customer's id (its oldest identifier)."
 
 identity_app = typer.Typer(
@@ -127,9 +128,11 @@ def review(
     identity_console.tell_written(decisions.overrides_file(), written)
 
 
-@identity_app.command(epilog=EXIT_CODES)
-def join(
+@identity_app.command("join", epilog=EXIT_CODES, help=f"Decide that two identifiers are one customer. {SHOWN_FIRST}")
+@identity_app.command("split", epilog=EXIT_CODES, help=f"Decide that two identifiers are two customers. {SHOWN_FIRST}")
+def decide(
     *,
+    context: typer.Context,
     identifier: FirstArgument,
     other: SecondArgument,
     reason: ReasonOption,
@@ -139,50 +142,24 @@ def join(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Decide that two identifiers are one customer. What would change is shown first.
+    """One decision of a person; the verb says which."""
+    from orchestration import console, identity_console
+    from orchestration.lib import identity_decisions as decisions
 
-    With --json nothing is asked, and nothing is written without --yes.
-    """
-    _decide(
-        verb="join",
-        identifier=identifier,
-        other=other,
-        reason=reason,
-        by=by,
-        yes=yes,
-        dry_run=dry_run,
-        home=home,
-        as_json=as_json,
-    )
-
-
-@identity_app.command(epilog=EXIT_CODES)
-def split(
-    *,
-    identifier: FirstArgument,
-    other: SecondArgument,
-    reason: ReasonOption,
-    by: ByOption = None,
-    yes: YesOption = False,
-    dry_run: DryRunOption = False,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Decide that two identifiers are two customers. What would change is shown first.
-
-    With --json nothing is asked, and nothing is written without --yes.
-    """
-    _decide(
-        verb="split",
-        identifier=identifier,
-        other=other,
-        reason=reason,
-        by=by,
-        yes=yes,
-        dry_run=dry_run,
-        home=home,
-        as_json=as_json,
-    )
+    verb = str(context.command.name)
+    action = decisions.JOIN if verb == "join" else decisions.SPLIT
+    place, decider = home_at(home, None), _decider(by)
+    with console.shown_progress(quiet=as_json) as progress:
+        plan = decisions.plan(
+            place, action, identifier, other, by=decider, reason=reason, progress=progress("identity")
+        )
+    if not as_json:
+        identity_console.show_plan(plan, is_join=verb == "join")
+    wanted = not dry_run and (yes or (not as_json and typer.confirm("Write this decision?", default=False)))
+    path = decisions.write(plan.decision) if wanted else None
+    if not as_json and not dry_run:
+        identity_console.tell_written(path, int(wanted))
+    end(as_json, f"identity {verb}", {"plan": plan, "is_written": wanted, "path": path})
 
 
 @identity_app.command(epilog=EXIT_CODES)
@@ -254,36 +231,6 @@ def _mapping(pairs: list[str]) -> dict[str, str]:
     if any(not name or not column for name, _, column in split):
         raise WrongUseError("--map takes name=column.", "For example: --map last_name=surname.")
     return {name.strip(): column.strip() for name, _, column in split}
-
-
-def _decide(
-    *,
-    verb: str,
-    identifier: str,
-    other: str,
-    reason: str,
-    by: str | None,
-    yes: bool,
-    dry_run: bool,
-    home: str | None,
-    as_json: bool,
-) -> None:
-    from orchestration import console, identity_console
-    from orchestration.lib import identity_decisions as decisions
-
-    action = decisions.JOIN if verb == "join" else decisions.SPLIT
-    place, decider = home_at(home, None), _decider(by)
-    with console.shown_progress(quiet=as_json) as progress:
-        plan = decisions.plan(
-            place, action, identifier, other, by=decider, reason=reason, progress=progress("identity")
-        )
-    if not as_json:
-        identity_console.show_plan(plan, is_join=verb == "join")
-    wanted = not dry_run and (yes or (not as_json and typer.confirm("Write this decision?", default=False)))
-    path = decisions.write(plan.decision) if wanted else None
-    if not as_json and not dry_run:
-        identity_console.tell_written(path, int(wanted))
-    end(as_json, f"identity {verb}", {"plan": plan, "is_written": wanted, "path": path})
 
 
 def _decider(by: str | None) -> str:

@@ -13,8 +13,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from orchestration.console import _table as new_table
-from orchestration.console import out
+from orchestration.console import new_table, out
 from orchestration.lib.identity_graph import printable
 
 if TYPE_CHECKING:
