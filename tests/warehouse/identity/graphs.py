@@ -130,6 +130,13 @@ class GraphBench:
         for room in ("identity", "platform", "segments"):
             shutil.copytree(ROOT / "dbt_project/macros" / room, directory / "macros" / room)
 
+    def twist(self, macro: str, old: str, new: str) -> None:
+        """Makes a failing twin of the engine: replaces a text, which must be there, in one macro of identity."""
+        path = self.directory / f"macros/identity/{macro}.sql"
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
     def lay(self, graphs: Iterable[Graph]) -> None:
         """Writes graphs as the tables that the models read; numbers of two graphs must not meet."""
         graphs = list(graphs)
