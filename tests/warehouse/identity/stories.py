@@ -6,7 +6,8 @@ p phone, k Klaviyo profile, z support requester, o guest order, r partner record
 `a1 u1` a page view, `u1 <a1` an alias call (login 1 went by cookie 1 before). `!h1` deletes, `h1 e1 >h2` says that
 HubSpot merged contact 2 into 1, ` @2024-01-01` dates a record, ` x3` repeats an event, ` until ...` ends a partner's
 licence. A name with a colon carries its own value (`e:info@firm.example`).
-Decisions: `+e1 e2` include, `-h1 k1` exclude, `~e1 e2` withdraw, `#e1` block, `limit z 1` change a limit.
+Decisions: `+e1 e2` include, `-h1 k1` exclude, `~e1 e2` withdraw, `#e1` block, `limit z 1` change a limit,
+`shared e 5` change how many persons an identifier may touch before it counts as shared.
 Names of two stories are never the same identifier, so all stories share one warehouse.
 Add here: a story. Keep out: how a batch is landed and built (telling.py).
 """
@@ -53,6 +54,7 @@ STORIES = (
         ("h1 e1\nh2 e1", "h1 h2 e1"),
         ("h3 e1\nh4 e1", "h1 h2 h3 h4 e1"),
         ("h5 e1", "h1 | h2 | h3 | h4 | h5 | e1"),
+        ("h6 e1", "h1 | h2 | h3 | h4 | h5 | h6 | e1"),
     ),
     _tell("fan-out", ("a1 u1\na2 u1", "u1 a1 a2"), ("a3 u1\na4 u1\na5 u1", "u1 a1 a2 a3 a4 a5")),
     _tell("alias", ("a1\nu1 e1", "a1 | u1 e1"), ("u1 <a1", "u1 a1 e1")),
@@ -152,6 +154,13 @@ STORIES = (
         ("z1 e1 p1\nz2 e1", "z1 e1 p1 z2"),
         ("limit z 1", "z1 p1 | z2 e1"),
         ("limit z 10", "z1 e1 p1 z2"),
+    ),
+    _tell(
+        "sharing threshold loosened",
+        ("h1 e1\nh2 e1\nh3 e1\nh4 e1\nh5 e1", "h1 | h2 | h3 | h4 | h5 | e1"),
+        ("", "h1 | h2 | h3 | h4 | h5 | e1"),
+        ("", "h1 | h2 | h3 | h4 | h5 | e1"),
+        ("shared e 5", "h1 h2 h3 h4 h5 e1"),
     ),
     _tell("blocklist grows", ("h1 e1\nk1 e1", "h1 e1 k1"), ("#e1", "h1 | k1 | nobody: e1")),
     _tell(

@@ -30,6 +30,7 @@ TYPES = {
     "o": "shopify_order_id",
     "r": "partner_record_id",
 }
+RULES = {"limit": "max_per_customer", "shared": "max_persons_before_shared"}
 FIRST_BATCH = datetime.fromisoformat("2026-06-01")
 PUBLISHED = (
     "fct_identity_changes",
@@ -143,15 +144,15 @@ class Teller:
 
 
 def _is_decision(line: str) -> bool:
-    return line[0] in "+-~#" or line.startswith("limit ")
+    return line[0] in "+-~#" or line.split(maxsplit=1)[0] in RULES
 
 
 def apply_decision(connection: duckdb.DuckDBPyConnection, teller: Teller, line: str) -> None:
     """Writes a decision into the seeds' tables, as a reviewed change of the CSV would."""
-    if line.startswith("limit "):
-        _, kind, number = line.split()
+    if line.split(maxsplit=1)[0] in RULES:
+        rule, kind, number = line.split()
         connection.execute(
-            "update seeds.identifier_types set max_per_customer = ? where identifier_type = ?",
+            f"update seeds.identifier_types set {RULES[rule]} = ? where identifier_type = ?",
             [int(number), TYPES[kind]],
         )
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from itertools import pairwise
@@ -10,15 +11,23 @@ from pathlib import Path
 import pytest
 
 from orchestration.lib.home import Home
+from tests.warehouse.identity.chance import random_stories
 from tests.warehouse.identity.stories import STORIES, Story
 from tests.warehouse.identity.telling import Teller, Told, expected_groups, tell
 from tests.warehouse.workbench import Workbench
 
+STORIES_BY_LOT = 600 if os.environ.get("TORTURE") else 60
+
 
 @pytest.fixture(scope="module")
-def told(_parsed_home: Home) -> list[Told]:
+def bench(_parsed_home: Home) -> Workbench:
+    return Workbench(_parsed_home)
+
+
+@pytest.fixture(scope="module")
+def told(bench: Workbench) -> list[Told]:
     """All stories in one warehouse: what stood after each of four batches, a re-run, and one full run."""
-    return tell(Workbench(_parsed_home), STORIES)
+    return tell(bench, [*STORIES, *random_stories(7, STORIES_BY_LOT)])
 
 
 @pytest.mark.parametrize("number", range(1, len(STORIES) + 1), ids=[story.name for story in STORIES])
@@ -38,7 +47,7 @@ def test_story(told: list[Told], number: int) -> None:
 
 
 def test_full_run_equals_four_batches(told: list[Told]) -> None:
-    """Invariant 1: the same partition, the same customer ids, the same cuts."""
+    """Invariant 1, of every story and of those by lot: the same partition, the same customer ids, the same cuts."""
     assert told[5].customers == told[3].customers
     assert told[5].refused == told[3].refused
 
@@ -46,6 +55,20 @@ def test_full_run_equals_four_batches(told: list[Told]) -> None:
 def test_a_rerun_changes_nothing(told: list[Told]) -> None:
     """Invariant 2: no id, no refused edge and no history is touched by a build over unchanged input."""
     assert told[4] == told[3]
+
+
+def test_no_limit_is_broken_and_every_refused_edge_has_its_reason(told: list[Told], bench: Workbench) -> None:
+    """What must hold of any graph, of these stories and of those by lot; the twins stand in test_graphs.py."""
+    assert {reason for *_, reason in told[5].refused} >= {"override_exclude", "blocked", "shared_identifier"}
+    report = bench.build(
+        "assert_no_customer_over_its_limit",
+        "assert_every_cut_is_recorded",
+        "assert_every_identifier_has_its_customer",
+        "assert_customers_are_named_by_their_oldest_identifier",
+        "assert_retired_ids_resolve",
+        tests=True,
+    )
+    assert report.count("test", "pass") == 5
 
 
 def test_stories_do_not_meet(told: list[Told]) -> None:
@@ -150,6 +173,7 @@ def test_a_change_says_its_cause(told: list[Told]) -> None:
     for name, identifier, cause in (
         ("override include, override withdrawn", "e2", "override"),
         ("limit tightened, limit loosened", "e1", "rule"),
+        ("sharing threshold loosened", "h2", "rule"),
         ("merge-only batch", "k1", "edge"),
     ):
         customer = told[0].customers[by_story[name].identifier(identifier)]
