@@ -21,6 +21,12 @@ from tests.warehouse.workbench import AS_OF, Workbench
 
 EVENTS = "intermediate.int_events__events"
 SESSIONS = "intermediate.int_events__sessions"
+MEMBERSHIPS = "segments.fct_segment_memberships"
+# Facts, and the rows behind them with the identifier that each names: which key of the fact is which of the row.
+FACTS_OF_CUSTOMERS = {
+    "fct_orders": ("int_commerce__orders", ("order_id", "order_id")),
+    "fct_interactions": ("int_crm__engagements", ("interaction_id", "engagement_key")),
+}
 START = datetime(2026, 6, 1, 10, 0, tzinfo=UTC)
 
 
@@ -232,6 +238,66 @@ def test_third_party_interest_never_meets_a_name(whole: Workbench) -> None:
     )
     assert whole.query(named.format(table="marts.fct_device_interests")) == [(0,)]
     assert whole.query(named.format(table="intermediate.int_devices__interests")) > [(0,)], "nothing was left out"
+
+
+def test_split_with_facts_and_segments_attached(whole: Workbench) -> None:
+    """A buyer who was called is taken apart by a decision: orders, calls and the stay in a segment find their part."""
+    contact, account, before = whole.query(
+        """
+        select contacts.identifier_value, accounts.identifier_value, customer_id
+        from marts.bdg_customer_identifiers as contacts
+        inner join marts.bdg_customer_identifiers as accounts using (customer_id)
+        where contacts.identifier_type = 'hubspot_contact_id' and accounts.identifier_type = 'shopify_customer_id'
+            and contacts.identifier_no in (select identifier_no from intermediate.int_crm__engagements)
+            and customer_id in (select customer_id from segments.seg_lapsed_buyers)
+        order by all limit 1
+        """
+    )[0]
+    stays = (
+        f"select customer_id, exit_reason, entered_at from {MEMBERSHIPS} where segment = 'lapsed_buyers'"
+        " and customer_id in (?, ?) order by all"
+    )
+    [entered] = whole.query(stays, [before, before])
+    owned = [row[0] for row in whole.query("select order_id from marts.fct_orders where customer_id = ?", [before])]
+    with duckdb.connect(str(whole.home.warehouse)) as connection:
+        connection.execute(
+            "insert into seeds.identity_overrides values ('exclude', 'hubspot_contact_id', ?, 'shopify_customer_id', ?,"
+            " 'a test', timestamp '2026-06-29', 'two people')",
+            [contact, account],
+        )
+    read = (*FACTS_OF_CUSTOMERS, "bdg_customer_identifiers", "fct_segment_memberships")
+    whole.build(*(f"int_identity__overrides+,+{table}" for table in read))
+
+    customers = dict(
+        whole.query(
+            "select identifier_type, customer_id from marts.bdg_customer_identifiers"
+            " where (identifier_type, identifier_value) in (('hubspot_contact_id', ?), ('shopify_customer_id', ?))",
+            [contact, account],
+        )
+    )
+    caller, buyer = customers["hubspot_contact_id"], customers["shopify_customer_id"]
+    assert caller != buyer
+    assert before in (caller, buyer)
+    for table, (rows, key) in FACTS_OF_CUSTOMERS.items():
+        misplaced = whole.query(
+            f"select count(*) from marts.{table} as facts inner join intermediate.{rows} as rows"
+            f" on facts.{key[0]} = rows.{key[1]}"
+            " inner join marts.bdg_customer_identifiers as known using (identifier_no)"
+            " where facts.customer_id is distinct from known.customer_id"
+        )
+        assert misplaced == [(0,)], table
+    of_whom = whole.query("select customer_id, order_id from marts.fct_orders where order_id in ?", [owned])
+    assert {customer for customer, _ in of_whom} <= {buyer, caller}
+    assert buyer in {customer for customer, _ in of_whom}
+    assert len(of_whom) == len(owned)
+    assert whole.query("select count(*) > 0 from marts.fct_interactions where customer_id = ?", [caller]) == [(True,)]
+
+    lapsed = {row[0] for row in whole.query("select customer_id from segments.seg_lapsed_buyers")} & {buyer, caller}
+    assert buyer in lapsed
+    found = whole.query(stays, [buyer, caller])
+    assert {customer for customer, reason, _ in found if reason is None} == lapsed
+    assert [row[2] for row in found if row[0] == before] == [entered[2]]
+    assert all(reason == "left" for customer, reason, _ in found if customer not in lapsed)
 
 
 def test_as_of_moves_and_expired_rows_are_gone(whole: Workbench) -> None:

@@ -57,8 +57,9 @@ def sent(_parsed_home: Home) -> Sent:
     alike, twin = colliding_pair()
     lines = (
         f"h1 e:{alike}\nk1 e:{twin}\n"
-        f"u:{LONG} a1\nu:{LONG} a2\nu:\u0007bell a3\nu:\u0007bell a4\nu: a5\nh2 e:\nh3 e:   \nh4 e:no address\n"
-        "a6 u6 @2999-12-31\n"
+        f"u:{LONG} a1\nu:{LONG} a2\nu:\u0007bell a3\nu:\u0007bell a4\n"
+        "u:\u0000nul a7\nu:\u0000nul a8\nu: a5\nh2 e:\nh3 e:   \nh4 e:no address\n"
+        "a6 u6 @2999-12-31\nh20 e20 >h20\n"
         "h10 e10 p10\nk10 e10\nz10 p10\n"
         "h11 e11\nk11 e12\nh12 e13\nk12 e13\nh13 e14\nk13 e15\nh14 e16"
     )
@@ -126,10 +127,18 @@ def test_values_that_no_system_hands_out_join_nobody_and_are_counted(sent: Sent)
         )
         if status == "invalid"
     }
-    assert {LONG, "\u0007bell"} <= invalid
-    groups = {customer(sent.first, sent.teller, f"a{number}") for number in (1, 2, 3, 4, 5)}
-    assert len(groups) == 5
+    assert {LONG, "\u0007bell", "\u0000nul"} <= invalid
+    groups = {customer(sent.first, sent.teller, f"a{number}") for number in (1, 2, 3, 4, 5, 7, 8)}
+    assert len(groups) == 7
     assert None not in groups
+
+
+def test_an_edge_from_an_identifier_to_itself_is_none(sent: Sent) -> None:
+    """A contact that the CRM says was merged into itself."""
+    assert customer(sent.first, sent.teller, "h20") == customer(sent.first, sent.teller, "e20") is not None
+    assert sent.bench.query(
+        "select count(*) from intermediate.int_identity__links where identifier_no_a >= identifier_no_b"
+    ) == [(0,)]
 
 
 def test_a_future_date_is_a_date(sent: Sent) -> None:
@@ -181,27 +190,34 @@ def test_an_erasure_takes_nobody_else_along(sent: Sent) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ("update seeds.identifier_types set max_per_customer = -1 where identifier_type = 'email'", "max_per_customer"),
-        ("update seeds.identifier_types set valid_pattern = '([a-z' where identifier_type = 'email'", "patterns"),
-        ("alter table seeds.identifier_types drop column max_persons_before_shared", "max_persons_before_shared"),
-    ],
-    ids=["a negative limit", "a broken pattern", "a missing column"],
-)
-def test_rules_that_make_no_sense_stop_the_build_by_name(sent: Sent, change: str, told: str) -> None:
-    bench = sent.bench
-    with duckdb.connect(str(bench.home.warehouse)) as connection:
-        connection.execute("create or replace table seeds.kept as select * from seeds.identifier_types")
-        connection.execute(change)
+SENSELESS = {
+    "update seeds.identifier_types set max_per_customer = -1 where identifier_type = 'email'": "max_per_customer",
+    "update seeds.identifier_types set valid_pattern = '([a-z' where identifier_type = 'email'": "patterns_of_rules",
+    "alter table seeds.identifier_types drop column usable_days": "usable_days",
+    "delete from seeds.identifier_types where identifier_type = 'klaviyo_person_id'": "sightings_identifier_type",
+    "delete from seeds.match_rules where rule = 'klaviyo_person'": "every_record_has_its_rule",
+}
+
+
+def test_rules_that_make_no_sense_stop_the_build_by_name(sent: Sent) -> None:
+    """A negative limit, a broken pattern, a missing column, an unknown type, a record without a rule; none before."""
+    bench, seeds = sent.bench, ("identifier_types", "match_rules")
     selection = [
         "identifier_types,resource_type:test",
-        "identifier_types+,test_name:is_between",
+        "int_identity__sightings,test_name:relationships",
         "assert_patterns_of_rules_compile",
+        "assert_every_record_has_its_rule",
     ]
+    assert build(bench.home, selection, unit_tests=False).succeeded
+    with duckdb.connect(str(bench.home.warehouse)) as connection:
+        for seed in seeds:
+            connection.execute(f"create table seeds.kept_{seed} as select * from seeds.{seed}")
+        for change in SENSELESS:
+            connection.execute(change)
     report = build(bench.home, selection, unit_tests=False)
     with duckdb.connect(str(bench.home.warehouse)) as connection:
-        connection.execute("drop table seeds.identifier_types; alter table seeds.kept rename to identifier_types")
-    assert not report.succeeded
-    assert any(told in failure.name or told in failure.message for failure in report.failures), report.failures
+        for seed in seeds:
+            connection.execute(f"drop table seeds.{seed}; alter table seeds.kept_{seed} rename to {seed}")
+    for told in SENSELESS.values():
+        assert any(told in failure.name for failure in report.failures), (told, report.failures)
+    assert len(report.failures) == len(SENSELESS), report.failures

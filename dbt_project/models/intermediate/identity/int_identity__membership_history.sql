@@ -1,4 +1,11 @@
-{{ config(materialized='incremental', incremental_strategy='append', full_refresh=false) }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='append_new_columns',
+        full_refresh=false,
+    )
+}}
 {#
     grain: one row per change of an identifier's customer; key: (identifier_no, revision_no)
     rebuild: appends what differs from the last known state, so a re-run adds nothing; never dropped
@@ -37,12 +44,14 @@ moment as (
 ),
 
 {% if is_incremental() %}
+{# A history from before names were carried lacks the column until this build has added it. #}
+{%- set there = adapter.get_columns_in_relation(this) | map(attribute='name') | list %}
 history as (
 
     select
         identifier_no,
         customer_no,
-        carrier_no,
+        {{ 'cast(null as bigint) as carrier_no' if there and 'carrier_no' not in there else 'carrier_no' }},
         revision_no,
         row_number() over (partition by identifier_no order by revision_no desc) as recency
     from {{ this }}

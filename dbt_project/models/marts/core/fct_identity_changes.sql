@@ -64,7 +64,7 @@ final as (
             when change_type = 'split' then 'evidence_removed'
             else 'no_evidence_left'
         end as reason,
-        cause,
+        coalesce(cause, 'unknown') as cause,
         valid_from as changed_at
     from changes
 

@@ -1,0 +1,9 @@
+{{ config(meta={'dagster': {'ref': {'name': 'int_identity__records'}}}) }}
+-- A kind of record that the seed match_rules does not know would say nothing, and nobody would hear of it.
+select distinct
+    records.source,
+    records.record_type
+from {{ ref('int_identity__records') }} as records
+left join {{ ref('match_rules') }} as match_rules
+    on records.source = match_rules.source and records.record_type = match_rules.record_type
+where match_rules.rule is null
