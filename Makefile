@@ -10,10 +10,10 @@ SQLFLUFF = scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && MERGANSER_
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev check lint-sql test torture bench scoreboard docs lock clean
+.PHONY: help install demo dev check lint-sql test torture bench bench-identity scoreboard docs lock clean
 
 help: ## list these commands
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Merganser needs Python 3.11 or newer; name one with: make PYTHON=python3.11"; exit 2; }
@@ -49,6 +49,9 @@ torture: $(INSTALLED) ## the same tests with bigger counts: hundreds of kills, l
 
 bench: $(INSTALLED) ## measure, beside what a user would pick and the physical bound; prints JSON
 	$(BIN)/python -m benchmarks
+
+bench-identity: $(INSTALLED) ## the identity graph at ten million edges, beside Splink and the bound; some minutes, 5 GB of disk
+	$(BIN)/python -m benchmarks identity
 
 scoreboard: $(INSTALLED) ## persons told apart on public labelled sets, beside Splink and exact keys; writes docs/scoreboard.md
 	$(BIN)/python -m benchmarks.scoreboard

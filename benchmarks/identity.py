@@ -64,11 +64,7 @@ ENCODED = """
     inner join {dictionary} as second_ends
         on edges.type_b = second_ends.identifier_type and edges.value_b = second_ends.identifier_value
 """
-_ARRIVED = """(
-    select * from input.edges
-    {% if is_incremental() %} where loaded_no > (select max(KNOWN) from {{ this }}) {% endif %}
-)"""
-_NEW_IDENTIFIERS = DICTIONARY.format(edges=_ARRIVED.replace("KNOWN", "first_loaded_no"))
+_ARRIVED = "(select * from input.edges where loaded_no > (select max({known}) from {{{{ this }}}}))"
 MODELS = {
     "identifiers": f"""
         {{{{ config(materialized='incremental', incremental_strategy='append') }}}}
@@ -81,65 +77,92 @@ MODELS = {
                 row_number() over (order by found.first_loaded_no, found.identifier_type, found.identifier_value)
                     as identifier_no,
                 found.identifier_type, found.identifier_value, found.first_loaded_no
-            from ({_NEW_IDENTIFIERS}) as found
+            from ({DICTIONARY.format(edges=_ARRIVED.format(known="first_loaded_no"))}) as found
             left join {{{{ this }}}} as known
                 on found.identifier_type = known.identifier_type and found.identifier_value = known.identifier_value
             where known.identifier_no is null
         ) as new
         {{% else %}}
-        {_NEW_IDENTIFIERS}
+        {DICTIONARY.format(edges="input.edges")}
         {{% endif %}}
     """,
     "nodes": """
         {{ config(materialized='view') }}
         select
-            identifier_no, identifier_type, cast(null as integer) as max_per_customer,
-            identifier_value is not null as has_customer, 4 as cause_rank,
-            case when identifier_value is null then erased_no else first_loaded_no end as revision_no
-        from {{ ref('identifiers') }} cross join (select coalesce(max(revision_no), 0) as erased_no from input.erasures)
+            identifiers.identifier_no, identifiers.identifier_type, cast(null as integer) as max_per_customer,
+            erasures.identifier_no is null as has_customer,
+            case when erasures.identifier_no is null then 4 else 2 end as cause_rank,
+            coalesce(erasures.revision_no, identifiers.first_loaded_no) as revision_no
+        from {{ ref('identifiers') }} as identifiers
+        left join input.erasures as erasures on identifiers.identifier_no = erasures.identifier_no
     """,
+    # Of an increment, the identifiers that arrived are looked up first, so that the dictionary's text is read once.
     "pairs": f"""
         {{{{ config(materialized='incremental', incremental_strategy='delete+insert',
                     unique_key=['identifier_no_a', 'identifier_no_b']) }}}}
-        with encoded as (
-            select distinct * from ({
-        ENCODED.format(edges=_ARRIVED.replace("KNOWN", "revision_no"), dictionary="{{ ref('identifiers') }}")
-    }) where identifier_no_a <> identifier_no_b
+        with
+        {{% if is_incremental() %}}
+        arrived as {_ARRIVED.format(known="revision_no")},
+        named as (
+            select identifiers.identifier_no, identifiers.identifier_type, identifiers.identifier_value
+            from {{{{ ref('identifiers') }}}} as identifiers
+            semi join (
+                select type_a as identifier_type, value_a as identifier_value from arrived
+                union
+                select type_b, value_b from arrived
+            ) as ends
+                on identifiers.identifier_type = ends.identifier_type
+                and identifiers.identifier_value = ends.identifier_value
         ),
-        erased as (select identifier_no from {{{{ ref('identifiers') }}}} where identifier_value is null)
-        select
-            identifier_no_a, identifier_no_b, true as is_joining, false as is_excluded, 2 as tier,
-            1 as times_seen, 1 as source_count, cast(null as timestamp) as last_seen_at, 4 as cause_rank,
+        encoded as ({ENCODED.format(edges="arrived", dictionary="named")}),
+        {{% else %}}
+        encoded as ({ENCODED.format(edges="input.edges", dictionary="{{ ref('identifiers') }}")}),
+        {{% endif %}}
+        erased as (
+            select identifier_no from input.erasures
+            {{% if is_incremental() %}} where revision_no > (select max(revision_no) from {{{{ this }}}}) {{% endif %}}
+        )
+        select distinct
+            identifier_no_a, identifier_no_b, true as is_joining, 4 as cause_rank,
             (select max(loaded_no) from input.edges) as revision_no
         from encoded
+        where identifier_no_a <> identifier_no_b
         {{% if is_incremental() %}}
         union all
         select
-            known.identifier_no_a, known.identifier_no_b, false as is_joining, false as is_excluded, known.tier,
-            known.times_seen, known.source_count, known.last_seen_at, 2 as cause_rank,
+            identifier_no_a, identifier_no_b, false as is_joining, 2 as cause_rank,
             (select max(revision_no) from input.erasures) as revision_no
-        from {{{{ this }}}} as known
-        where known.is_joining and (
-            known.identifier_no_a in (select identifier_no from erased)
-            or known.identifier_no_b in (select identifier_no from erased)
+        from {{{{ this }}}}
+        where is_joining and (
+            identifier_no_a in (select identifier_no from erased)
+            or identifier_no_b in (select identifier_no from erased)
         )
         {{% endif %}}
     """,
     "partition": """
         {{ config(materialized='connected_components', nodes='nodes', identifiers='identifiers') }}
         -- depends_on: {{ ref('nodes') }} {{ ref('identifiers') }}
-        select * from {{ ref('pairs') }}
+        select
+            *, false as is_excluded, 2 as tier, 1 as times_seen, 1 as source_count,
+            cast(null as timestamp) as last_seen_at
+        from {{ ref('pairs') }}
     """,
+    # Of an erased identifier the number is left, without a value and without a customer.
     "bridge": """
         {{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='identifier_no') }}
+        with changed as (
+            select identifier_no, customer_no, greatest(nodes_revision_no, pairs_revision_no) as revision_no
+            from {{ ref('partition') }}
+            union all
+            select identifier_no, null, revision_no from input.erasures
+        )
         select
             identifiers.identifier_no, identifiers.identifier_type, identifiers.identifier_value,
-            partition_members.customer_no, greatest(nodes_revision_no, pairs_revision_no) as revision_no
-        from {{ ref('partition') }} as partition_members
-        inner join {{ ref('identifiers') }} as identifiers
-            on partition_members.identifier_no = identifiers.identifier_no
+            changed.customer_no, changed.revision_no
+        from changed
+        inner join {{ ref('identifiers') }} as identifiers on changed.identifier_no = identifiers.identifier_no
         {% if is_incremental() %}
-        where greatest(nodes_revision_no, pairs_revision_no) > (select max(revision_no) from {{ this }})
+        where changed.revision_no > (select max(revision_no) from {{ this }})
         {% endif %}
     """,
 }
@@ -194,7 +217,7 @@ def prepare(home: Path, edges: int, form: str) -> dict[str, Any]:
     """Lays the edges in, writes the dbt project and has it parsed, as it is in any run but the first."""
     with duckdb.connect(str(home / "bench.duckdb"), config=SETTINGS) as connection:
         connection.execute(
-            "create schema input; create table input.erasures (revision_no bigint);"
+            "create schema input; create table input.erasures (identifier_no bigint, revision_no bigint);"
             "create table input.edges"
             " (type_a varchar, value_a varchar, type_b varchar, value_b varchar, loaded_no bigint)"
         )
@@ -238,7 +261,7 @@ def bound(home: Path) -> dict[str, Any]:
     """Scan, dictionary, encode both columns, write: what every method has to do before it joins anything."""
     with duckdb.connect(str(home / "bench.duckdb"), config=SETTINGS) as connection:
         connection.execute("create schema bound")
-        began = time.monotonic()
+        began, processor = time.monotonic(), time.process_time()
         connection.execute(f"create table bound.dictionary as {DICTIONARY.format(edges='input.edges')}")
         connection.execute(
             f"create table bound.encoded as {ENCODED.format(edges='input.edges', dictionary='bound.dictionary')}"
@@ -247,10 +270,14 @@ def bound(home: Path) -> dict[str, Any]:
             "create table bound.bridge as select identifier_no, identifier_type, identifier_value,"
             " identifier_no as customer_no from bound.dictionary"
         )
-        seconds = time.monotonic() - began
+        seconds, processor = time.monotonic() - began, time.process_time() - processor
         [(identifiers,)] = connection.execute("select count(*) from bound.dictionary").fetchall()
         connection.execute("drop schema bound cascade")
-    return {"work_seconds": round(seconds, 2), "identifiers": identifiers}
+    return {
+        "work_seconds": round(seconds, 2),
+        "work_processor_seconds": round(processor, 2),
+        "identifiers": identifiers,
+    }
 
 
 def cluster_with_splink(home: Path) -> dict[str, Any]:
@@ -329,7 +356,9 @@ def erase(home: Path) -> dict[str, Any]:
             f"create temp table doomed as select identifier_no, identifier_type, identifier_value from identifiers"
             f" order by hash(identifier_no) limit {ERASED}"
         )
-        connection.execute("insert into input.erasures select max(loaded_no) + 1 from input.edges")
+        connection.execute(
+            "insert into input.erasures select identifier_no, (select max(loaded_no) + 1 from input.edges) from doomed"
+        )
         for end in "ab":
             connection.execute(
                 f"delete from input.edges using doomed"
@@ -342,11 +371,12 @@ def erase(home: Path) -> dict[str, Any]:
 
 
 def summary(home: Path) -> dict[str, Any]:
-    """Customers and the largest of them, and a sum over the partition that tells two of them apart."""
+    """Customers and the largest of them, and a sum over the written bridge that tells two of them apart."""
     with duckdb.connect(str(home / "bench.duckdb"), config=SETTINGS, read_only=True) as connection:
         [(identifiers, customers, largest, checksum)] = connection.execute(
             "select sum(size), count(*), max(size), sum(checksum) from (select count(*) as size,"
-            " sum(hash(identifier_no, customer_no) % 1000003) as checksum from partition group by customer_no)"
+            " sum(hash(identifier_no, customer_no) % 1000003) as checksum from bridge where customer_no is not null"
+            " group by customer_no)"
         ).fetchall()
     return {
         "identifiers": int(identifiers),
@@ -359,7 +389,9 @@ def summary(home: Path) -> dict[str, Any]:
 STEPS = {
     "prepare": lambda home, asked: prepare(home, asked.edges, asked.form),
     "build": lambda home, asked: build(home, asked.form),
-    "rebuild": lambda home, asked: build(home, asked.form, ["partition", "bridge"], full_refresh=True),
+    "start": lambda home, asked: build(home, asked.form, ["nodes"]),
+    "rebuild": lambda home, asked: build(home, asked.form, ["partition"], full_refresh=True),
+    "rewrite": lambda home, asked: build(home, asked.form, ["partition", "bridge"], full_refresh=True),
     "refresh": lambda home, asked: build(home, asked.form, full_refresh=True),
     "bound": lambda home, asked: bound(home),
     "splink": lambda home, asked: cluster_with_splink(home),
@@ -414,7 +446,9 @@ def measure(scale: float = 1.0, ceiling: float = 600) -> dict[str, Any]:
         results["ours_arrays"], results["ours_sql"] = arrays, sql
         results["graph"] = by_arrays
         results["both_forms_agree"] = by_sql == by_arrays
+        results["dbt_itself"] = step("start")
         results["rebuild_from_encoded_edges"] = step("rebuild")
+        results["rebuild_and_bridge_from_encoded_edges"] = step("rewrite")
         results["nothing_new"] = step("build")
         results["splink"] = (
             rival("splink") if importlib.util.find_spec("splink") else {"not_run": "splink is not installed"}
@@ -423,34 +457,36 @@ def measure(scale: float = 1.0, ceiling: float = 600) -> dict[str, Any]:
         step("add")
         results["one_per_cent_more"] = step("build")
         after = answer()
-        step("rebuild")
+        step("rewrite")
         results["increment_equals_rebuild"] = answer() == after
         step("erase")
         results["thousand_erased"] = step("build")
         after = answer()
-        step("rebuild")
+        step("rewrite")
         results["erasure_equals_rebuild"] = answer() == after
-    results["ratios"] = _ratios(results)
+    results["ratios"] = _ratios(results, "seconds", 2)
+    results["ratios_in_processor_seconds"] = _ratios(
+        results, "processor_seconds", results["dbt_itself"]["processor_seconds"]
+    )
     return results
 
 
-def _ratios(results: dict[str, Any]) -> dict[str, float]:
-    """The figures that the targets are about; seconds are of the whole command, dbt's own start included."""
-    bound_seconds, text = results["bound"]["work_seconds"], results["ours_arrays"]["seconds"]
+def _ratios(results: dict[str, Any], unit: str, dbt: float) -> dict[str, float]:
+    """The figures that the targets are about, without what is allowed for dbt's own start where a target allows it.
+
+    In processor seconds they change less on a busy machine; there the start is what was measured (`dbt_itself`).
+    """
+    bound, text, sql = results["bound"][f"work_{unit}"], results["ours_arrays"][unit], results["ours_sql"][unit]
     ratios = {
-        "arrays_to_bound": text / bound_seconds,
-        "arrays_to_bound_in_processor_seconds": (
-            results["ours_arrays"]["processor_seconds"] / results["bound"]["processor_seconds"]
-        ),
-        "sql_to_bound": results["ours_sql"]["seconds"] / bound_seconds,
-        "arrays_to_bound_without_2_seconds": (text - 2) / bound_seconds,
-        "sql_to_bound_without_2_seconds": (results["ours_sql"]["seconds"] - 2) / bound_seconds,
-        "rebuild_share": results["rebuild_from_encoded_edges"]["seconds"] / text,
-        "one_per_cent_share_without_2_seconds": (results["one_per_cent_more"]["seconds"] - 2) / text,
-        "erasure_share_without_2_seconds": (results["thousand_erased"]["seconds"] - 2) / text,
+        "arrays_to_bound": (text - dbt) / bound,
+        "sql_to_bound": (sql - dbt) / bound,
+        "rebuild_share": results["rebuild_from_encoded_edges"][unit] / text,
+        "rebuild_and_bridge_share": results["rebuild_and_bridge_from_encoded_edges"][unit] / text,
+        "one_per_cent_share": (results["one_per_cent_more"][unit] - dbt) / text,
+        "erasure_share": (results["thousand_erased"][unit] - dbt) / text,
     }
-    if "seconds" in results["splink"]:
-        ratios["times_faster_than_splink"] = results["splink"]["seconds"] / text
+    if unit in results["splink"]:
+        ratios["times_faster_than_splink"] = results["splink"][unit] / text
         ratios["memory_share_of_splink"] = results["ours_arrays"]["peak_mb"] / results["splink"]["peak_mb"]
     return {name: round(value, 3) for name, value in ratios.items()}
 

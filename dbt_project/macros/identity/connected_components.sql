@@ -34,7 +34,7 @@
         {%- set touched = create_scratch('touched_edges', select_touched_edges(members, pairs, known)) -%}
         {%- set edges = 'select a, b from ' ~ touched -%}
     {%- else -%}
-        {%- set members = create_scratch('members', select_all_members(nodes)) -%}
+        {%- set members = '(\n' ~ select_all_members(nodes) ~ '\n)' -%}
         {%- set edges = 'select identifier_no_a as a, identifier_no_b as b from ' ~ pairs ~ ' as pairs where is_joining' -%}
     {%- endif -%}
     {%- if contraction_form(edges) == 'arrays' -%}
@@ -45,9 +45,10 @@
     {%- else -%}
         {%- set roots = contract_in_sql(create_scratch('edges', edges), 'raw') -%}
     {%- endif -%}
-    {%- set customers = create_scratch('customers', select_partition(members, roots, nodes, identifiers, pairs)) -%}
+    {%- set partition = select_partition(members, roots, nodes, identifiers, pairs) -%}
 
     {%- if known -%}
+        {%- set customers = create_scratch('customers', partition) -%}
         {%- set replaced = create_scratch('replaced', select_replaced_rows(target_relation, customers, nodes, known)) -%}
         {%- set rows = '(select * from ' ~ replaced ~ ' where customer_no is not null)' -%}
         {%- call statement('main') -%}
@@ -56,7 +57,7 @@
     {%- else -%}
         {{ drop_relation_if_exists(existing_relation) }}
         {%- call statement('main') -%}
-            {{ create_table_as(False, target_relation, select_partition_rows(customers, nodes, pairs)) }}
+            {{ create_table_as(False, target_relation, select_partition_rows('(\n' ~ partition ~ '\n)', nodes, pairs)) }}
         {%- endcall -%}
     {%- endif -%}
 

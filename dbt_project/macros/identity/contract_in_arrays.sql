@@ -5,7 +5,6 @@
 #}
 {% macro contract_in_arrays(edges, labels) -%}
 import numpy
-import pyarrow
 
 
 def contract(a, b, size):
@@ -36,12 +35,11 @@ def model(dbt, session):
     width = numpy.int32 if size < 2**31 else numpy.int64
     root = contract(a.astype(width), b.astype(width), size)
     node = numpy.flatnonzero(root != numpy.arange(size, dtype=width))
-    root = root[node].astype(numpy.int64)
+    root = root[node]
     if numbers is not None:
         node, root = numbers[node], numbers[root]
-    labels = pyarrow.table({"node": node, "root": root})
-    session.register("contracted_labels", labels)
-    session.execute('create or replace table {{ labels }} as select node, root from contracted_labels')
+    session.register("contracted_labels", {"node": node, "root": root})
+    session.execute('create or replace table {{ labels }} as select node, cast(root as bigint) as root from contracted_labels')
     session.unregister("contracted_labels")
     return session.query("select 1")
 

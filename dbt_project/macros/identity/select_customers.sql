@@ -1,57 +1,31 @@
 {#
     Every member with its component and its customer, the smallest number among the members that carry the same label.
-    components: (node, component_no, cause_rank); clusters: (node, component_no) after the size cap; labels: (node, label) of the
-    clusters that were cut at a limit, or none.
+    components: (node, component_no, cause_rank); clusters: (node, component_no) after the size cap, the components themselves where
+    it held nothing back; labels: (node, label) of the clusters that were cut at a limit, or none.
 #}
 {% macro select_customers(components, clusters, labels) -%}
-    with
-
-    causes as (
-
-        select
-            component_no,
-            min(cause_rank) as cause_rank
-        from {{ components }}
-        group by 1
-
-    ),
-
+    {%- set is_capped = clusters != components -%}
+    select
+        components.node as identifier_no,
+        components.component_no,
+        {% if labels %}
+        coalesce(anchors.customer_no, {{ 'clusters' if is_capped else 'components' }}.component_no) as customer_no,
+        {% else %}
+        {{ 'clusters' if is_capped else 'components' }}.component_no as customer_no,
+        {% endif %}
+        components.cause_rank
+    from {{ components }} as components
+    {% if is_capped %}
+    inner join {{ clusters }} as clusters on components.node = clusters.node
+    {% endif %}
     {% if labels %}
-    anchors as (
-
+    left join {{ labels }} as labels on components.node = labels.node
+    left join (
         select
             label,
             min(node) as customer_no
         from {{ labels }}
         group by 1
-
-    ),
-
+    ) as anchors on labels.label = anchors.label
     {% endif %}
-    customers as (
-
-        select
-            components.node,
-            components.component_no,
-            {% if labels %}
-            coalesce(anchors.customer_no, clusters.component_no) as customer_no
-            {% else %}
-            clusters.component_no as customer_no
-            {% endif %}
-        from {{ components }} as components
-        inner join {{ clusters }} as clusters on components.node = clusters.node
-        {% if labels %}
-        left join {{ labels }} as labels on components.node = labels.node
-        left join anchors on labels.label = anchors.label
-        {% endif %}
-
-    )
-
-    select
-        customers.node as identifier_no,
-        customers.component_no,
-        customers.customer_no,
-        causes.cause_rank
-    from customers
-    inner join causes on customers.component_no = causes.component_no
 {%- endmacro %}

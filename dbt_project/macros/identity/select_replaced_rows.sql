@@ -1,6 +1,7 @@
 {#
     The rows of a partition that a run replaces: (identifier_no, component_no, customer_no, cause_rank), of those that are gone with
-    nulls. Rows that came out as they were stay, but for one, so that the revisions of the table move on.
+    nulls. A row's cause is the strongest of those that touched its component. Rows that came out as they were stay, but for one, so
+    that the revisions of the table move on.
 #}
 {% macro select_replaced_rows(partition, customers, nodes, known) -%}
     with
@@ -9,15 +10,26 @@
 
         select min(identifier_no) as identifier_no from {{ customers }}
 
+    ),
+
+    causes as (
+
+        select
+            component_no,
+            min(cause_rank) as cause_rank
+        from {{ customers }}
+        group by 1
+
     )
 
     select
         customers.identifier_no,
         customers.component_no,
         customers.customer_no,
-        customers.cause_rank
+        causes.cause_rank
     from {{ customers }} as customers
     cross join one_row
+    inner join causes on customers.component_no = causes.component_no
     left join {{ partition }} as before on customers.identifier_no = before.identifier_no
     where
         before.identifier_no is null
