@@ -12,12 +12,15 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+import duckdb
 from graphql import (
     FieldNode,
     GraphQLInterfaceType,
@@ -402,3 +405,82 @@ def five_customers() -> ShopifyServer:
     server = ShopifyServer({"customers": [customer(n, f"2026-03-01T12:0{n}:00Z") for n in range(1, 6)]})
     server.largest_page = 2
     return server
+
+
+# --- the demo business
+
+
+def from_world(landing: Path) -> dict[str, list[dict[str, Any]]]:
+    """The demo business's shop, from its landing files: its customers, and its orders with their lines."""
+    lines: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for line in _newest(landing, "order_line", "_fivetran_synced"):
+        lines[line["order_id"]].append(_line_of(line))
+    return {
+        "customers": [_customer_of(row) for row in _newest(landing, "customer", "updated_at")],
+        "orders": [_order_of(row, lines[row["id"]]) for row in _newest(landing, "order", "updated_at")],
+    }
+
+
+def _customer_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    consent = "email_marketing_consent_"
+    return customer(
+        int(row["id"]), row["updated_at"], createdAt=row["created_at"], firstName=row["first_name"],
+        lastName=row["last_name"], state=(row["state"] or "").upper(), numberOfOrders=row["orders_count"],
+        amountSpent={"amount": row["total_spent"], "currencyCode": row["currency"]},
+        defaultEmailAddress=row["email"] and {
+            "emailAddress": row["email"], "marketingState": (row[f"{consent}state"] or "not_subscribed").upper(),
+            "marketingOptInLevel": (row[f"{consent}opt_in_level"] or "").upper() or None,
+            "marketingUpdatedAt": row[f"{consent}consent_updated_at"],
+        },
+        defaultPhoneNumber=row["phone"] and {
+            "phoneNumber": row["phone"],
+            "smsMarketingConsent": {"state": "NEVER_SUBSCRIBED", "optInLevel": "UNKNOWN", "updatedAt": None},
+        },
+    )  # fmt: skip
+
+
+def _order_of(row: Mapping[str, Any], lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    def price(name: str) -> dict[str, Any]:
+        return money(row[name], currency=row["currency"])
+
+    told = order(
+        int(row["id"]), row["updated_at"], lines=0, createdAt=row["created_at"], processedAt=row["processed_at"],
+        email=row["email"], phone=row["phone"], name=row["name"], lineItems=lines,
+        customer=row["customer_id"] and _named("Customer", row["customer_id"]),
+        cartToken=row["cart_token"], checkoutToken=row["checkout_token"], currencyCode=row["currency"],
+        displayFinancialStatus=row["financial_status"].upper(), cancelledAt=row["cancelled_at"],
+        subtotalPriceSet=price("subtotal_price"), totalTaxSet=price("total_tax"), totalPriceSet=price("total_price"),
+        totalDiscountsSet=price("total_discounts"),
+    )  # fmt: skip
+    return {**told, "number": row["order_number"]}
+
+
+def _line_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": f"gid://shopify/LineItem/{row['id']}", "name": row["name"], "title": row["title"], "sku": row["sku"],
+        "vendor": row["vendor"], "quantity": int(row["quantity"]), "currentQuantity": int(row["quantity"]),
+        "isGiftCard": False, "requiresShipping": True, "taxable": True,
+        "product": _named("Product", row["product_id"]), "variant": _named("ProductVariant", row["variant_id"]),
+        "originalUnitPriceSet": money(row["price"]), "totalDiscountSet": money(row["total_discount"]),
+    }  # fmt: skip
+
+
+def _named(kind: str, number: str) -> dict[str, str]:
+    return {"id": f"gid://shopify/{kind}/{number}", "legacyResourceId": number}
+
+
+def _newest(landing: Path, entity: str, version: str) -> list[dict[str, Any]]:
+    with duckdb.connect() as connection:
+        found = connection.execute(
+            f"from read_parquet('{landing}/shopify/{entity}/*.parquet')"
+            f" qualify row_number() over (partition by id order by {version} desc) = 1 order by cast(id as bigint)"
+        )
+        columns = [column[0] for column in found.description or ()]
+        return [dict(zip(columns, map(_told, row), strict=True)) for row in found.fetchall()]
+
+
+def _told(value: Any) -> Any:
+    """A value as Shopify writes it: moments in UTC to the second, amounts as text."""
+    if isinstance(value, datetime):
+        return f"{value.isoformat(timespec='seconds')}Z"
+    return str(value) if isinstance(value, Decimal) else value

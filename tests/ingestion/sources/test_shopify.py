@@ -19,8 +19,9 @@ from ingestion.fetching import fetch
 from ingestion.landing import LandingReport, land
 from ingestion.registry import get_source
 from ingestion.settings import Settings
+from ingestion.synthetic import WorldConfig, write_world
 from tests.ingestion.servers.base import Answer, Seen
-from tests.ingestion.servers.shopify import ShopifyServer, abandoned_checkout, customer, deletion, order
+from tests.ingestion.servers.shopify import ShopifyServer, abandoned_checkout, customer, deletion, from_world, order
 
 
 class Bench:
@@ -289,3 +290,29 @@ def test_a_line_that_left_its_order_is_deleted(bench: Bench) -> None:
     assert bench.query(
         "select id, _deleted_at is not null from raw_shopify.order_line where _superseded_at is null order by 1"
     ) == [("1000", False), ("1001", True), ("1002", False), ("2000", True)]
+
+
+TOLD_BY_BOTH = {
+    "customer": "id, email, phone, first_name, last_name, orders_count, total_spent, currency, created_at, updated_at",
+    "order": "id, customer_id, email, name, cart_token, currency, total_price, total_tax, cancelled_at, updated_at",
+    "order_line": "id, order_id, product_id, sku, name, price, quantity, total_discount",
+}
+
+
+def test_the_demo_shop_comes_through_the_api_as_its_files_tell_it(bench: Bench, tmp_path: Path) -> None:
+    by_file = Settings.from_home(tmp_path / "files")
+    write_world(WorldConfig(customers=100, history_days=90), by_file.landing_dir, tmp_path / "truth")
+    assert land(by_file, [get_source("shopify")]).ok
+    bench.server.tables = from_world(by_file.landing_dir)
+    bench.run("customers")
+    bench.run("orders")
+    bench.land()
+    for entity, columns in TOLD_BY_BOTH.items():
+        seconds = ", ".join(
+            f"date_trunc('second', {name})" if name.endswith("_at") else name for name in columns.split(", ")
+        )
+        sql = f'select {seconds} from raw_shopify."{entity}" where _superseded_at is null order by 1'
+        with duckdb.connect(str(by_file.warehouse_path), read_only=True) as connection:
+            told = connection.execute(sql).fetchall()
+        assert told
+        assert bench.query(sql) == told
