@@ -8,6 +8,8 @@ SQLFLUFF = scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && MERGANSER_
 	DBT_LOG_PATH=$$scratch $(BIN)/sqlfluff lint --disable-progress-bar
 
 export DO_NOT_TRACK := 1
+# What a target needs is made side by side: the linter of SQL beside the other checks.
+MAKEFLAGS += --jobs=2
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo dev check lint-sql test torture bench bench-identity scoreboard docs lock clean
