@@ -26,7 +26,7 @@ from ingestion.judging import Counts, Judge, Load, NotAllGoodError, Target
 from ingestion.readers import Incoming, clear_stage, in_order, stage
 from ingestion.settings import Settings
 from ingestion.spec import SourceSpec
-from ingestion.statements import quote
+from ingestion.statements import literal, quote
 from ingestion.warehouse import ensure_books, ensure_tables, open_warehouse, transaction
 
 Status = Literal["landed", "nothing_new", "failed"]
@@ -346,7 +346,7 @@ class _Ledger:
                 quarantined=report.quarantined + counts.quarantined,
                 unchanged=report.unchanged + counts.unchanged,
                 deleted=report.deleted + counts.deleted,
-                watermark_after=self._watermark_reached(),
+                watermark_after=self._watermark_reached(staged),
                 schema_changes="; ".join(part for part in (report.schema_changes, changes) if part) or None,
                 warnings=(*report.warnings, *staged.warnings, *counts.warnings, *told),
             )
@@ -416,17 +416,19 @@ class _Ledger:
         ).fetchall()
         return None if booked is None else str(booked)
 
-    def _watermark_reached(self) -> str | None:
-        """How far the data reaches with what is staged."""
+    def _watermark_reached(self, staged: Incoming) -> str | None:
+        """How far the data reaches with what is staged, or went straight into the raw table."""
         entity = self.target.entity
         column = entity.watermark or entity.version
         if column is None:
             return None
         before = self.report.watermark_after
+        loaded = f"{self.target.table} where _load_id = {literal(self.load.load_id)}"
+        came = loaded if staged.streams else 'incoming where "$problems" is null'
         known = f"(select max({quote(column)}) from {self.target.table})" if before is None else "null"
         [(reached,)] = self.connection.execute(
             f"select cast(greatest(max({quote(column)}), try_cast(? as {entity.columns[column].type}), {known})"
-            ' as varchar) from incoming where "$problems" is null',
+            f" as varchar) from {came}",
             [before],
         ).fetchall()
         return None if reached is None else str(reached)

@@ -225,7 +225,8 @@ def test_records_that_are_read_as_they_land_land_as_staged_ones(
     found = []
     for table, may in (("streamed", True), ("staged", False)):
         monkeypatch.setattr(Judge, "may_stream", staticmethod(lambda entity, may=may: may))
-        home = Landing(landing.settings, source(**{table: contact(mode="append", version=None, files=f"{table}/*")}))
+        entity = contact(mode="append", version=None, watermark="updated_at", files=f"{table}/*")
+        home = Landing(landing.settings, source(**{table: entity}))
         home.write_ndjson(f"{table}/0.ndjson", [good(number) for number in range(40_000, 40_020)])
         assert home.land().ok
         home.write_ndjson(f"{table}/1.ndjson", [good(number) for number in range(5_000)])
@@ -240,7 +241,8 @@ def test_records_that_are_read_as_they_land_land_as_staged_ones(
                     f"select * exclude (entity, first_load_id) from raw_ops.fields where entity = '{table}' order by 2"
                 ),
                 home.rows(
-                    f"select extracted_count, landed_count, unchanged_count from raw_ops.loads where entity = '{table}'"
+                    "select extracted_count, landed_count, unchanged_count, watermark_after from raw_ops.loads"
+                    f" where entity = '{table}'"
                 ),
             ]
         )
