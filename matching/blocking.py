@@ -5,7 +5,10 @@ Add here: a key. Keep out: how a pair is judged (comparisons.py).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import duckdb
+import pyarrow as pa
 
 KEYS = (
     ("email",), ("email_name",), ("phone",), ("national_id",), ("birth_date",),
@@ -24,34 +27,68 @@ KEYS = (
 PAIRS_PER_RECORD = 60
 """How many pairs a record may cost on average. Blocks are taken from the smallest up until that is spent."""
 
+MOST_IN_BLOCK = 2_000
+"""Records of one block above which it is left out even where the pairs were counted before it grew."""
 
-def block(connection: duckdb.DuckDBPyConnection, *, only_new: bool = False) -> int:
-    """Make `candidates` (person_no_a < person_no_b) of `people`, and return how many pairs they are.
 
-    A key is a number here: two texts of the same hash only cost a comparison. With `only_new` a pair has at least one
-    record of `new_people`.
+def number_blocks(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `block_keys` (person_no, block) of `people`.
+
+    A block is a number made of the values that its records share: two that happen to have the same number only cost a
+    comparison.
     """
     keys = "\nunion all\n".join(
-        f"select person_no, hash({number}, {', '.join(parts)}) as block from people"
+        f"select person_no, md5_number_lower(concat_ws(chr(31), {number}, {', '.join(parts)})) as block from people"
         f" where {' and '.join(f'({part}) is not null' for part in parts)}"
         for number, parts in enumerate(KEYS)
     )
     connection.execute(f"create or replace temp table block_keys as {keys}")
-    connection.execute(f"""
-        create or replace temp table affordable_blocks as
+
+
+def large_blocks(connection: duckdb.DuckDBPyConnection) -> list[int]:
+    """The blocks that cannot be afforded: what is left when the smallest ones have spent the pairs there may be."""
+    found = connection.execute(f"""
         with sizes as (
             select block, count(*) as size from block_keys group by 1 having count(*) > 1
         ), spent as (
             select *, sum(size * (size - 1) / 2) over (order by size range unbounded preceding) as pairs from sizes
         )
-        select block from spent where pairs <= {PAIRS_PER_RECORD} * (select count(*) from people)
+        select block from spent where pairs > {PAIRS_PER_RECORD} * (select count(*) from people) order by 1
+    """).fetchnumpy()
+    return [int(block) for block in found["block"]]
+
+
+def huge_blocks(connection: duckdb.DuckDBPyConnection) -> list[int]:
+    """The blocks that nobody could afford whatever the others cost: a placeholder that came lately."""
+    found = connection.execute(
+        f"select block from block_keys group by 1 having count(*) > {MOST_IN_BLOCK} order by 1"
+    ).fetchnumpy()
+    return [int(block) for block in found["block"]]
+
+
+def block(connection: duckdb.DuckDBPyConnection, left_out: Sequence[int], *, only_new: bool = False) -> int:
+    """Make `candidates` (person_no_a < person_no_b) of `block_keys`, and return how many pairs they are.
+
+    Pairs that only share a block of `left_out` are none. With `only_new` a pair has at least one record of the table
+    `new_people`.
+    """
+    connection.register("left_out", pa.table({"block": pa.array(left_out, pa.uint64())}))
+    connection.execute(f"""
+        create or replace temp table kept_keys as
+        select block_keys.person_no, block_keys.block
+        from block_keys
+        {"semi join (select block from block_keys semi join new_people using (person_no)) using (block)" * only_new}
+        anti join left_out using (block)
     """)
-    new = "and (a.person_no in (from new_people) or b.person_no in (from new_people))" if only_new else ""
+    connection.unregister("left_out")
+    news = "kept_keys semi join new_people using (person_no)"
     connection.execute(f"""
         create or replace table candidates as
-        with kept as (select person_no, block from block_keys semi join affordable_blocks using (block))
-        select distinct a.person_no as person_no_a, b.person_no as person_no_b
-        from kept as a
-        inner join kept as b on a.block = b.block and a.person_no < b.person_no {new}
+        select distinct
+            least(a.person_no, b.person_no) as person_no_a,
+            greatest(a.person_no, b.person_no) as person_no_b
+        from (from {news if only_new else "kept_keys"}) as a
+        inner join kept_keys as b
+            on a.block = b.block and a.person_no {"<>" if only_new else "<"} b.person_no
     """)
     return int(connection.execute("select count(*) from candidates").fetchall()[0][0])

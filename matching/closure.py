@@ -63,15 +63,18 @@ def components(a: Numbers, b: Numbers, size: int) -> Numbers:
             labels = followed
 
 
-def cluster(edges: Pairs, size: int, weigh: Callable[[Numbers, Numbers], Weights]) -> Numbers:
+def cluster(
+    edges: Pairs, size: int, weigh: Callable[[Numbers, Numbers], Weights], *, looked_at_from: int = 3
+) -> Numbers:
     """The cluster of each number below `size`: the smallest of its members.
 
     `edges` are the pairs that would join; `weigh` gives the weights of other pairs, asked once, for all pairs inside
-    the components of more than two.
+    the components of at least `looked_at_from` (two are one edge, and nothing else is to be known of them, where each
+    of the two is one record).
     """
     edges = _loosened(edges, size)
     labels = components(edges.a, edges.b, size)
-    inside_a, inside_b = _pairs_inside(labels)
+    inside_a, inside_b = _pairs_inside(labels, looked_at_from)
     if not len(inside_a):
         return labels
     weights = weigh(inside_a, inside_b)
@@ -103,12 +106,12 @@ def _loosened(edges: Pairs, size: int) -> Pairs:
     return edges
 
 
-def _pairs_inside(labels: Numbers) -> tuple[Numbers, Numbers]:
-    """All pairs of numbers of one component, of components of more than two."""
+def _pairs_inside(labels: Numbers, smallest: int) -> tuple[Numbers, Numbers]:
+    """All pairs of numbers of one component, of components of at least so many."""
     order = np.argsort(labels, kind="stable")
     _, starts, counts = np.unique(labels[order], return_index=True, return_counts=True)
     firsts, seconds = [], []
-    for count in np.unique(counts[counts > 2]):
+    for count in np.unique(counts[counts >= smallest]):
         rows = order[starts[counts == count][:, None] + np.arange(count)]
         left, right = np.triu_indices(count, 1)
         firsts.append(rows[:, left].ravel())

@@ -13,7 +13,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from matching.blocking import block
+from matching.blocking import block, large_blocks, number_blocks
 from matching.closure import JOINING_WEIGHT, JOINING_WEIGHT_UNTRAINED, Numbers, Pairs, Weights, cluster
 from matching.comparisons import given_names_agree
 from matching.model import Model, filled_columns, score, train
@@ -74,7 +74,8 @@ def link(records: pa.Table, rules: Rules, *, model: Model | None = None, memory:
             blocked_emails=rules.blocked_emails,
             most_persons=rules.most_persons,
         )
-        block(connection)
+        number_blocks(connection)
+        block(connection, large_blocks(connection))
         if rules.links_only:
             connection.execute(f"delete from candidates where {_OF_ONE_SOURCE}")
         if model is None or model.columns != filled_columns(connection):

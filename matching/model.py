@@ -8,16 +8,19 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 from splink.internals.exceptions import EMTrainingException
 
+from matching.blocking import large_blocks
 from matching.comparisons import chosen, given_names_agree
 
 TRAINED_FROM = 500
@@ -27,7 +30,7 @@ LEAST_PROBABILITY = 1e-5
 """Nothing is ruled out because the records at hand do not show it."""
 
 DOUBT = 30.0
-"""Bits that an untrained model takes from a pair of different given names, birth dates or generations."""
+"""Bits taken from a pair of different given names, birth dates or generations, where training is not to be trusted."""
 
 _COLUMNS = (
     "first_name", "middle_name", "last_name", "generation", "birth_date", "email", "phone", "national_id", "street",
@@ -44,6 +47,20 @@ _MOST_ITERATIONS = 10
 _MOST_TRAINING_PAIRS = 1_000_000
 _MOST_CERTAIN = 20  # records of one value: above it, it is a placeholder
 _RECALL_OF_CERTAIN = 0.8
+_RECORDS_OF_A_COMMON_VALUE = 20  # a value of fewer is kept in no model
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a pair's score owes to all other records, as they were when the model was trained. With it a pair is judged
+    the same whatever came since, and scores can be kept.
+
+    `frequencies`: of each column whose rare values say more, the share of records by value; only values of very many
+    records, which name nobody, and under the empty value that of any other. `left_out`: the blocks that were too large.
+    """
+
+    frequencies: dict[str, dict[str, float]]
+    left_out: list[int]
 
 
 @dataclass(frozen=True)
@@ -53,23 +70,38 @@ class Model:
     settings: dict[str, Any]
     columns: tuple[str, ...]
     is_trained: bool
+    surroundings: Surroundings | None = None  # none: what a value is worth is asked of the records at hand
 
     @property
     def version(self) -> str:
         """Short name of exactly these probabilities."""
-        return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:12]
+        told = [self.settings, *([asdict(self.surroundings)] if self.surroundings else [])]
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
+
+    @property
+    def prior_weight(self) -> float:
+        """Bits for two records of which nothing is known."""
+        prior = float(self.settings["probability_two_random_records_match"])
+        return math.log2(prior / (1 - prior))
 
     def to_json(self) -> str:
         """The model as a file holds it."""
-        return json.dumps(
-            {"settings": self.settings, "columns": list(self.columns), "is_trained": self.is_trained}, sort_keys=True
-        )
+        kept = {"settings": self.settings, "columns": list(self.columns), "is_trained": self.is_trained}
+        if self.surroundings:
+            kept["surroundings"] = asdict(self.surroundings)
+        return json.dumps(kept, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Model:
         """A model that was kept."""
         kept = json.loads(text)
-        return cls(kept["settings"], tuple(kept["columns"]), bool(kept["is_trained"]))
+        around = kept.get("surroundings")
+        return cls(
+            kept["settings"],
+            tuple(kept["columns"]),
+            bool(kept["is_trained"]),
+            Surroundings(around["frequencies"], around["left_out"]) if around else None,
+        )
 
 
 def filled_columns(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
@@ -107,12 +139,38 @@ def train(connection: duckdb.DuckDBPyConnection) -> Model:
     return Model(kept, columns, people >= TRAINED_FROM)
 
 
+def with_surroundings(connection: duckdb.DuckDBPyConnection, model: Model) -> Model:
+    """The model with what it owes to the other records of `people` and `block_keys`."""
+    usual = {
+        level["tf_adjustment_column"]: float(level["u_probability"])
+        for comparison in model.settings["comparisons"]
+        for level in comparison["comparison_levels"]
+        if level.get("tf_adjustment_column")
+    }
+    if not model.is_trained:  # so few records do not tell how rare a value is
+        return replace(model, surroundings=Surroundings({column: {"": u} for column, u in usual.items()}, []))
+    frequencies: dict[str, dict[str, float]] = {}
+    for column in sorted(usual):
+        counted = connection.execute(f"""
+            with counted as (select {column} as value, count(*) as records from people group by 1 having value <> '')
+            select
+                case when records >= {_RECORDS_OF_A_COMMON_VALUE} then value else '' end as value,
+                avg(records) / (select sum(records) from counted) as share
+            from counted
+            group by 1
+            order by 1
+        """).fetchall()
+        frequencies[column] = {value: round(share, 9) for value, share in counted}
+        frequencies[column].setdefault("", usual[column])
+    return replace(model, surroundings=Surroundings(frequencies, large_blocks(connection)))
+
+
 def score(connection: duckdb.DuckDBPyConnection, model: Model, pairs: str, scored: str) -> None:
     """Make the table `scored` (person_no_a, person_no_b, weight) of the table `pairs`: bits for being one person.
 
     A family shares its name, home, phone and often its mailbox, and twins their birth date; how much that says is
-    learned. A model that was not trained here doubts pairs whose given names, birth dates or
-    generations differ.
+    learned. A model that was not trained here, and one that is kept for a warehouse, doubts pairs whose given names,
+    birth dates or generations differ: where families outnumber doubles, training takes a household for a person.
     """
     if not model.settings["comparisons"]:
         connection.execute(f"create or replace table {scored} as select *, -1.0::double as weight from {pairs}")
@@ -123,11 +181,13 @@ def score(connection: duckdb.DuckDBPyConnection, model: Model, pairs: str, score
             select person_no_a as join_key_l, person_no_b as join_key_r, '0' as match_key from {pairs}
         """)
         api, linker = _open(connection, model.settings)
+        if model.surroundings:
+            _register_frequencies(connection, api, linker, model.surroundings)
         linker.table_management.register_blocked_pairs_for_predict(api.register("registered_pairs"))
         predicted = linker.inference.predict()
     doubted = (
         "false"
-        if model.is_trained
+        if model.is_trained and model.surroundings is None
         else f"""
             coalesce(a.generation <> b.generation, false)
             or (
@@ -155,6 +215,25 @@ def score(connection: duckdb.DuckDBPyConnection, model: Model, pairs: str, score
         inner join people as b on pairs.person_no_b = b.person_no
     """)
     predicted.drop_table_from_database_and_remove_from_cache()
+
+
+def _register_frequencies(
+    connection: duckdb.DuckDBPyConnection, api: DuckDBAPI, linker: Linker, surroundings: Surroundings
+) -> None:
+    """Let Splink take the frequencies that were kept instead of counting."""
+    for column, shares in surroundings.frequencies.items():
+        connection.register("shares", pa.table({"value": list(shares), "share": list(shares.values())}))
+        connection.execute(
+            f"""
+            create or replace table shares_of_{column} as
+            select known.value as {column}, coalesce(shares.share, ?) as tf_{column}
+            from (select distinct {column} as value from people where {column} is not null) as known
+            left join shares on known.value = shares.value
+            """,
+            [shares[""]],
+        )
+        connection.unregister("shares")
+        linker.table_management.register_term_frequency_lookup(api.register(f"shares_of_{column}"), column)
 
 
 def _open(connection: duckdb.DuckDBPyConnection, settings: Any) -> tuple[DuckDBAPI, Linker]:

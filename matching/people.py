@@ -35,11 +35,11 @@ _GENERATION = r"\s(jr|junior|sr|senior|i|ii|iii|iv)[.]?$"
 _GIVEN = f"regexp_replace(given, '{_GENERATION}', '')"
 _FAMILY = f"regexp_replace(family, '{_GENERATION}', '')"
 
-_SELECT_PEOPLE = rf"""
+SELECT = rf"""
 with whole as (
 
     select
-        row_number() over (order by record_id) as person_no,
+        coalesce(person_no, row_number() over (order by record_id)) as person_no,
         record_id,
         source,
         lower(strip_accents(trim(first_name))) as given,
@@ -165,7 +165,8 @@ def prepare(
     blocked_emails: Iterable[str],
     most_persons: Mapping[str, int],
 ) -> int:
-    """Make the table `people` from person records, one row each, numbered from 1 in the order of their ids.
+    """Make the table `people` from person records, one row each, numbered from 1 in the order of their ids, or as their
+    column `person_no` says.
 
     An e-mail or phone of more persons than its type allows, told apart by their initials, is nobody's and no evidence;
     nor is a mailbox of a role. Returns the number of records.
@@ -174,18 +175,19 @@ def prepare(
         f"cast({name} as varchar) as {name}" if name in records.column_names else f"cast(null as varchar) as {name}"
         for name in COLUMNS
     ]
+    number = "person_no" if "person_no" in records.column_names else "null"
     connection.register("arrived", records)
     trimmed = [f"nullif(trim({name}), '') as {name}" for name in COLUMNS]
     connection.execute(
-        f"create or replace temp table records as select {', '.join(trimmed)}"
-        f" from (select {', '.join(wanted)} from arrived)"
+        f"create or replace temp table records as select cast(person_no as bigint) as person_no, {', '.join(trimmed)}"
+        f" from (select {number} as person_no, {', '.join(wanted)} from arrived)"
     )
     connection.unregister("arrived")
     connection.execute("create or replace temp table nicknames (nickname varchar, given_name varchar)")
     pairs = list(nicknames)
     if pairs:
         connection.executemany("insert into nicknames values (?, ?)", pairs)
-    connection.execute(f"create or replace table people as {_SELECT_PEOPLE}")
+    connection.execute(f"create or replace table people as {SELECT}")
     connection.execute(
         "update people set email = null, email_name = null where list_contains(?, email_name) or email in"
         f" ({_SELECT_SHARED.format('email', int(most_persons['email']))})",

@@ -302,7 +302,8 @@ def open_questions(home: Home, *, conflicts: bool = False) -> list[Question]:
     """What a person is asked to decide and nobody has decided yet: the queue of the probabilistic tier, or with
     `conflicts` the pairs of customers that a limit or the size cap keeps apart.
 
-    Raises CorridorError when the project has no queue: the probabilistic tier is not there or was not built.
+    Raises CorridorError when the home has no queue: it was built by an earlier release. Where the probabilistic tier is
+    off the queue is empty.
     """
     decided = {decision.ends for decision in read_decisions()}
     with opened_graph(home) as connection:
@@ -437,7 +438,10 @@ def _sides() -> str:
 
 def _queued_questions() -> str:
     return f"""
-        select {_sides()}, 'their records look alike', queue.match_probability
+        select
+            {_sides()},
+            'their records look alike' || case when queue.reason = 'question' then '' else ', ' || queue.reason end,
+            queue.match_probability
         from intermediate.{QUEUE} as queue
         inner join marts.bdg_customer_identifiers as first_ends on queue.identifier_no_a = first_ends.identifier_no
         inner join marts.bdg_customer_identifiers as second_ends on queue.identifier_no_b = second_ends.identifier_no

@@ -45,6 +45,7 @@ FOLLOWED_HERE = {
     "docs/recipes/add_a_sync.md",
     "docs/recipes/add_a_trait.md",
     "docs/recipes/add_an_identifier_type.md",
+    "docs/recipes/match_persons.md",
     "docs/recipes/understand_identity.md",
 }
 FOLLOWED_ELSEWHERE = {"docs/recipes/online_retail.md"}  # test_real_orders.py
@@ -199,6 +200,20 @@ def test_understand_identity(project: ProjectCopy) -> None:
     owner = "select customer_id from marts.bdg_customer_identifiers where identifier_type = ? and identifier_value = ?"
     of_cookie, of_email = (project.query(owner, list(one)) for one in (("anonymous_id", cookie), ("email", email)))
     assert of_cookie == of_email
+
+
+def test_match_persons(project: ProjectCopy) -> None:
+    """The demo's persons train a model; what it is sure of joins by its rule, and what it is not is asked."""
+    assert "questions" in follow(document("docs/recipes/match_persons.md"), project)
+    ((models,),) = project.query("select count(*) from intermediate.int_identity__person_models")
+    assert models == 1
+    edges = "select count(*) from intermediate.int_identity__edges where rule = 'person_match'"
+    ((joined,),) = project.query(edges)
+    verdicts = dict(
+        project.query("select verdict, count(*) from intermediate.int_identity__person_pairs group by 1 order by 1")
+    )
+    assert joined == verdicts["match"] > 0
+    assert verdicts["known"] > verdicts["match"]
 
 
 def test_recipes_go_together(tmp_path: Path) -> None:

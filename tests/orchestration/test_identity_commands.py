@@ -586,19 +586,23 @@ def queued(small: Home, tmp_path: Path) -> Home:
     shutil.copy(small.warehouse, copy.warehouse)
     number = "(select identifier_no from marts.bdg_customer_identifiers where identifier_value = '{}')"
     pairs = [("h1-story-1", "z1-story-1", 0.9), ("z1-story-1", "o1-story-1", 0.7), ("h1-story-1", "k1-story-1", 0.8)]
-    rows = ", ".join(f"({number.format(one)}, {number.format(two)}, {chance})" for one, two, chance in pairs)
+    rows = ", ".join(
+        f"({number.format(one)}, {number.format(two)}, 'question', {chance})" for one, two, chance in pairs
+    )
     write(
         copy,
-        "create table intermediate.int_identity__review_queue "
-        "(identifier_no_a bigint, identifier_no_b bigint, match_probability double)",
+        "create or replace table intermediate.int_identity__review_queue "
+        "(identifier_no_a bigint, identifier_no_b bigint, reason varchar, match_probability double)",
         f"insert into intermediate.int_identity__review_queue values {rows}",
     )
     return copy
 
 
-def test_without_a_queue_review_says_so(small: Home, merganser: Invoke) -> None:
-    told = refusal(merganser, small, "review", code=1)
-    assert "int_identity__review_queue was not built" in told
+def test_without_a_queue_review_says_so(small: Home, queued: Home, merganser: Invoke) -> None:
+    """None was built yet; switched off, the tier leaves an empty one."""
+    write(queued, "drop table intermediate.int_identity__review_queue")
+    assert "int_identity__review_queue was not built" in refusal(merganser, queued, "review", code=1)
+    assert "nothing to review" in merganser("identity", "review", "--by", "Ada", "--home", small.path)[1]
 
 
 def test_review_writes_what_a_person_answers(

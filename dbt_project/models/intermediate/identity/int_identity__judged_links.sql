@@ -1,58 +1,90 @@
+{{ config(materialized='view') }}
 {#
     grain: one row per (identifier_no_a, identifier_no_b, rule, source, record_id), with why it may not join, if so
-    rebuild: full table
+    rebuild: a view
+    why here: every edge there is: exact evidence first, then what the probabilistic tier makes of persons
 #}
 with
 
-links as (
+judged_evidence as (
 
-    select * from {{ ref('int_identity__links') }}
+    select * from {{ ref('int_identity__judged_evidence') }}
 
 ),
 
-identifier_status as (
+person_pairs as (
 
-    select * from {{ ref('int_identity__identifier_status') }}
+    select * from {{ ref('int_identity__person_pairs') }}
+
+),
+
+persons as (
+
+    select * from {{ ref('int_identity__persons') }}
+
+),
+
+match_rules as (
+
+    select * from {{ ref('match_rules') }}
+
+),
+
+person_links as (
+
+    select
+        person_pairs.identifier_no_a,
+        person_pairs.identifier_no_b,
+        match_rules.rule,
+        match_rules.source,
+        person_pairs.model_version as record_id,
+        case
+            when not match_rules.is_enabled then 'rule_disabled'
+            when person_pairs.verdict = 'held' then concat('held:', person_pairs.reason)
+        end as refusal_reason,
+        match_rules.tier,
+        cast(1 as bigint) as times_seen,
+        least(first_persons.observed_at, second_persons.observed_at) as first_seen_at,
+        greatest(first_persons.observed_at, second_persons.observed_at) as last_seen_at
+    from person_pairs
+    inner join match_rules on match_rules.rule = 'person_match'
+    inner join persons as first_persons
+        on person_pairs.identifier_no_a = first_persons.identifier_no
+    inner join persons as second_persons
+        on person_pairs.identifier_no_b = second_persons.identifier_no
+    where person_pairs.verdict in ('match', 'held')
 
 ),
 
 final as (
 
     select
-        links.identifier_no_a,
-        links.identifier_no_b,
-        links.rule,
-        links.source,
-        links.record_id,
-        case
-            when first_status.identifier_no is null or second_status.identifier_no is null
-                then 'not_observed'
-            when not links.is_enabled then 'rule_disabled'
-            when not links.is_joining then 'type_does_not_join'
-            when
-                first_status.identifier_status = 'invalid'
-                or second_status.identifier_status = 'invalid'
-                then 'invalid'
-            when
-                first_status.identifier_status = 'blocked'
-                or second_status.identifier_status = 'blocked'
-                then 'blocked'
-            when links.source = 'override' then null
-            when links.is_expired then 'expired'
-            when
-                first_status.identifier_status = 'shared'
-                or second_status.identifier_status = 'shared'
-                then 'shared_identifier'
-        end as refusal_reason,
-        links.tier,
-        links.times_seen,
-        links.first_seen_at,
-        links.last_seen_at
-    from links
-    left join identifier_status as first_status
-        on links.identifier_no_a = first_status.identifier_no
-    left join identifier_status as second_status
-        on links.identifier_no_b = second_status.identifier_no
+        identifier_no_a,
+        identifier_no_b,
+        rule,
+        source,
+        record_id,
+        refusal_reason,
+        tier,
+        times_seen,
+        first_seen_at,
+        last_seen_at
+    from judged_evidence
+
+    union all
+
+    select
+        identifier_no_a,
+        identifier_no_b,
+        rule,
+        source,
+        record_id,
+        refusal_reason,
+        tier,
+        times_seen,
+        first_seen_at,
+        last_seen_at
+    from person_links
 
 )
 

@@ -1,0 +1,155 @@
+"""The probabilistic tier: 100,000 person records from nothing, then one per cent of new ones, each in its own process.
+
+Run `python -m benchmarks matching [--scale 0.1]`. A process reads records, does what the warehouse's models do (train
+and keep a model, weigh pairs, take the closure), and writes the pairs; reading, writing and loading Splink count. The
+persons are made up by a fixed seed: names as frequent as names are, seven in ten records once, the others again with
+slips, moves and gaps, some families in one home. The new records come with the same chances.
+Add here: another question about the step. Keep out: how good the answers are (the scoreboard).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import resource
+import sys
+import tempfile
+import time
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks.measuring import run
+
+RECORDS = 100_000
+SYLLABLES = "an ber car da el fri gre ha in jo ka li ma ni ol pe ri sa to ul vi wil"
+THRESHOLDS = (90, 10)
+Record = dict[str, Any]
+
+
+def _names(count: int, syllables: int, chance: random.Random) -> tuple[list[str], list[float]]:
+    """Names, and how frequent each and all before it are: the n-th is as frequent as one over n."""
+    made = sorted({"".join(chance.choices(SYLLABLES.split(), k=syllables)) for _ in range(3 * count)})
+    chance.shuffle(made)
+    return made[:count], list(accumulate(1 / (place + 3) for place in range(min(count, len(made)))))
+
+
+def make_records(count: int) -> list[Record]:
+    """Person records by a fixed seed, in an order that says nothing."""
+    chance = random.Random(20)
+    (given, given_weight), (family, family_weight) = _names(2_000, 2, chance), _names(20_000, 3, chance)
+    streets, street_weight = _names(5_000, 3, chance)
+    records: list[Record] = []
+    while len(records) < count:
+        home = {
+            "last_name": chance.choices(family, cum_weights=family_weight)[0],
+            "street": f"{chance.choices(streets, cum_weights=street_weight)[0]}str. {chance.randint(1, 120)}",
+            "postal_code": f"{chance.randint(10000, 12000)}",
+            "phone": f"+4930{chance.randint(10**6, 10**7 - 1)}",
+        }
+        home["city"] = f"city{int(home['postal_code']) // 20}"
+        for _ in range(chance.choice([1, 1, 1, 2, 3])):
+            first = chance.choices(given, cum_weights=given_weight)[0]
+            person = {
+                **home,
+                "first_name": first,
+                "birth_date": f"{chance.randint(1940, 2005)}-{chance.randint(1, 12):02}-{chance.randint(1, 28):02}",
+                "email": f"{first}.{home['last_name']}{chance.randint(1, 999)}@mail.example",
+            }
+            records += [person, *(_slipped(person, chance) for _ in range(chance.choice([0, 0, 0, 0, 0, 0, 1, 1, 2])))]
+    chance.shuffle(records)
+    return records[:count]
+
+
+def _slipped(person: Record, chance: random.Random) -> Record:
+    other = dict(person)
+    for name in chance.sample(sorted(other), k=chance.randint(1, 4)):
+        value, kind = other[name], chance.random()
+        place = chance.randrange(len(value))
+        other[name] = None if kind < 0.6 else value[:place] + value[place + 1 :] if kind < 0.8 else value[:place]
+    return other
+
+
+def _table(records: list[Record]) -> pa.Table:
+    count = len(records)
+    names = ("first_name", "last_name", "birth_date", "street", "postal_code", "city", "phone", "email")
+    return pa.table(
+        {
+            "person_no": np.arange(1, count + 1),
+            "record_id": [str(number) for number in range(1, count + 1)],
+            "exclusive_no": pa.nulls(count, pa.int64()),
+            **{name: pa.array([record.get(name) for record in records], pa.string()) for name in names},
+        }
+    )
+
+
+def step(place: Path, known: int, count: int) -> dict[str, Any]:
+    """The first `count` records of the file, of which the first `known` were there in the last run."""
+    from matching.kept_scores import Fixed, Kept, Thresholds, judge, learn
+    from matching.model import Model
+
+    started = time.monotonic()
+    persons = pq.read_table(place / "records.parquet").slice(0, count)
+    kept, basis = None, place / "basis.txt"
+    if known:
+        model = Model.from_json((place / "model.json").read_text())
+        kept = Kept(pq.read_table(place / "pairs.parquet"), basis.read_text(), np.arange(known + 1, count + 1))
+    elif (place / "model.json").exists():
+        model = Model.from_json((place / "model.json").read_text())
+    else:
+        model = learn(persons, [])
+        (place / "model.json").write_text(model.to_json())
+    learned = time.monotonic() - started
+    nothing = np.empty(0, np.int64)
+    thresholds = Thresholds.of_percent(*THRESHOLDS)
+    judged = judge(
+        persons, model, nicknames=[], fixed=Fixed(nothing, nothing, nothing, nothing), thresholds=thresholds, kept=kept
+    )
+    pq.write_table(judged.pairs, place / f"pairs{'_now' if known else ''}.parquet")
+    basis.write_text(judged.basis)
+    return {
+        "seconds_until_the_model_is_there": round(learned, 2),
+        "weighed_pairs": judged.weighed,
+        "kept_pairs": judged.pairs.num_rows,
+        "matches": judged.pairs["verdict"].to_pylist().count("match"),
+        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+    }
+
+
+def measure(scale: float) -> dict[str, Any]:
+    """Seconds and MB from nothing and for one per cent more; and whether the increment equals a full run."""
+    known = int(RECORDS * scale)
+    count = known + known // 100
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        pq.write_table(_table(make_records(count)), place / "records.parquet")
+        full = _measured(place, 0, known)
+        new = _measured(place, known, count)
+        _measured(place, 0, count)
+        is_equal = pq.read_table(place / "pairs.parquet").equals(pq.read_table(place / "pairs_now.parquet"))
+    share = round(new["seconds"] / full["seconds"], 3)
+    return {"records": known, "full": full, "one_per_cent_new": new, "share": share, "equals_full_run": is_equal}
+
+
+def _measured(place: Path, known: int, count: int) -> dict[str, Any]:
+    done = run([sys.executable, "-m", "benchmarks.matching", str(place), str(known), str(count)])
+    return {"seconds": done.seconds, "processor_seconds": done.processor_seconds, **json.loads(done.output)}
+
+
+def main() -> None:
+    """One step in this process, for `measure`."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.matching", description=main.__doc__)
+    parser.add_argument("place", type=Path)
+    parser.add_argument("known", type=int)
+    parser.add_argument("count", type=int)
+    arguments = parser.parse_args()
+    print(json.dumps(step(arguments.place, arguments.known, arguments.count)))
+
+
+if __name__ == "__main__":
+    main()

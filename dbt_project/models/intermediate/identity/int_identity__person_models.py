@@ -1,0 +1,61 @@
+"""Models of persons, the last one in use: trained of the records at hand once and kept, so that a run over what changed
+ends where a run from nothing ends. Keep out: how one is trained (matching/model.py), what is done with it
+(int_identity__person_pairs)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+SCHEMA = pa.schema(
+    [
+        ("model_no", pa.int64()),
+        ("model_version", pa.string()),
+        ("signature", pa.string()),
+        ("columns", pa.string()),
+        ("model", pa.string()),
+        ("record_count", pa.int64()),
+        ("trained_at", pa.timestamp("us")),
+    ]
+)
+COLUMNS = ("birth_date", "city", "company_name", "email", "phone", "postal_code", "street")
+
+
+def model(dbt, session):  # type: ignore[no-untyped-def]  # dbt's own signature
+    dbt.config(materialized="incremental", incremental_strategy="append", full_refresh=False, on_schema_change="fail")
+    if not dbt.config.get("is_on"):
+        return SCHEMA.empty_table()
+
+    from matching.kept_scores import learn, signature
+    from matching.model import TRAINED_FROM
+
+    persons = dbt.ref("int_identity__persons").filter("is_living")
+    nicknames = dbt.ref("nicknames")
+    counts = persons.aggregate(f"count(*), {', '.join(f'count({column})' for column in COLUMNS)}").fetchall()[0]
+    filled = [column for column, count in zip(COLUMNS, counts[1:], strict=True) if count]
+    if counts[0] < TRAINED_FROM:
+        return SCHEMA.empty_table()
+    last = None
+    if dbt.is_incremental:
+        last = session.table(str(dbt.this)).order("model_no desc").limit(1).to_arrow_table().to_pylist()
+    number = 1 + (last[0]["model_no"] if last else 0)
+    is_fit = (
+        last
+        and last[0]["signature"] == signature()
+        and set(filled) <= set(last[0]["columns"].split(","))
+        and counts[0] < 2 * last[0]["record_count"]
+    )
+    if is_fit and not dbt.config.get("is_retrained"):
+        return SCHEMA.empty_table()
+    made = learn(
+        persons.select(
+            "identifier_no as person_no, cast(identifier_no as varchar) as record_id, first_name, last_name, full_name,"
+            " email, phone, birth_date, company_name as company, street, city, region, postal_code,"
+            " country_code as country"
+        ).to_arrow_table(),
+        nicknames.select("nickname, given_name").fetchall(),
+    )
+    row = [number, made.version, signature(), ",".join(filled), made.to_json(), counts[0]]
+    columns = [[value] for value in [*row, datetime.now(UTC).replace(tzinfo=None)]]
+    return pa.table([pa.array(*one) for one in zip(columns, SCHEMA.types, strict=True)], schema=SCHEMA)

@@ -1,0 +1,195 @@
+{%- set is_on = var('identity_probabilistic', false) -%}
+{%- set match_percent = bounded_var('identity_match_percent', 90, 50, 99) -%}
+{%- do bounded_var('identity_review_percent', 10, 1, match_percent - 1) -%}
+{{
+    config(
+        materialized='incremental' if is_on else 'view',
+        incremental_strategy='delete+insert',
+        unique_key='identifier_no',
+    )
+}}
+{#
+    grain: one row per own identifier of a record that has a person's name; key: identifier_no
+    rebuild: rows that changed get a new revision_no, what is gone says so and nothing else; a full refresh starts over
+    why here: what the probabilistic tier compares; empty while it is off
+#}
+{%- set living = 'is_current and not coalesce(is_deleted, false)' -%}
+{%- set moment = 'coalesce(updated_at, created_at, loaded_at)' -%}
+{%- set names = ['first_name', 'last_name'] -%}
+{%- set place = ['city', 'region', 'postal_code', 'country_code'] -%}
+{%- set contact = names + ['email', 'mobile_phone', 'phone', 'company_name', 'street'] + place -%}
+{%- set columns = contact + ['full_name', 'birth_date'] -%}
+{%- set nothing = 'cast(null as ' ~ dbt.type_string() ~ ')' -%}
+with
+
+{# Second-party data is compared only where its licence allows matching, and never after its expiry. #}
+partner_customers as (
+
+    select customers.*
+    from {{ ref('stg_partner__customers') }} as customers
+    inner join {{ ref('partner_licences') }} as licences
+        on customers.licence = licences.licence and customers.purpose = licences.purpose
+    where licences.allows_matching and customers.expires_at > {{ as_of() }}
+
+),
+
+records as (
+
+    {% for identifier_type, relation, identifier, observed_at, offered, where in [
+        ('hubspot_contact_id', ref('stg_hubspot__contacts'), 'contact_id', moment, contact + ['birth_date'], living),
+        (
+            'hubspot_contact_id', ref('stg_hubspot_fivetran__contacts'), 'contact_id', moment,
+            contact + ['birth_date'], living,
+        ),
+        (
+            'salesforce_contact_id', ref('stg_salesforce__contacts'), 'contact_id', moment,
+            contact + ['birth_date'], living,
+        ),
+        ('salesforce_lead_id', ref('stg_salesforce__leads'), 'lead_id', moment, contact, living),
+        (
+            'shopify_customer_id', ref('stg_shopify__customers'), 'shopify_customer_id', moment,
+            names + ['email', 'phone'], living,
+        ),
+        (
+            'shopify_customer_id', ref('stg_shopify_graphql__customers'), 'shopify_customer_id', moment,
+            names + ['email', 'phone'], living,
+        ),
+        (
+            'user_id', ref('stg_segment__users'), 'user_id', 'coalesce(received_at, loaded_at)',
+            names + ['email', 'phone', 'birth_date'], living,
+        ),
+        (
+            'user_id', ref('stg_segment__identifies'), 'user_id', 'coalesce(occurred_at, loaded_at)',
+            names + ['email', 'phone', 'birth_date'], 'user_id is not null',
+        ),
+        (
+            'klaviyo_person_id', ref('stg_klaviyo__persons'), 'person_id', moment,
+            names + ['email', 'phone'] + place, living,
+        ),
+        (
+            'zendesk_user_id', ref('stg_zendesk__users'), 'zendesk_user_id', moment,
+            ['full_name', 'email', 'phone'], living ~ " and coalesce(role, 'end-user') = 'end-user'",
+        ),
+        (
+            'stripe_customer_id', ref('stg_stripe__customers'), 'stripe_customer_id',
+            'coalesce(created_at, loaded_at)', ['full_name', 'email', 'phone', 'street'] + place,
+            living ~ ' and not is_test',
+        ),
+        (
+            'partner_record_id', 'partner_customers', 'partner_record_id', 'coalesce(shared_at, loaded_at)',
+            names + ['email', 'phone', 'postal_code', 'country_code'], living,
+        ),
+    ] %}
+        select
+            '{{ identifier_type }}' as identifier_type,
+            {{ identifier }} as identifier_value,
+            {% for column in columns -%}
+                {%- set missing = 'cast(null as date)' if column == 'birth_date' else nothing -%}
+                {{ column if column in offered else missing }} as {{ column }},
+            {% endfor -%}
+            {{ observed_at }} as observed_at
+        from {{ relation }}
+        where {{ where }}
+        {% if not loop.last %}
+
+            union all
+
+        {% endif %}
+    {% endfor %}
+
+),
+
+{# Of two records with one identifier, as two connectors of one CRM bring them, the younger; then by what they say. #}
+ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by identifier_type, identifier_value
+            order by observed_at desc, {{ columns | join(', ') }}
+        ) as recency
+    from records
+    where
+        coalesce(first_name, last_name, full_name) is not null
+        {% if not is_on %}
+            and false
+        {% endif %}
+
+),
+
+identifier_types as (
+
+    select * from {{ ref('identifier_types') }}
+
+),
+
+identifier_status as (
+
+    select * from {{ ref('int_identity__identifier_status') }}
+
+),
+
+{# An address or a number of many is nobody's, and no evidence here either. #}
+current_persons as (
+
+    select
+        own.identifier_no,
+        {% for column in columns if column not in ['email', 'phone', 'mobile_phone'] -%}
+            ranked.{{ column }},
+        {% endfor -%}
+        emails.identifier_value as email,
+        coalesce(mobiles.identifier_value, phones.identifier_value) as phone,
+        own.identifier_type,
+        identifier_types.max_per_customer = 1 as is_exclusive,
+        ranked.observed_at,
+        true as is_living
+    from ranked
+    inner join identifier_status as own
+        on
+            ranked.identifier_type = own.identifier_type
+            and ranked.identifier_value = own.identifier_value
+            and own.identifier_status = 'usable'
+    inner join identifier_types on own.identifier_type = identifier_types.identifier_type
+    left join identifier_status as emails
+        on
+            emails.identifier_type = 'email'
+            and ranked.email = emails.identifier_value
+            and emails.identifier_status = 'usable'
+    left join identifier_status as mobiles
+        on
+            mobiles.identifier_type = 'phone'
+            and ranked.mobile_phone = mobiles.identifier_value
+            and mobiles.identifier_status = 'usable'
+    left join identifier_status as phones
+        on
+            phones.identifier_type = 'phone'
+            and ranked.phone = phones.identifier_value
+            and phones.identifier_status = 'usable'
+    where ranked.recency = 1 and identifier_types.joins
+
+),
+
+final as (
+
+    {{ select_revised_rows('current_persons', ['identifier_no'], {
+        'identifier_type': 'null',
+        'first_name': 'null',
+        'last_name': 'null',
+        'full_name': 'null',
+        'email': 'null',
+        'phone': 'null',
+        'birth_date': 'null',
+        'company_name': 'null',
+        'street': 'null',
+        'city': 'null',
+        'region': 'null',
+        'postal_code': 'null',
+        'country_code': 'null',
+        'observed_at': 'null',
+        'is_exclusive': 'false',
+        'is_living': 'false',
+    }) }}
+
+)
+
+select * from final
