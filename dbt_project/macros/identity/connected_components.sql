@@ -34,7 +34,6 @@
         {%- set touched = create_scratch('touched_edges', select_touched_edges(members, pairs, known)) -%}
         {%- set edges = 'select a, b from ' ~ touched -%}
     {%- else -%}
-        {%- set members = '(\n' ~ select_all_members(nodes) ~ '\n)' -%}
         {%- set edges = 'select identifier_no_a as a, identifier_no_b as b from ' ~ pairs ~ ' as pairs where is_joining' -%}
     {%- endif -%}
     {%- if contraction_form(edges) == 'arrays' -%}
@@ -45,20 +44,31 @@
     {%- else -%}
         {%- set roots = contract_in_sql(create_scratch('edges', edges), 'raw') -%}
     {%- endif -%}
-    {%- set partition = select_partition(members, roots, nodes, identifiers, pairs) -%}
-
     {%- if known -%}
-        {%- set customers = create_scratch('customers', partition) -%}
+        {%- set components = create_scratch('components', select_components(members, roots)) -%}
+        {%- set customers = create_scratch('customers', select_partition(components, nodes, identifiers, pairs)) -%}
         {%- set replaced = create_scratch('replaced', select_replaced_rows(target_relation, customers, nodes, known)) -%}
         {%- set rows = '(select * from ' ~ replaced ~ ' where customer_no is not null)' -%}
         {%- call statement('main') -%}
             {{ replace_rows(target_relation, 'identifier_no', replaced, select_partition_rows(rows, nodes, pairs)) }}
         {%- endcall -%}
     {%- else -%}
-        {{ drop_relation_if_exists(existing_relation) }}
+        {# All rows are written once; then the few that a limit cuts off are replaced, and the table takes its name. #}
+        {%- set built = make_intermediate_relation(target_relation) -%}
+        {{ drop_relation_if_exists(load_cached_relation(built)) }}
         {%- call statement('main') -%}
-            {{ create_table_as(False, target_relation, select_partition_rows('(\n' ~ partition ~ '\n)', nodes, pairs)) }}
+            {{ create_table_as(False, built, select_partition_rows('(\n' ~ select_all_components(nodes, roots) ~ '\n)', nodes, pairs)) }}
         {%- endcall -%}
+        {%- set components = '(select identifier_no as node, component_no, cause_rank from ' ~ built ~ ')' -%}
+        {%- set customers = '(\n' ~ select_partition(components, nodes, identifiers, pairs) ~ '\n)' -%}
+        {%- set cut = create_scratch('cut', 'select * from ' ~ customers ~ ' as customers where customer_no <> component_no') -%}
+        {%- if count_rows(cut) > 0 -%}
+            {%- call statement('cut') -%}
+                {{ replace_rows(built, 'identifier_no', cut, select_partition_rows(cut, nodes, pairs)) }}
+            {%- endcall -%}
+        {%- endif -%}
+        {{ drop_relation_if_exists(existing_relation) }}
+        {%- do adapter.rename_relation(built, target_relation) -%}
     {%- endif -%}
 
     {{ run_hooks(post_hooks, inside_transaction=True) }}

@@ -193,8 +193,10 @@ def test_a_crash_leaves_nothing_that_breaks_the_next_run(bench: GraphBench) -> N
     with duckdb.connect(str(bench.database)) as connection:
         connection.execute("create schema partition__scratch; create table partition__scratch.edges (wrong varchar)")
         connection.execute("create table partition__scratch.raw_9_hooks (wrong varchar)")
-    bench.build()
-    assert bench.read() == expected
+        connection.execute("create table partition__dbt_tmp (wrong varchar)")
+    for is_full in (False, True):
+        bench.build(full_refresh=is_full)
+        assert bench.read() == expected
     with duckdb.connect(str(bench.database), read_only=True) as connection:
         rows = connection.execute("select schema_name from information_schema.schemata").fetchall()
     assert "partition__scratch" not in {row[0] for row in rows}
