@@ -64,7 +64,11 @@ ENCODED = """
     inner join {dictionary} as second_ends
         on edges.type_b = second_ends.identifier_type and edges.value_b = second_ends.identifier_value
 """
-_ARRIVED = "(select * from input.edges where loaded_no > (select max({known}) from {{{{ this }}}}))"
+# The number is looked up first: the engine takes a subquery for a filter that lets everything through.
+_ARRIVED = (
+    "(select * from input.edges where loaded_no >"
+    " {{{{ run_query('select max({known}) from ' ~ this).columns[0].values()[0] }}}})"
+)
 MODELS = {
     "identifiers": f"""
         {{{{ config(materialized='incremental', incremental_strategy='append') }}}}
