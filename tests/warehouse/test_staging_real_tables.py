@@ -203,7 +203,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> RealTables:
     report = land(Settings.from_home(home.path), list(declared_sources().values()))
     assert report.ok, [entity.error for entity in report.entities if entity.error]
     tables = RealTables(home, report)
-    built = tables.build("path:dbt_project/models/staging", "path:dbt_project/seeds/reference")
+    built = tables.build("path:dbt_project/models/staging", "path:dbt_project/seeds/reference", "partner_licences")
     assert built.succeeded, built.failures
     return tables
 
