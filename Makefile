@@ -8,11 +8,11 @@ SQLFLUFF = scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && MERGANSER_
 	DBT_LOG_PATH=$$scratch $(BIN)/sqlfluff lint --disable-progress-bar
 
 export DO_NOT_TRACK := 1
-# What a target needs is made side by side: the linter of SQL beside the other checks.
+# What a target needs is made side by side, two at a time: the linter of SQL beside the other checks, then the tests.
 MAKEFLAGS += --jobs=2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev check lint-sql test torture bench bench-identity scoreboard docs lock clean
+.PHONY: help install demo dev check lint-sql test test-only torture bench bench-identity scoreboard docs lock clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -43,7 +43,9 @@ check: $(INSTALLED) ## under a minute: format, lint, types, dbt parse, architect
 lint-sql: $(INSTALLED) ## sqlfluff over every model; `make check` lints those that changed
 	$(SQLFLUFF) dbt_project
 
-test: $(INSTALLED) check lint-sql ## every test, with its own set-up
+test: $(INSTALLED) check lint-sql test-only ## every check and test, with its own set-up
+
+test-only: $(INSTALLED)
 	$(BIN)/pytest -q --durations=15 --numprocesses 3 --dist loadfile tests --ignore=tests/architecture
 
 torture: $(INSTALLED) ## the same tests with bigger counts: hundreds of kills, larger worlds
