@@ -2,8 +2,8 @@
 
 `incoming` has the declared columns in their types, _extra, _file, _row, and for a record that breaks a rule $problems
 (a list of field and rule) and $record (its text). Text is parsed once into a temporary table; Parquet stays a view, so
-that a load of good records costs what DuckDB's own insert costs, and so does JSON where every line is hoped to be good
-(`streams`). Everything here lives in temporary tables: a failure leaves nothing behind.
+that a load of good records costs what DuckDB's own insert costs; lines of JSON that are hoped to be good go in as they
+are parsed (`streams`). Everything here lives in temporary tables: a failure leaves nothing behind.
 
 Add here when a format or a rule of fields is added. Keep out: raw tables and their keys (landing.py).
 """
