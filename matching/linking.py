@@ -16,7 +16,7 @@ import pyarrow as pa
 from matching.blocking import block, large_blocks, number_blocks
 from matching.closure import JOINING_WEIGHT, JOINING_WEIGHT_UNTRAINED, Numbers, Pairs, Weights, cluster
 from matching.comparisons import given_names_agree
-from matching.model import Model, filled_columns, score, train
+from matching.model import MOST_CERTAIN, Model, filled_columns, score, train
 from matching.people import prepare
 
 CERTAIN_WEIGHT = 100.0
@@ -30,7 +30,6 @@ _OF_ONE_SOURCE = """
     is not distinct from (select source from people where person_no = person_no_b)
 """
 _IDENTIFIERS = ("national_id", "email", "phone")  # from the most to the least certain
-_MOST_RECORDS = 20  # of one value: above it, it is a placeholder
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ def _certain_pairs(connection: duckdb.DuckDBPyConnection, *, across_sources: boo
             {"and a.source is distinct from b.source" if across_sources else ""}
             and coalesce(a.generation = b.generation, true)
             and a.{identifier} in (
-                select {identifier} from people group by 1 having count(*) <= {_MOST_RECORDS}
+                select {identifier} from people group by 1 having count(*) <= {MOST_CERTAIN}
             )
         """
         for place, identifier in enumerate(_IDENTIFIERS)

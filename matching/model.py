@@ -36,6 +36,9 @@ _COLUMNS = (
     "first_name", "middle_name", "last_name", "generation", "birth_date", "email", "phone", "national_id", "street",
     "postal_code", "city", "company", "occupation",
 )  # fmt: skip
+MOST_CERTAIN = 20
+"""Records of one nearly certain value: above it, the value is a placeholder."""
+
 _CERTAIN = (
     ("national_id",), ("email",), ("first_name", "last_name", "birth_date"), ("first_name", "last_name", "street"),
     ("first_name", "last_name", "phone"),
@@ -45,7 +48,6 @@ _TRAINING_BLOCKS = (
 )  # fmt: skip
 _MOST_ITERATIONS = 10
 _MOST_TRAINING_PAIRS = 1_000_000
-_MOST_CERTAIN = 20  # records of one value: above it, it is a placeholder
 _RECALL_OF_CERTAIN = 0.8
 _RECORDS_OF_A_COMMON_VALUE = 20  # a value of fewer is kept in no model
 
@@ -269,7 +271,7 @@ def _prior(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> f
     if blocks:
         counted = connection.execute(f"""
             with keys as ({" union all ".join(blocks)}),
-            kept as (select * from keys qualify count(*) over (partition by block) <= {_MOST_CERTAIN})
+            kept as (select * from keys qualify count(*) over (partition by block) <= {MOST_CERTAIN})
             select count(*) from (
                 select distinct a.person_no, b.person_no
                 from kept as a inner join kept as b on a.block = b.block and a.person_no < b.person_no

@@ -185,8 +185,10 @@ def prepare(
     connection.unregister("arrived")
     connection.execute("create or replace temp table nicknames (nickname varchar, given_name varchar)")
     pairs = list(nicknames)
-    if pairs:
-        connection.executemany("insert into nicknames values (?, ?)", pairs)
+    connection.execute(
+        "insert into nicknames select unnest(cast(? as varchar[])), unnest(cast(? as varchar[]))",
+        [[nickname for nickname, _ in pairs], [given_name for _, given_name in pairs]],
+    )
     connection.execute(f"create or replace table people as {SELECT}")
     connection.execute(
         "update people set email = null, email_name = null where list_contains(?, email_name) or email in"
