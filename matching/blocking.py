@@ -5,7 +5,7 @@ Add here: a key. Keep out: how a pair is judged (comparisons.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import duckdb
 import pyarrow as pa
@@ -31,15 +31,18 @@ MOST_IN_BLOCK = 2_000
 """Records of one block above which it is left out even where the pairs were counted before it grew."""
 
 
-def number_blocks(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `block_keys` (person_no, block) of `people`.
+def number_blocks(connection: duckdb.DuckDBPyConnection, *, only_new: bool = False) -> None:
+    """Make `block_keys` (person_no, block) of `people`; with `only_new`, of the blocks that have one of `new_people`.
 
     A block is a number made of the values that its records share: two that happen to have the same number only cost a
-    comparison.
+    comparison. To make the number costs more than to compare the values.
     """
+    news = "people semi join new_people using (person_no)"
     keys = "\nunion all\n".join(
         f"select person_no, md5_number_lower(concat_ws(chr(31), {number}, {', '.join(parts)})) as block from people"
         f" where {' and '.join(f'({part}) is not null' for part in parts)}"
+        + f" and ({', '.join(parts)}) in (select ({', '.join(parts)}) from {news})"
+        * only_new
         for number, parts in enumerate(KEYS)
     )
     connection.execute(f"create or replace temp table block_keys as {keys}")
@@ -58,12 +61,12 @@ def large_blocks(connection: duckdb.DuckDBPyConnection) -> list[int]:
     return [int(block) for block in found["block"]]
 
 
-def huge_blocks(connection: duckdb.DuckDBPyConnection) -> list[int]:
-    """The blocks that nobody could afford whatever the others cost: a placeholder that came lately."""
+def huge_blocks(connection: duckdb.DuckDBPyConnection, left_out: Collection[int]) -> list[int]:
+    """The other blocks that nobody could afford whatever the rest costs: a placeholder that came lately."""
     found = connection.execute(
         f"select block from block_keys group by 1 having count(*) > {MOST_IN_BLOCK} order by 1"
     ).fetchnumpy()
-    return [int(block) for block in found["block"]]
+    return [int(block) for block in found["block"] if int(block) not in left_out]
 
 
 def block(connection: duckdb.DuckDBPyConnection, left_out: Sequence[int], *, only_new: bool = False) -> int:

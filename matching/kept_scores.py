@@ -22,7 +22,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from matching import people
+from matching import blocking, people
 from matching.blocking import KEYS, block, huge_blocks, number_blocks
 from matching.closure import MOST_MEMBERS, REFUSING_WEIGHT, Numbers, Pairs, Weights, cluster, components
 from matching.comparisons import COMPARISONS
@@ -94,7 +94,7 @@ def signature() -> str:
 def learn(persons: pa.Table, nicknames: Nicknames) -> Model:
     """A model of these persons with its surroundings; the shipped one where they are too few to learn from."""
     with _opened(persons, nicknames) as connection:
-        return with_surroundings(connection, train(connection))
+        return _trained(connection)
 
 
 def judge(
@@ -111,15 +111,21 @@ def judge(
     nicknames = sorted(nicknames)
     with _opened(persons, nicknames) as connection:
         if model is None:
-            model = with_surroundings(connection, train(connection))
-        left_out = sorted({*(model.surroundings.left_out if model.surroundings else ()), *huge_blocks(connection)})
-        basis = _short(json.dumps([model.version, left_out, thresholds.reviewed, nicknames, KEYS, people.SELECT]))
-        is_increment = kept is not None and kept.basis == basis
-        changed = kept.changed if kept is not None and is_increment else np.empty(0, np.int64)
-        _hand_over(connection, "new_people", person_no=changed)
-        weighed = block(connection, left_out, only_new=is_increment)
+            model = _trained(connection)
+        left_out = model.surroundings.left_out if model.surroundings else []
+        weighed_by = [model.version, thresholds.reviewed, nicknames, KEYS, blocking.MOST_IN_BLOCK, people.SELECT]
+
+        def basis_of(huge: list[int]) -> str:
+            return _short(json.dumps([*weighed_by, huge]))
+
+        _hand_over(connection, "new_people", person_no=kept.changed if kept else np.empty(0, np.int64))
+        huge = _number_blocks(connection, left_out, had_huge=kept is None or kept.basis != basis_of([]))
+        basis = basis_of(huge)
+        if kept and kept.basis != basis:
+            kept = None
+        weighed = block(connection, [*left_out, *huge], only_new=kept is not None)
         score(connection, model, "candidates", "scored")
-        _take_up(connection, kept.pairs if kept is not None and is_increment else None, thresholds.reviewed)
+        _take_up(connection, kept.pairs if kept else None, thresholds.reviewed)
         groups = _Groups.of(connection, persons, fixed)
         closure = _Closure(connection, model, groups)
         verdicts = closure.judged(thresholds.joining)
@@ -128,14 +134,30 @@ def judge(
 
 @contextmanager
 def _opened(persons: pa.Table, nicknames: Nicknames) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database of its own, in memory, with these persons in one spelling and their blocks."""
+    """A database of its own, in memory, with these persons in one spelling."""
     with tempfile.TemporaryDirectory() as spill, duckdb.connect() as connection:
         connection.execute("set memory_limit = '2GB'")
         connection.execute(f"set temp_directory = '{spill}'")
         connection.execute("set enable_progress_bar = false")
+        connection.execute("set preserve_insertion_order = false")  # one key's blocks beside the other's
         people.prepare(connection, persons, nicknames=nicknames, blocked_emails=(), most_persons=_NOBODY)
-        number_blocks(connection)
         yield connection
+
+
+def _trained(connection: duckdb.DuckDBPyConnection) -> Model:
+    number_blocks(connection)
+    return with_surroundings(connection, train(connection))
+
+
+def _number_blocks(connection: duckdb.DuckDBPyConnection, left_out: list[int], *, had_huge: bool) -> list[int]:
+    """Make `block_keys`, and return the blocks that are huge beside those that are left out anyway. Where there was
+    none in the last run, only new persons can have made one: their blocks are enough."""
+    if not had_huge:
+        number_blocks(connection, only_new=True)
+        if not huge_blocks(connection, left_out):
+            return []
+    number_blocks(connection)
+    return huge_blocks(connection, left_out)
 
 
 def _hand_over(connection: duckdb.DuckDBPyConnection, table: str, **columns: Numbers) -> None:

@@ -30,6 +30,7 @@ _STREET_WORDS = (
     "boulevard|blvd|way|terrace|tce|parade|pde|strasse|straße|highway|hwy|apt|apartment|unit|suite|ste|floor|fl"
 )
 
+_ROWS_AT_ONCE = 16_384  # of an Arrow table: what one thread takes, where more than one may read
 _GENERATION = r"\s(jr|junior|sr|senior|i|ii|iii|iv)[.]?$"
 
 _GIVEN = f"regexp_replace(given, '{_GENERATION}', '')"
@@ -39,7 +40,7 @@ SELECT = rf"""
 with whole as (
 
     select
-        coalesce(person_no, row_number() over (order by record_id)) as person_no,
+        person_no,
         record_id,
         source,
         lower(strip_accents(trim(first_name))) as given,
@@ -175,14 +176,14 @@ def prepare(
         f"cast({name} as varchar) as {name}" if name in records.column_names else f"cast(null as varchar) as {name}"
         for name in COLUMNS
     ]
-    number = "person_no" if "person_no" in records.column_names else "null"
-    connection.register("arrived", records)
+    is_numbered = "person_no" in records.column_names
+    number = "person_no" if is_numbered else "row_number() over (order by trim(record_id))"
+    connection.register("arrived", pa.Table.from_batches(records.to_batches(_ROWS_AT_ONCE), records.schema))
     trimmed = [f"nullif(trim({name}), '') as {name}" for name in COLUMNS]
     connection.execute(
-        f"create or replace temp table records as select cast(person_no as bigint) as person_no, {', '.join(trimmed)}"
-        f" from (select {number} as person_no, {', '.join(wanted)} from arrived)"
+        f"create or replace temp view records as select cast({number} as bigint) as person_no, {', '.join(trimmed)}"
+        f" from (select {', '.join([*wanted, *['person_no'] * is_numbered])} from arrived)"
     )
-    connection.unregister("arrived")
     connection.execute("create or replace temp table nicknames (nickname varchar, given_name varchar)")
     pairs = list(nicknames)
     connection.execute(
@@ -190,6 +191,7 @@ def prepare(
         [[nickname for nickname, _ in pairs], [given_name for _, given_name in pairs]],
     )
     connection.execute(f"create or replace table people as {SELECT}")
+    connection.unregister("arrived")
     connection.execute(
         "update people set email = null, email_name = null where list_contains(?, email_name) or email in"
         f" ({_SELECT_SHARED.format('email', int(most_persons['email']))})",

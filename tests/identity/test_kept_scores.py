@@ -186,6 +186,29 @@ def test_what_weighs_otherwise_keeps_nothing(
     assert judged(people, model).basis != fewer.basis
 
 
+def test_a_placeholder_comes_and_goes(
+    trained: tuple[dict[int, Person], Model], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A block that grows too large, stays so, and is no more: what it says of everybody is taken back, and given."""
+    monkeypatch.setattr("matching.blocking.MOST_IN_BLOCK", 30)
+    chance = random.Random(4)
+    people, model = trained
+    nobody = {number: {**somebody(chance), "email": "none@mail.test"} for number in range(9001, 9036)}
+    few = dict(sorted(nobody.items())[:25])
+    last = judged(people, model)
+    for there, changed, weighs_all in (
+        (few, [*few], False),
+        (nobody, sorted({*nobody} - {*few}), True),
+        ({**nobody, 9035: {**nobody[9035], "city": None}}, [9035], False),
+        (few, [], True),
+        (few, [], False),
+    ):
+        last = judged(people | there, model, kept=Kept(last.pairs, last.basis, numbers(*changed)))
+        full = judged(people | there, model)
+        assert rows(last) == rows(full)
+        assert (last.weighed == full.weighed) == weighs_all
+
+
 def test_a_model_keeps_no_rare_value(trained: tuple[dict[int, Person], Model]) -> None:
     people, model = trained
     people = {**people, 9001: {**ANNA, "first_name": "Xanthippe", "email": "x.rare@mail.test"}}
