@@ -27,9 +27,11 @@ from ingestion.readers import Incoming, clear_stage, in_order, stage
 from ingestion.settings import Settings
 from ingestion.spec import SourceSpec
 from ingestion.statements import literal, quote
-from ingestion.warehouse import ensure_books, ensure_tables, open_warehouse, transaction
+from ingestion.warehouse import ensure_books, ensure_tables, open_warehouse, transaction, written_once
 
 Status = Literal["landed", "nothing_new", "failed"]
+
+_LOG_BYTES = 16 * 2**20  # DuckDB's log goes into the warehouse file when it reaches this size (checkpoint_threshold)
 
 # Errors of DuckDB whose text is about the engine or a file, never about a value of a record.
 _SAFE_TO_QUOTE = (
@@ -268,7 +270,7 @@ def _land_delivery(
                 f"{delivery.files[-1].name} looks cut short: its last record is broken and no line end follows. It is"
                 " declared to be the whole table, so nothing of it was taken; bring it again"
             )
-        with in_order(connection) if staged.streams else nullcontext(), ledger.transaction():
+        with _streaming(connection, delivery) if staged.streams else nullcontext(), ledger.transaction():
             judge = Judge(connection, target, load, is_whole=delivery.is_whole, is_paged=delivery.is_paged)
             counts = judge.land(staged, allow_empty=allow_empty and not has_later)
             if delivery.is_replay:
@@ -285,6 +287,14 @@ def _land_delivery(
             raise
         with ledger.transaction():
             ledger.pass_over(delivery, f"passed over, as a later delivery is there: {error}")
+
+
+@contextmanager
+def _streaming(connection: duckdb.DuckDBPyConnection, delivery: Delivery) -> Iterator[None]:
+    """Records that are inserted as they are parsed: in order, and written once where they are many."""
+    is_large = sum(file.size_bytes for file in delivery.files) >= _LOG_BYTES
+    with in_order(connection), written_once(connection) if is_large else nullcontext():
+        yield
 
 
 def _describe(error: duckdb.Error) -> str:

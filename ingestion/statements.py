@@ -105,8 +105,10 @@ def _cast_to_timestamp(given: str, value: str) -> Cast:
     careful = f"case when isfinite({moment}) then cast({moment} as timestamp) end"
     if given != "VARCHAR":
         return Cast(careful, may_fail=True)
-    # ISO 8601 in UTC, as nearly all is: no offset to be lost, so the plain cast, which takes a third of the time.
-    plain = rf"regexp_full_match({value}, '\d{{4}}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{{1,6}})?Z?')"
+    # ISO 8601 in UTC, as nearly all is: no offset to be lost, so the plain cast, which takes a third of the time. To
+    # match the two commonest lengths takes a quarter of what the regular expression does.
+    whole = f"{value} like '____-__-__ __:__:__' or {value} like '____-__-__T__:__:__Z'"
+    plain = rf"({whole} or regexp_full_match({value}, '\d{{4}}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{{1,6}})?Z?'))"
     return Cast(f"case when {plain} then try_cast({value} as timestamp) else {careful} end", may_fail=True)
 
 

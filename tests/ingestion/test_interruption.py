@@ -44,6 +44,7 @@ land(Settings.from_home(Path(sys.argv[1])), [SOURCE])
 SOURCE = source(
     contact=contact(files="contact/*"),
     event=contact(files="event/*", mode="append", version=None),
+    click=contact(files="click/*", mode="append", version=None),  # lines of JSON, more than the engine's log holds
     price=contact(files="price/*", mode="replace", version=None),
 )
 
@@ -103,6 +104,7 @@ def _write_files(home: Path) -> Settings:
         "event/1.parquet",
         "select md5(i::varchar) as id, repeat('y', 80) || i as email, i as visits from range(150000) as numbers(i)",
     )
+    zone.write_ndjson("click/1.ndjson", [{"id": str(i), "email": "z" * 900, "visits": i} for i in range(20_000)])
     zone.write_payloads("price/1.1.a.parquet", [[{"id": str(i), "visits": i} for i in range(3000)]])
     zone.write_payloads("price/2.1.a.parquet", [[{"id": str(i), "visits": i // 2 * 2} for i in range(0, 3000, 2)]])
     return settings
@@ -115,6 +117,7 @@ def _content(settings: Settings) -> list[object]:
         for table, columns in (
             ("raw_crm.contact", "* exclude (_load_id, _loaded_at, _superseded_at), _superseded_at is null"),
             ("raw_crm.event", "count(*), sum(hash(id, email, visits)), count(_superseded_at)"),
+            ("raw_crm.click", "count(*), sum(hash(id, email, visits, _row)), count(_superseded_at)"),
             ("raw_crm.price", "id, visits, _file, _row, _superseded_at is null, _deleted_at is null"),
             ("raw_quarantine.records", "entity, file_name, row_number, field, rule, record"),
             ("raw_ops.files", "entity, file_name"),
