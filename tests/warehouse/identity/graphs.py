@@ -67,6 +67,31 @@ _PARTITION = """
 select * from {{ ref('pairs') }}
 """
 
+_AROUND = {
+    "int_identity__partition": "select * from {{ ref('partition') }}",
+    "int_identity__exclusions": "select * from graph.exclusions",
+    "int_identity__identifier_status": "select * from graph.nodes",
+    "identifier_types": "select identifier_type, max(max_per_customer) as max_per_customer from graph.nodes group by 1",
+    "int_identity__judged_links": """
+        select
+            identifier_no_a, identifier_no_b, 'rule' as rule, 'source' as source, 'record' as record_id,
+            cast(null as varchar) as refusal_reason, tier, times_seen, last_seen_at as first_seen_at, last_seen_at
+        from graph.edges
+    """,
+    "int_identity__customers": """
+        select customer_no, 'C' || customer_no as customer_id, count(*) as identifier_count
+        from {{ ref('partition') }}
+        group by 1
+    """,
+    "int_identity__customer_identifiers": """
+        select nodes.identifier_no, identifier_type, identifier_value, customer_no
+        from graph.nodes as nodes
+        inner join {{ ref('partition') }} as members on nodes.identifier_no = members.identifier_no
+    """,
+}
+_CUTS = ("intermediate/identity/int_identity__refused_edges.sql", "marts/core/dim_identity_conflicts.sql")
+Told = tuple[object, ...]
+
 
 @dataclass(frozen=True)
 class Node:
@@ -111,6 +136,15 @@ class Graph:
 Partition = dict[int, tuple[int, int]]
 
 
+@dataclass(frozen=True)
+class Cuts:
+    """`refused`: two numbers and why the edge between them did not join. `conflicts`: two customers, older first, what
+    is told of each, and what of both."""
+
+    refused: list[tuple[int, int, str]]
+    conflicts: list[tuple[int, int, Told, Told, Told]]
+
+
 class GraphBench:
     """One small dbt project in a directory; `run` gives (component_no, customer_no) by node."""
 
@@ -120,9 +154,11 @@ class GraphBench:
         for name, text in {
             "dbt_project.yml": _PROJECT,
             "profiles.yml": _PROFILE.replace("PATH", str(self.database)),
-            "models/nodes.sql": _NODES,
-            "models/pairs.sql": _PAIRS,
-            "models/partition.sql": _PARTITION,
+            "models/graph/nodes.sql": _NODES,
+            "models/graph/pairs.sql": _PAIRS,
+            "models/graph/partition.sql": _PARTITION,
+            **{f"models/cuts/{name}.sql": text for name, text in _AROUND.items()},
+            **{f"models/cuts/{Path(name).name}": (ROOT / "dbt_project/models" / name).read_text() for name in _CUTS},
         }.items():
             path = directory / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -130,9 +166,9 @@ class GraphBench:
         for room in ("identity", "platform", "segments"):
             shutil.copytree(ROOT / "dbt_project/macros" / room, directory / "macros" / room)
 
-    def twist(self, macro: str, old: str, new: str) -> None:
-        """Makes a failing twin of the engine: replaces a text, which must be there, in one macro of identity."""
-        path = self.directory / f"macros/identity/{macro}.sql"
+    def twist(self, file: str, old: str, new: str) -> None:
+        """Makes a failing twin of the engine: replaces a text, which must be there, in one macro or model."""
+        path = self.directory / file
         text = path.read_text(encoding="utf-8")
         assert old in text
         path.write_text(text.replace(old, new), encoding="utf-8")
@@ -179,7 +215,7 @@ class GraphBench:
             connection.execute("drop schema if exists graph cascade; create schema graph")
             yield connection
 
-    def build(self, *, full_refresh: bool = False, **variables: object) -> None:
+    def build(self, *, full_refresh: bool = False, models: str = "graph", **variables: object) -> None:
         """Builds what was laid in, as an increment of what stands there unless a full refresh is asked for."""
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.cli.main import dbtRunner
@@ -190,7 +226,13 @@ class GraphBench:
         with mock.patch.dict(os.environ), contextlib.redirect_stdout(told):
             for name in ("DBT_TARGET_PATH", "DBT_LOG_PATH"):
                 os.environ.pop(name, None)
-            asked = ["--vars", json.dumps(variables), *(["--full-refresh"] if full_refresh else [])]
+            asked = [
+                "--select",
+                f"path:models/{models}",
+                "--vars",
+                json.dumps(variables),
+                *(["--full-refresh"] if full_refresh else []),
+            ]
             outcome = dbtRunner().invoke(["run", *places, *kept, *asked, "--log-level-file", "info"])
             with DuckDBConnectionManager._LOCK:
                 if DuckDBConnectionManager._ENV is not None:
@@ -203,6 +245,25 @@ class GraphBench:
             rows = connection.execute("select identifier_no, component_no, customer_no from partition").fetchall()
         assert len({row[0] for row in rows}) == len(rows)
         return {number: (component, customer) for number, component, customer in rows}
+
+    def cuts(self) -> Cuts:
+        """What the real models make of the partition that stands there."""
+        self.build(models="cuts")
+        with duckdb.connect(str(self.database), read_only=True) as connection:
+            return Cuts(
+                connection.execute(
+                    "select identifier_no_a, identifier_no_b, reason from int_identity__refused_edges"
+                ).fetchall(),
+                connection.execute("""
+                    select
+                        cast(customer_id_a[2:] as bigint), cast(customer_id_b[2:] as bigint),
+                        (identifier_type_a, identifier_value_a, limited_count_a, identifier_count_a),
+                        (identifier_type_b, identifier_value_b, limited_count_b, identifier_count_b),
+                        (reason, limited_type, rule, source, source_record_id, tier, allowed_count, edge_count,
+                            source_count, times_seen, first_seen_at, last_seen_at)
+                    from dim_identity_conflicts
+                """).fetchall(),
+            )
 
     def revisions(self) -> dict[int, int]:
         """In which revision of the pairs each row of the partition was written."""

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.warehouse.identity.graphs import (
+    Cuts,
     Edge,
     Graph,
     GraphBench,
@@ -136,9 +137,10 @@ def in_three_orders(draw: random.Random) -> list[list[Graph]]:
     return laid
 
 
-def disagreeing(laid: list[list[Graph]], partition: Partition) -> list[list[Graph]]:
-    """The graphs that came out differently when their identifiers arrived in another order."""
-    return [copies for copies in laid if len({_by_name(copy, partition) for copy in copies}) > 1]
+def disagreeing(laid: list[list[Graph]], partition: Partition, cuts: Cuts) -> list[list[Graph]]:
+    """The graphs that came out differently when their identifiers arrived in another order: other customers, an edge
+    that was refused for another reason, or a conflict of which something else is told."""
+    return [copies for copies in laid if len({_by_name(copy, partition, cuts) for copy in copies}) > 1]
 
 
 @given(seed=st.integers(0, 2**32))
@@ -150,35 +152,59 @@ def disagreeing(laid: list[list[Graph]], partition: Partition) -> list[list[Grap
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_promises_hold_in_any_order(bench: GraphBench, seed: int) -> None:
-    """Every promise of a partition; and the same partition, in whatever order the identifiers were numbered."""
+    """Every promise of a partition; and the same partition and cuts, in whatever order identifiers were numbered."""
     laid = in_three_orders(random.Random(seed))
     partition = bench.run(*(copy for copies in laid for copy in copies))
+    cuts = bench.cuts()
     for copy in (copy for copies in laid for copy in copies):
         assert broken_promises(copy, partition) == [], copy
-    assert disagreeing(laid, partition) == []
-    cut = sum(any(partition[n.number][0] != partition[n.number][1] for n in copies[0].nodes) for copies in laid)
-    assert cut > GRAPHS_PER_EXAMPLE // 10, "too few graphs broke a limit to prove anything"
+    assert disagreeing(laid, partition, cuts) == []
+    assert len(cuts.conflicts) > GRAPHS_PER_EXAMPLE, "too few graphs broke a limit to prove anything"
+    between = {(min(e.a, e.b), max(e.a, e.b)) for copies in laid for copy in copies for e in copy.edges}
+    apart = {(a, b) for a, b in between if partition[a][1] != partition[b][1]}
+    assert {(a, b) for a, b, reason in cuts.refused if reason} == apart
 
 
-def test_a_limit_that_admits_in_order_of_arrival_is_seen(tmp_path: Path) -> None:
-    """The failing twin: ties are decided by who arrived first. It keeps every limit, and only the order tells it."""
+BRIDGES, CONFLICTS = "macros/identity/select_bridges.sql", "models/cuts/dim_identity_conflicts.sql"
+
+
+@pytest.mark.parametrize(
+    "twists",
+    [
+        (
+            (BRIDGES, "last_seen_at desc, first_name, second_name", "a, b"),
+            (BRIDGES, "{{ md5_hex(\"first_name || ' ' || second_name\") }},", "a, b,"),
+        ),
+        ((CONFLICTS, "least(name_a, name_b)", "name_a"),),
+    ],
+    ids=["limits", "what is told of conflicts"],
+)
+def test_what_goes_by_the_order_of_arrival_is_seen(tmp_path: Path, twists: tuple[tuple[str, str, str], ...]) -> None:
+    """The failing twins: ties are decided by who arrived first. They keep every limit, and only the order tells it."""
     twin = GraphBench(tmp_path)
-    for evidence in (
-        "last_seen_at desc, first_name, second_name",
-        "{{ md5_hex(\"first_name || ' ' || second_name\") }},",
-    ):
-        twin.twist("select_bridges", evidence, "a, b" + "," * evidence.endswith(","))
+    for file, old, new in twists:
+        twin.twist(file, old, new)
     laid = in_three_orders(random.Random(1))
     partition = twin.run(*(copy for copies in laid for copy in copies))
     assert [promise for copies in laid for copy in copies for promise in broken_promises(copy, partition)] == []
-    assert disagreeing(laid, partition) != []
+    assert disagreeing(laid, partition, twin.cuts()) != []
 
 
-def _by_name(graph: Graph, partition: dict[int, tuple[int, int]]) -> frozenset[frozenset[str]]:
+def _by_name(graph: Graph, partition: Partition, cuts: Cuts) -> tuple[frozenset[object], ...]:
+    name = {node.number: node.name for node in graph.nodes}
     groups: dict[int, set[str]] = {}
-    for node in graph.nodes:
-        groups.setdefault(partition[node.number][1], set()).add(node.name)
-    return frozenset(frozenset(group) for group in groups.values())
+    for number, named in name.items():
+        groups.setdefault(partition[number][1], set()).add(named)
+    members = {customer: frozenset(group) for customer, group in groups.items()}
+    return (
+        frozenset(members.values()),
+        frozenset((frozenset([name[a], name[b]]), reason) for a, b, reason in cuts.refused if a in name),
+        frozenset(
+            (frozenset([(members[a], of_a), (members[b], of_b)]), of_both)
+            for a, b, of_a, of_b, of_both in cuts.conflicts
+            if a in name
+        ),
+    )
 
 
 def test_unchanged_input_gives_the_same_table(bench: GraphBench) -> None:

@@ -33,30 +33,59 @@ identifier_types as (
 
 ),
 
+{# Each end on its customer's side: the edge has one in either. #}
 sided as (
 
     select
-        refused.*,
-        least(refused.customer_no_a, refused.customer_no_b) as older_no,
-        greatest(refused.customer_no_a, refused.customer_no_b) as younger_no,
+        refused.reason,
+        refused.rule,
+        refused.source,
+        refused.record_id,
+        refused.tier,
+        refused.times_seen,
+        refused.first_seen_at,
+        refused.last_seen_at,
+        older_ends.customer_no as older_no,
+        older_ends.identifier_type as identifier_type_a,
+        older_ends.identifier_value as identifier_value_a,
+        younger_ends.customer_no as younger_no,
+        younger_ends.identifier_type as identifier_type_b,
+        younger_ends.identifier_value as identifier_value_b,
+        concat(older_ends.identifier_type, ':', older_ends.identifier_value) as name_a,
+        concat(younger_ends.identifier_type, ':', younger_ends.identifier_value) as name_b,
         case
             when refused.reason like 'limit:%' then {{ dbt.split_part('refused.reason', "':'", 2) }}
-        end as limited_type,
-        row_number() over (
-            partition by
-                least(refused.customer_no_a, refused.customer_no_b),
-                greatest(refused.customer_no_a, refused.customer_no_b)
-            order by
-                refused.tier asc,
-                refused.times_seen desc,
-                refused.last_seen_at desc,
-                refused.identifier_no_a asc,
-                refused.identifier_no_b asc,
-                refused.rule asc,
-                refused.source asc,
-                refused.record_id asc
-        ) as strength
+        end as limited_type
     from refused
+    inner join customer_identifiers as older_ends
+        on
+            least(refused.customer_no_a, refused.customer_no_b) = older_ends.customer_no
+            and older_ends.identifier_no in (refused.identifier_no_a, refused.identifier_no_b)
+    inner join customer_identifiers as younger_ends
+        on
+            greatest(refused.customer_no_a, refused.customer_no_b) = younger_ends.customer_no
+            and younger_ends.identifier_no in (refused.identifier_no_a, refused.identifier_no_b)
+
+),
+
+{# By evidence alone, as the cuts were made: the same edge is shown in whatever order identifiers arrived. #}
+ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by older_no, younger_no
+            order by
+                tier asc,
+                times_seen desc,
+                last_seen_at desc,
+                least(name_a, name_b) asc,
+                greatest(name_a, name_b) asc,
+                rule asc,
+                source asc,
+                record_id asc
+        ) as strength
+    from sided
 
 ),
 
@@ -98,10 +127,10 @@ final as (
         younger.customer_id as customer_id_b,
         conflicts.reason,
         conflicts.limited_type,
-        first_ends.identifier_type as identifier_type_a,
-        first_ends.identifier_value as identifier_value_a,
-        second_ends.identifier_type as identifier_type_b,
-        second_ends.identifier_value as identifier_value_b,
+        strongest.identifier_type_a,
+        strongest.identifier_value_a,
+        strongest.identifier_type_b,
+        strongest.identifier_value_b,
         strongest.rule,
         strongest.source,
         strongest.record_id as source_record_id,
@@ -117,17 +146,13 @@ final as (
         conflicts.first_seen_at,
         conflicts.last_seen_at
     from conflicts
-    inner join sided as strongest
+    inner join ranked as strongest
         on
             conflicts.older_no = strongest.older_no
             and conflicts.younger_no = strongest.younger_no
             and strongest.strength = 1
     inner join customers as older on conflicts.older_no = older.customer_no
     inner join customers as younger on conflicts.younger_no = younger.customer_no
-    inner join customer_identifiers as first_ends
-        on strongest.identifier_no_a = first_ends.identifier_no
-    inner join customer_identifiers as second_ends
-        on strongest.identifier_no_b = second_ends.identifier_no
     left join identifier_types on conflicts.limited_type = identifier_types.identifier_type
     left join held as older_held
         on conflicts.older_no = older_held.customer_no and conflicts.limited_type = older_held.identifier_type
