@@ -7,7 +7,8 @@ p phone, k Klaviyo profile, z support requester, o guest order, r partner record
 HubSpot merged contact 2 into 1, ` @2024-01-01` dates a record, ` x3` repeats an event, ` until ...` ends a partner's
 licence. A name with a colon carries its own value (`e:info@firm.example`).
 Decisions: `+e1 e2` include, `-h1 k1` exclude, `~e1 e2` withdraw, `#e1` block, `limit z 1` change a limit,
-`shared e 5` change how many persons an identifier may touch before it counts as shared.
+`shared e 5` change how many persons an identifier may touch before it counts as shared, `lifetime k 9000` change how
+many days it stays usable.
 Names of two stories are never the same identifier, so all stories share one warehouse.
 Add here: a story. Keep out: how a batch is landed and built (telling.py).
 """
@@ -161,6 +162,12 @@ STORIES = (
         ("", "h1 | h2 | h3 | h4 | h5 | e1"),
         ("", "h1 | h2 | h3 | h4 | h5 | e1"),
         ("shared e 5", "h1 h2 h3 h4 h5 e1"),
+    ),
+    _tell(
+        "lifetime shortened, lifetime lengthened",
+        ("h1 e1\nk1 e1 @2010-01-01", "h1 e1 k1"),
+        ("lifetime k 3650", "h1 e1 | k1"),
+        ("lifetime k 9000", "h1 e1 k1"),
     ),
     _tell("blocklist grows", ("h1 e1\nk1 e1", "h1 e1 k1"), ("#e1", "h1 | k1 | nobody: e1")),
     _tell(

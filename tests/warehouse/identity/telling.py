@@ -31,7 +31,7 @@ TYPES = {
     "r": "partner_record_id",
 }
 BROKEN_BATCH, BROKEN_OFF_BEHIND = 2, ("int_identity__identifiers", "int_identity__pairs", "int_identity__partition")
-RULES = {"limit": "max_per_customer", "shared": "max_persons_before_shared"}
+RULES = {"limit": "max_per_customer", "shared": "max_persons_before_shared", "lifetime": "usable_days"}
 FIRST_BATCH = datetime.fromisoformat("2026-06-01")
 PUBLISHED = (
     "fct_identity_changes",

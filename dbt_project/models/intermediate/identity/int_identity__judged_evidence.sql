@@ -48,6 +48,7 @@ final as (
         end as refusal_reason,
         links.tier,
         links.times_seen,
+        links.usable_days,
         links.first_seen_at,
         links.last_seen_at
     from links

@@ -44,6 +44,7 @@ person_links as (
         end as refusal_reason,
         match_rules.tier,
         cast(1 as bigint) as times_seen,
+        cast(null as integer) as usable_days,
         least(first_persons.observed_at, second_persons.observed_at) as first_seen_at,
         greatest(first_persons.observed_at, second_persons.observed_at) as last_seen_at
     from person_pairs
@@ -67,6 +68,7 @@ final as (
         refusal_reason,
         tier,
         times_seen,
+        usable_days,
         first_seen_at,
         last_seen_at
     from judged_evidence
@@ -82,6 +84,7 @@ final as (
         refusal_reason,
         tier,
         times_seen,
+        usable_days,
         first_seen_at,
         last_seen_at
     from person_links

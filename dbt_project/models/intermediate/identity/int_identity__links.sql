@@ -117,6 +117,7 @@ final as (
         cast(sum(times_seen) as bigint) as times_seen,
         is_enabled,
         is_joining,
+        max(usable_days) as usable_days,
         min(first_seen_at) as first_seen_at,
         max(last_seen_at) as last_seen_at,
         max(last_seen_at) < {{ dbt.dateadd('day', '-max(usable_days)', as_of()) }} as is_expired

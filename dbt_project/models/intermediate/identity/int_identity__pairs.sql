@@ -48,6 +48,7 @@ evidence as (
         min(case when refusal_reason is null then tier end) as tier,
         cast(sum(case when refusal_reason is null then times_seen end) as bigint) as times_seen,
         count(distinct case when refusal_reason is null then source end) as source_count,
+        max(usable_days) as usable_days,
         max(case when refusal_reason is null then last_seen_at end) as last_seen_at
     from judged_links
     group by 1, 2
@@ -63,6 +64,7 @@ current_pairs as (
         evidence.tier,
         evidence.times_seen,
         evidence.source_count,
+        evidence.usable_days,
         coalesce(evidence.is_joining, false) as is_joining,
         exclusions.identifier_no_a is not null as is_excluded,
         evidence.last_seen_at
@@ -81,6 +83,7 @@ final as (
         'tier': 'null',
         'times_seen': 'null',
         'source_count': 'null',
+        'usable_days': 'null',
         'is_joining': 'false',
         'is_excluded': 'false',
         'last_seen_at': 'null',
@@ -90,6 +93,7 @@ final as (
                 when first_erased.identifier_no is not null or second_erased.identifier_no is not null then 2
                 when current.refusal_reason in ('rule_disabled', 'type_does_not_join', 'invalid', 'blocked') then 3
                 when known.refusal_reason in ('rule_disabled', 'type_does_not_join', 'invalid', 'blocked') then 3
+                when current.refusal_reason <> known.refusal_reason and current.usable_days <> known.usable_days then 3
                 else 4
             end""", joins="""
             left join erased as first_erased on known.identifier_no_a = first_erased.identifier_no
