@@ -23,56 +23,57 @@ partition_members as (
 
 ),
 
+named as (
+
+    select
+        identifier_no_a,
+        identifier_no_b,
+        case when verdict = 'held' then concat('held:', reason) else verdict end as reason,
+        model_version,
+        match_probability,
+        0 as is_decision
+    from person_pairs
+    where verdict in ('held', 'question')
+
+    union all
+
+    select
+        identifier_no_a,
+        identifier_no_b,
+        null as reason,
+        null as model_version,
+        null as match_probability,
+        1 as is_decision
+    from overrides
+    where problem is null
+
+),
+
 placed as (
 
     select
-        person_pairs.identifier_no_a,
-        person_pairs.identifier_no_b,
-        person_pairs.match_probability,
-        case
-            when person_pairs.verdict = 'held' then concat('held:', person_pairs.reason) else person_pairs.verdict
-        end as reason,
-        person_pairs.model_version,
+        named.*,
         least(first_members.customer_no, second_members.customer_no) as older_no,
         greatest(first_members.customer_no, second_members.customer_no) as younger_no
-    from person_pairs
+    from named
     inner join partition_members as first_members
-        on person_pairs.identifier_no_a = first_members.identifier_no
+        on named.identifier_no_a = first_members.identifier_no
     inner join partition_members as second_members
-        on person_pairs.identifier_no_b = second_members.identifier_no
-    where
-        person_pairs.verdict in ('held', 'question')
-        and first_members.customer_no <> second_members.customer_no
+        on named.identifier_no_b = second_members.identifier_no
+    where first_members.customer_no <> second_members.customer_no
 
 ),
 
-{# Decided is what a person said of any two identifiers of the two customers. #}
-decided as (
-
-    select distinct
-        least(first_members.customer_no, second_members.customer_no) as older_no,
-        greatest(first_members.customer_no, second_members.customer_no) as younger_no
-    from overrides
-    inner join partition_members as first_members
-        on overrides.identifier_no_a = first_members.identifier_no
-    inner join partition_members as second_members
-        on overrides.identifier_no_b = second_members.identifier_no
-    where overrides.problem is null
-
-),
-
+{# Decided is what a person said of any two identifiers of the two customers: a decision comes before any question. #}
 ranked as (
 
     select
-        placed.*,
+        *,
         row_number() over (
-            partition by placed.older_no, placed.younger_no
-            order by placed.match_probability desc, placed.identifier_no_a asc, placed.identifier_no_b asc
+            partition by older_no, younger_no
+            order by is_decision desc, match_probability desc, identifier_no_a asc, identifier_no_b asc
         ) as choice
     from placed
-    left join decided
-        on placed.older_no = decided.older_no and placed.younger_no = decided.younger_no
-    where decided.older_no is null
 
 ),
 
@@ -87,7 +88,7 @@ final as (
         model_version,
         match_probability
     from ranked
-    where choice = 1
+    where choice = 1 and is_decision = 0
 
 )
 
