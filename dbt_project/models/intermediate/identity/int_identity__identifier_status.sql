@@ -32,6 +32,12 @@ blocklist as (
 
 ),
 
+pattern_matches as (
+
+    select * from {{ ref('int_identity__pattern_matches') }}
+
+),
+
 links as (
 
     select * from {{ ref('int_identity__links') }}
@@ -50,20 +56,20 @@ typed as (
         {# No system hands out anything longer, or bytes that cannot be typed: a file's contents, a broken export. #}
         length(identifiers.identifier_value) <= 512
         and not {{ matches_pattern('identifiers.identifier_value', "'[\\x00-\\x1f\\x7f]'") }}
-        and (
-            identifier_types.valid_pattern is null
-            or {{ matches_pattern('identifiers.identifier_value', 'identifier_types.valid_pattern') }}
-        ) as is_valid
+        and coalesce(pattern_matches.is_match, true) as is_valid
     from observed
     inner join identifiers
         on
             observed.identifier_type = identifiers.identifier_type
             and observed.identifier_value = identifiers.identifier_value
     inner join identifier_types on identifiers.identifier_type = identifier_types.identifier_type
+    left join pattern_matches
+        on
+            identifiers.identifier_no = pattern_matches.identifier_no
+            and identifier_types.valid_pattern = pattern_matches.pattern
 
 ),
 
-{# Equal parts are found by hash; a regular expression, which differs from row to row, is compiled for each. #}
 compared as (
 
     select
@@ -93,42 +99,31 @@ compared as (
     from typed
     where identifier_type = 'email'
 
-),
-
-matched as (
-
-    select
-        compared.identifier_no,
-        blocklist.reason,
-        blocklist.keep_as_attribute
-    from compared
-    inner join blocklist
-        on
-            compared.identifier_type = blocklist.identifier_type
-            and compared.match = blocklist.match
-            and compared.value = blocklist.value
-
     union all
 
     select
         typed.identifier_no,
-        blocklist.reason,
-        blocklist.keep_as_attribute
+        typed.identifier_type,
+        'pattern' as match,
+        pattern_matches.pattern as value
     from typed
-    inner join blocklist on typed.identifier_type = blocklist.identifier_type
-    where
-        blocklist.match = 'pattern'
-        and {{ matches_pattern('typed.identifier_value', 'blocklist.value') }}
+    inner join pattern_matches on typed.identifier_no = pattern_matches.identifier_no
+    where pattern_matches.is_match
 
 ),
 
 blocked as (
 
     select
-        identifier_no,
-        min(reason) as reason,
-        min(case when keep_as_attribute then 1 else 0 end) = 1 as is_attribute
-    from matched
+        compared.identifier_no,
+        min(blocklist.reason) as reason,
+        min(case when blocklist.keep_as_attribute then 1 else 0 end) = 1 as is_attribute
+    from compared
+    inner join blocklist
+        on
+            compared.identifier_type = blocklist.identifier_type
+            and compared.match = blocklist.match
+            and compared.value = blocklist.value
     group by 1
 
 ),
