@@ -299,6 +299,8 @@ def _streaming(connection: duckdb.DuckDBPyConnection, delivery: Delivery) -> Ite
 
 def _describe(error: duckdb.Error) -> str:
     kind = type(error).__name__
+    if "Could not write file" in str(error):
+        return "The warehouse could not be written; is the disk full? Make room, and run again: nothing is lost."
     if isinstance(error, _SAFE_TO_QUOTE):
         return f"DuckDB: {kind}: {str(error).splitlines()[0]} Nothing of this load was kept."
     return f"DuckDB: {kind} (its text is left out, as it may quote a record). Nothing of this load was kept."
