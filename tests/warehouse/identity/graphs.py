@@ -226,14 +226,10 @@ class GraphBench:
         with mock.patch.dict(os.environ), contextlib.redirect_stdout(told):
             for name in ("DBT_TARGET_PATH", "DBT_LOG_PATH"):
                 os.environ.pop(name, None)
-            asked = [
-                "--select",
-                f"path:models/{models}",
-                "--vars",
-                json.dumps(variables),
-                *(["--full-refresh"] if full_refresh else []),
-            ]
-            outcome = dbtRunner().invoke(["run", *places, *kept, *asked, "--log-level-file", "info"])
+            asked = ["--select", f"path:models/{models}", *(["--full-refresh"] if full_refresh else [])]
+            outcome = dbtRunner().invoke(
+                ["run", *places, *kept, *asked, "--vars", json.dumps(variables), "--log-level-file", "info"]
+            )
             with DuckDBConnectionManager._LOCK:
                 if DuckDBConnectionManager._ENV is not None:
                     DuckDBConnectionManager._ENV.close()
