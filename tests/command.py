@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestration.lib.home import Home
+from orchestration.lib.home import PROJECT_ROOT, Home
+from orchestration.lib.parsing import handed_on
 
 DEMO_CUSTOMERS, DEMO_SEED = 300, 7  # small, and yet every export of it has something to send
 SECONDS_ALLOWED = 600
@@ -55,6 +56,16 @@ def merganser(*arguments: object, expect: int = 0, **variables: str) -> dict[str
     answer = json.loads(ended.stdout)
     assert isinstance(answer, dict)
     return answer
+
+
+def dbt(place: Path, *arguments: str) -> str:
+    """Run plain dbt on the project for a home at a place, by what dbt parsed of it before; what it printed."""
+    home = Home(place, "2026-06-30T00:00:00")
+    home.prepare()
+    with home.entered(), handed_on(PROJECT_ROOT, home):
+        ended = call("dbt", *arguments, "--quiet", env=os.environ, cwd=PROJECT_ROOT)
+    assert ended.returncode == 0, f"dbt {arguments}: {ended.stdout[-4000:]}{ended.stderr[-2000:]}"
+    return ended.stdout
 
 
 def copy_of(home: Home, place: Path) -> Home:

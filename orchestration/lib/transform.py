@@ -18,13 +18,17 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestration.lib.errors import CorridorError, WrongUseError
 from orchestration.lib.home import PROJECT_ROOT, Home
+from orchestration.lib.parsing import PARSE, handed_on
 from orchestration.lib.progress import Progress, silent
 from orchestration.lib.redaction import without_values
 from orchestration.lib.warehouse import opening_error, probe
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
 
 _GOOD = {"success", "pass", "warn", "no-op", "partial success"}
 _HEADING = re.compile(r"\A\w+ Error in \w+ \w+ \([^)]*\)\n")
@@ -79,12 +83,13 @@ def build(
     exclude: Sequence[str] = (),
     full_refresh: bool = False,
     unit_tests: bool = False,
+    manifest: Manifest | None = None,
     progress: Progress = silent,
 ) -> BuildReport:
     """Run `dbt build` (seeds, models, snapshots and their tests) for a home and record it in `dbt/build.json`.
 
-    `selection` and `exclude` are dbt's selection syntax; `unit_tests` runs dbt's unit tests too. A failing node does
-    not raise: it stands in the report.
+    `selection` and `exclude` are dbt's selection syntax; `unit_tests` runs dbt's unit tests too; `manifest` is the
+    project where the caller knows that it is as it was parsed. A failing node does not raise: it stands in the report.
     Raises LockedError when another process holds the warehouse, WrongUseError when the selection matches nothing,
     CorridorError when the project does not compile.
     """
@@ -101,7 +106,7 @@ def build(
         record = BuildRecord.begin(home, asked, full_refresh=full_refresh)
         counter = _NodeCounter(progress)
         try:
-            results = [_told_by(result) for result in _invoke(home, arguments, counter)]
+            results = [_told_by(result) for result in _invoke(home, arguments, counter, manifest)]
         except CorridorError:
             if not counter.started:
                 record.withdraw()
@@ -205,21 +210,27 @@ def parse(home: Home, progress: Progress = silent) -> Path:
     return home.manifest
 
 
+def parsed_manifest(home: Home) -> Manifest:
+    """The project as this home's last build parsed it, as dbt itself reads it; parses the project when none did yet."""
+    from dbt.contracts.graph.manifest import Manifest
+
+    kept = home.dbt_target / PARSE
+    if not kept.exists():
+        parse(home)
+    return Manifest.from_msgpack(kept.read_bytes())
+
+
 def run_model(home: Home, name: str, *, parsed: Home, progress: Progress = silent) -> None:
     """Build one model anew in a home that holds its parents, by the project as another home's last build parsed it.
 
     No test runs and no record is kept. Raises CorridorError when the model fails.
     """
-    from dbt.contracts.graph.manifest import Manifest
-
-    kept = parsed.dbt_target / "partial_parse.msgpack"
-    if not kept.exists():
-        parse(parsed)
+    manifest = parsed_manifest(parsed)
     home.prepare()
     with home.entered():
         try:
             arguments = ["run", "--select", name, "--full-refresh"]
-            results = _invoke(home, arguments, _NodeCounter(progress), Manifest.from_msgpack(kept.read_bytes()))
+            results = _invoke(home, arguments, _NodeCounter(progress), manifest)
         finally:
             _release_warehouse()
     for failed in (result for result in map(_told_by, results) if result.outcome not in _GOOD):
@@ -264,15 +275,15 @@ def collecting_seldom() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def _invoke(home: Home, arguments: list[str], counter: _NodeCounter, manifest: Any = None) -> list[Any]:
+def _invoke(home: Home, arguments: list[str], counter: _NodeCounter, manifest: Manifest | None = None) -> list[Any]:
     """Call dbt and return its node results; raises CorridorError when it could not start on them.
 
     `manifest`: the project as it was parsed before; without it dbt parses the project.
     """
     common = ["--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT)]
     quiet = ["--log-level", "none", "--log-level-file", "info", "--no-use-colors-file"]
-    told = io.StringIO()
-    with contextlib.redirect_stdout(told), collecting_seldom():
+    parses = handed_on(PROJECT_ROOT, home) if manifest is None else contextlib.nullcontext()
+    with contextlib.redirect_stdout(io.StringIO()), collecting_seldom(), parses:
         from dbt.cli.main import dbtRunner
 
         outcome = dbtRunner(manifest=manifest, callbacks=[counter]).invoke([*arguments, *common, *quiet])

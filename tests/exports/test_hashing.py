@@ -9,14 +9,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+
+from tests.command import dbt
 
 ROOT = Path(__file__).resolve().parents[2]
 VECTORS = ROOT.parent / "shared" / "specs" / "normalisation_vectors.json"
@@ -34,22 +33,9 @@ HASH_OF_NOTHING = hashlib.sha256(b"").hexdigest()
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Each macro as SQL over the columns value and country."""
-    home = tmp_path_factory.mktemp("compiled")
-    environment = {
-        **os.environ,
-        "MERGANSER_HOME": str(home),
-        "DBT_TARGET_PATH": str(home / "target"),
-        "DBT_LOG_PATH": str(home / "logs"),
-        "DO_NOT_TRACK": "1",
-    }
     text = "\n-- next\n".join(f"{{{{ {macro} }}}}" for macro in MACROS.values())
-    dbt = [sys.executable, "-c", "import sys; from dbt.cli.main import cli; sys.argv[0] = 'dbt'; cli()"]
-    done = subprocess.run(
-        [*dbt, "compile", "--quiet", "--inline", text],
-        cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-3000:]
-    return dict(zip(MACROS, done.stdout.split("-- next"), strict=True))
+    told = dbt(tmp_path_factory.mktemp("compiled"), "compile", "--inline", text)
+    return dict(zip(MACROS, told.split("-- next"), strict=True))
 
 
 def hashed(sql: str, value: str | None, country: str | None = None) -> str | None:

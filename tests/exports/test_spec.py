@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,8 @@ from exports.errors import ServingError, SpecError, UnknownExportError
 from exports.registry import destination_names, load_exports, open_destination
 from exports.settings import Settings
 from exports.spec import parse_node
+from orchestration.lib import transform
+from orchestration.lib.home import Home
 from tests.exports.worlds import CRM, META, WEBHOOK, World, contact, member, node
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -138,20 +137,7 @@ def test_settings_keep_secrets_out_of_their_text() -> None:
 @pytest.fixture(scope="module")
 def manifest_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project's manifest, parsed in an empty home."""
-    home = tmp_path_factory.mktemp("parsed")
-    environment = {
-        **os.environ,
-        "MERGANSER_HOME": str(home),
-        "DBT_TARGET_PATH": str(home / "target"),
-        "DBT_LOG_PATH": str(home / "logs"),
-        "DO_NOT_TRACK": "1",
-    }
-    dbt = [sys.executable, "-c", "import sys; from dbt.cli.main import cli; sys.argv[0] = 'dbt'; cli()"]
-    done = subprocess.run(
-        [*dbt, "parse", "--quiet"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout[-3000:]
-    return home / "target" / "manifest.json"
+    return transform.parse(Home(tmp_path_factory.mktemp("parsed")))
 
 
 def test_the_projects_exports_are_valid_and_fit_their_destinations(manifest_path: Path) -> None:

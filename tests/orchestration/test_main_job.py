@@ -232,7 +232,7 @@ def test_a_failed_build_stops_the_run(copied_home: Home, monkeypatch: pytest.Mon
     monkeypatch.setenv("MERGANSER_TARGET", "ci")
     monkeypatch.setattr(
         "orchestration.lib.transform._invoke",
-        lambda home, arguments, counter: [_Failed()],
+        lambda *_: [_Failed()],
     )
     report = stages.run(copied_home)
     assert report.failed_stage == "build"

@@ -1,0 +1,100 @@
+"""What dbt parsed is handed from home to home, and never where it is not true of the next one."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestration.lib import transform
+from orchestration.lib.home import PROJECT_ROOT, Home
+
+FROM_NOTHING = "Unable to do partial parsing"  # what dbt's log says when it parses the whole project
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of one model, under the profile of the real one."""
+    root = tmp_path / "project"
+    (root / "models").mkdir(parents=True)
+    shutil.copy(PROJECT_ROOT / "profiles.yml", root)
+    (root / "dbt_project.yml").write_text("name: small\nversion: '1.0'\nprofile: merganser\n")
+    write(root, "select 1 as a")
+    monkeypatch.setattr(transform, "PROJECT_ROOT", root)
+    return root
+
+
+def write(project: Path, sql: str) -> None:
+    (project / "models" / "only.sql").write_text(sql)
+
+
+def parsed(home: Home) -> dict[str, Any]:
+    """Parse for a home: the model as its manifest has it, and whether dbt read the project from nothing."""
+    shutil.rmtree(home.dbt_logs, ignore_errors=True)
+    home.manifest.unlink(missing_ok=True)
+    transform.parse(home)
+    node = transform.load_manifest(home)["nodes"]["model.small.only"]
+    return {**node, "from_nothing": FROM_NOTHING in (home.dbt_logs / "dbt.log").read_text()}
+
+
+def homes(tmp_path: Path, *names: str) -> list[Home]:
+    return [Home(tmp_path / name, "2026-06-30T00:00:00") for name in names]
+
+
+def test_a_new_home_takes_over_and_what_changed_is_seen(project: Path, tmp_path: Path) -> None:
+    first, second, third = homes(tmp_path, "first", "second", "third")
+    assert parsed(first)["from_nothing"]
+    assert not parsed(second)["from_nothing"]
+    write(project, "{{ config(materialized='table') }} select 2 as b")
+    for home in (third, second, first):
+        told = parsed(home)
+        assert (told["from_nothing"], told["config"]["materialized"]) == (False, "table")
+        assert "select 2" in told["raw_code"]
+    (project / "dbt_project.yml").write_text(
+        "name: small\nversion: '1.0'\nprofile: merganser\nmodels: {+materialized: view, +tags: [new]}\n"
+    )
+    (told,) = map(parsed, homes(tmp_path, "fourth"))
+    assert (told["from_nothing"], told["tags"]) == (True, ["new"])
+
+
+def test_a_home_that_is_moved_or_copied_takes_over(project: Path, tmp_path: Path) -> None:
+    first, copy = homes(tmp_path, "first", "copy")
+    parsed(first)
+    shutil.copytree(first.path, copy.path)
+    assert not parsed(copy)["from_nothing"]
+
+
+@pytest.mark.parametrize("named", ["env_var('MERGANSER_HOME')", "target.path"])
+def test_what_hangs_on_the_home_is_parsed_in_each(named: str, project: Path, tmp_path: Path) -> None:
+    write(project, f"{{{{ config(meta={{'place': {named}}}) }}}} select 1 as a")
+    for home in homes(tmp_path, "first", "second"):
+        assert parsed(home)["config"]["meta"]["place"].startswith(str(home.path))
+
+
+def test_another_moment_is_seen(project: Path, tmp_path: Path) -> None:
+    write(project, "{{ config(meta={'moment': env_var('MERGANSER_AS_OF')}) }} select 1 as a")
+    for home in (Home(tmp_path / "first", "2026-01-01"), Home(tmp_path / "second", "2027-01-01")):
+        assert parsed(home)["config"]["meta"]["moment"] == home.as_of
+
+
+def test_another_profile_is_another_parse(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, third = homes(tmp_path, "first", "second", "third")
+    parsed(first)
+    monkeypatch.setenv("MERGANSER_MEMORY", "3GB")
+    assert parsed(second)["from_nothing"]
+    monkeypatch.delenv("MERGANSER_MEMORY")
+    assert not parsed(third)["from_nothing"]
+
+
+def test_a_damaged_parse_and_a_project_of_somebody_else(project: Path, tmp_path: Path) -> None:
+    first, second, third, fourth = homes(tmp_path, "first", "second", "third", "fourth")
+    parsed(first)
+    (kept,) = (project / "target" / "parsed").iterdir()
+    kept.write_bytes(kept.read_bytes()[:1000])
+    assert parsed(second)["alias"] == "only"
+    assert not parsed(third)["from_nothing"], "the next one that is parsed takes the damaged one's place"
+    shutil.rmtree(project / "target")
+    (project / "target").write_text("nothing can be written here")
+    assert parsed(fourth)["from_nothing"]
