@@ -46,7 +46,7 @@ lint-sql: $(INSTALLED) ## sqlfluff over every model; `make check` lints those th
 test: $(INSTALLED) check lint-sql test-only ## every check and test, with its own set-up
 
 test-only: $(INSTALLED)
-	$(BIN)/pytest -q --durations=15 --numprocesses 3 --dist loadfile tests --ignore=tests/architecture
+	$(BIN)/pytest -q --durations=15 --numprocesses 3 --dist loadfile --no-loadscope-reorder tests --ignore=tests/architecture
 
 torture: $(INSTALLED) ## the same tests with bigger counts: hundreds of kills, larger worlds
 	TORTURE=1 $(BIN)/pytest -q --durations=25 --numprocesses 2 --dist loadfile tests

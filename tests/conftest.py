@@ -5,6 +5,9 @@ Add here: what more than one folder needs and is dear to make. Keep out: what on
 
 from __future__ import annotations
 
+import fcntl
+import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +19,17 @@ from tests.command import DEMO_CUSTOMERS, DEMO_SEED, copy_of, merganser
 
 @pytest.fixture(scope="session")
 def _demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    home = tmp_path_factory.mktemp("demo") / "home"
-    return home, merganser("demo", "--customers", DEMO_CUSTOMERS, "--seed", DEMO_SEED, "--home", home)
+    """Whichever process of the run needs it first builds it; each has a copy of its own."""
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent  # each worker has a directory in the one of the run
+    built, answer = Home(place / "demo_built"), place / "demo_built.json"
+    with answer.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not answer.exists():
+            report = merganser("demo", "--customers", DEMO_CUSTOMERS, "--seed", DEMO_SEED, "--home", built.path)
+            answer.write_text(json.dumps(report))
+    return copy_of(built, tmp_path_factory.mktemp("demo") / "home").path, json.loads(answer.read_text())
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Fixtures of the warehouse tests: an empty workbench for each, in one directory, so that dbt's partial parse holds.
+"""Fixtures of the warehouse tests: an empty workbench for each, for which dbt parses the project once.
 
 Add here: fixtures. Keep out: what a workbench can do (workbench.py).
 """
@@ -8,17 +8,19 @@ from __future__ import annotations
 import pytest
 
 from orchestration.lib.home import Home
+from orchestration.lib.transform import parsed_manifest
 from tests.warehouse.workbench import AS_OF, Workbench
 
 
 @pytest.fixture(scope="session")
-def _parsed_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    return Home(tmp_path_factory.mktemp("workbench"), AS_OF)
+def _bench(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
+    """The one workbench of a process, on the project as it is. What is in it is left over: empty it first."""
+    home = Home(tmp_path_factory.mktemp("workbench"), AS_OF)
+    return Workbench(home, parsed_manifest(home))
 
 
 @pytest.fixture
-def workbench(_parsed_home: Home) -> Workbench:
-    """An empty home; the same directory every time, so that dbt's partial parse holds."""
-    bench = Workbench(_parsed_home)
-    bench.empty()
-    return bench
+def workbench(_bench: Workbench) -> Workbench:
+    """The workbench, empty."""
+    _bench.empty()
+    return _bench

@@ -120,9 +120,9 @@ def test_second_run_and_second_delivery_write_nothing(workbench: Workbench) -> N
 
 
 @pytest.fixture(scope="module")
-def whole(_parsed_home: Home) -> Iterator[Workbench]:
+def whole(_bench: Workbench) -> Iterator[Workbench]:
     """A small world, built whole; the tests below read it and one of them builds it again."""
-    bench = Workbench(_parsed_home)
+    bench = _bench
     bench.empty()
     bench.write(WorldConfig(customers=150, seed=23, history_days=365))
     bench.land()
@@ -304,13 +304,13 @@ def test_as_of_moves_and_expired_rows_are_gone(whole: Workbench) -> None:
     """The same warehouse judged two years later: every third-party row is over, every time-bound segment is empty."""
     later = Home(whole.home.path, "2028-07-01T00:00:00")
     # The failing twin of the data test is_live: what was live when it was built is over by now.
-    report = build(later, ("test_name:is_live",), unit_tests=False)
+    report = build(later, ("test_name:is_live",), manifest=whole.manifest)
     assert {failure.name.split("_")[0] for failure in report.failures} == {"is"}
     report = build(
         later,
         ("int_devices__interests+", "path:dbt_project/models/segments"),
         exclude=("resource_type:test", "path:dbt_project/models/exports"),
-        unit_tests=False,
+        manifest=whole.manifest,
     )
     assert report.succeeded, report.failures
     assert whole.query("select count(*) from marts.fct_device_interests") == [(0,)]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -12,21 +10,13 @@ import pytest
 
 from ingestion.synthetic import WorldConfig
 from orchestration.lib.home import PROJECT_ROOT, Home
-from orchestration.lib.transform import BuildReport, build
-from tests.warehouse.workbench import Workbench
+from tests.warehouse.workbench import AS_OF, Workbench
 
 MEMBERSHIPS = "segments.fct_segment_memberships"
 
 
-def build_segments(bench: Workbench, as_of: str) -> BuildReport:
-    report = build(
-        Home(bench.home.path, as_of),
-        ("path:dbt_project/models/segments",),
-        exclude=("resource_type:test",),
-        unit_tests=False,
-    )
-    assert report.succeeded, report.failures
-    return report
+def build_segments(bench: Workbench, as_of: str) -> None:
+    bench.build("path:dbt_project/models/segments", as_of=as_of)
 
 
 def open_stays(bench: Workbench) -> set[tuple[Any, ...]]:
@@ -74,14 +64,7 @@ def test_stays_follow_the_segments_through_time(workbench: Workbench) -> None:
 
     # A full refresh does not forget.
     rows = workbench.rows(MEMBERSHIPS)
-    report = build(
-        Home(workbench.home.path, "2026-07-03T00:00:00"),
-        ("fct_segment_memberships",),
-        exclude=("resource_type:test",),
-        unit_tests=False,
-        full_refresh=True,
-    )
-    assert report.succeeded, report.failures
+    workbench.build("fct_segment_memberships", full_refresh=True, as_of="2026-07-03T00:00:00")
     assert workbench.rows(MEMBERSHIPS) == rows
 
     # Two members become one customer: one stay goes on, the other is closed as merged, under the living id.
@@ -108,17 +91,12 @@ def test_stays_follow_the_segments_through_time(workbench: Workbench) -> None:
 
 
 @pytest.mark.parametrize("value", ["0", "-4", "169", "four"])
-def test_a_var_outside_its_range_does_not_compile(
-    workbench: Workbench, monkeypatch: pytest.MonkeyPatch, value: str
-) -> None:
+def test_a_var_outside_its_range_does_not_compile(tmp_path: Path, value: str) -> None:
     """The message names the var and its legal range."""
-    monkeypatch.setenv("MERGANSER_HOME", str(workbench.home.path))
-    done = subprocess.run(
-        [sys.executable, "-c", "from dbt.cli.main import cli; cli()", "parse", "--quiet", "--no-partial-parse",
-         "--target-path", str(workbench.home.path / "vars"), "--log-path", str(workbench.home.path / "vars"),
-         "--vars", f"{{abandoned_cart_hours: {value}}}"],
-        cwd=PROJECT_ROOT, env=dict(os.environ), capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode != 0
-    assert "abandoned_cart_hours" in done.stdout + done.stderr
-    assert "from 1 to 168" in done.stdout + done.stderr
+    from dbt.cli.main import dbtRunner
+
+    places = ["--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT), "--log-level", "none"]
+    with Home(tmp_path, AS_OF).entered():
+        outcome = dbtRunner().invoke(["parse", *places, "--vars", f"{{abandoned_cart_hours: {value}}}"])
+    assert "abandoned_cart_hours" in str(outcome.exception)
+    assert "from 1 to 168" in str(outcome.exception)

@@ -14,7 +14,6 @@ import duckdb
 import pytest
 
 from ingestion.registry import load_sources
-from orchestration.lib.home import Home
 from tests.warehouse.workbench import Workbench
 
 EVENTS = "intermediate.int_events__events"
@@ -73,9 +72,9 @@ def snowplow_contexts(page_view_id: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def web(_parsed_home: Home) -> Iterator[Workbench]:
+def web(_bench: Workbench) -> Iterator[Workbench]:
     """Two days of arrivals: each is landed and built."""
-    bench = Workbench(_parsed_home)
+    bench = _bench
     bench.empty()
     # The first day.
     write_lines(

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -20,15 +20,22 @@ from ingestion.synthetic import WorldConfig, write_world
 from orchestration.lib.home import Home
 from orchestration.lib.transform import BuildReport, build
 
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
 AS_OF = "2026-06-30T00:00:00"
 BUILT_SCHEMAS = ("seeds", "staging", "intermediate", "marts", "segments", "exports", "quality")
 
 
 @dataclass(frozen=True)
 class Workbench:
-    """A home under a test's hand; `rows` and `query` open the warehouse read-only for the length of the call."""
+    """A home under a test's hand; `rows` and `query` open the warehouse read-only for the length of the call.
+
+    `manifest`: the project as it was parsed, where no test changes it; without it each build looks at every file again.
+    """
 
     home: Home
+    manifest: Manifest | None = None
 
     @property
     def settings(self) -> Settings:
@@ -49,9 +56,10 @@ class Workbench:
         assert report.ok, report
         return report
 
-    def build(self, *selection: str, tests: bool = False) -> BuildReport:
+    def build(self, *selection: str, tests: bool = False, full_refresh: bool = False, as_of: str = "") -> BuildReport:
         exclude = () if tests else ("resource_type:test",)
-        report = build(self.home, selection, exclude=exclude, unit_tests=False)
+        home = Home(self.home.path, as_of or self.home.as_of)
+        report = build(home, selection, exclude=exclude, full_refresh=full_refresh, manifest=self.manifest)
         assert report.succeeded, report.failures
         return report
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import duckdb
 import pytest
 
-from orchestration.lib.home import Home
 from orchestration.lib.transform import build
 from tests.warehouse.identity.stories import Story
 from tests.warehouse.identity.telling import Teller, Told, build_identity, land_batch
@@ -51,8 +50,8 @@ class Sent:
 
 
 @pytest.fixture(scope="module")
-def sent(_parsed_home: Home) -> Sent:
-    bench = Workbench(_parsed_home)
+def sent(_bench: Workbench) -> Sent:
+    bench = _bench
     bench.empty()
     alike, twin = colliding_pair()
     lines = (
@@ -97,10 +96,7 @@ def sent(_parsed_home: Home) -> Sent:
                 f'select count(*) from "{schema}"."{table}" where "{column}" = ?', [doomed]
             ).fetchall()[0][0]
             found += [f"{schema}.{table}.{column}"] * bool(count)
-    report = build(
-        bench.home, ["int_identity__*", "dim_customer_redirects"], exclude=("resource_type:test",), full_refresh=True
-    )
-    assert report.succeeded, report.failures
+    bench.build("int_identity__*", "dim_customer_redirects", full_refresh=True)
     return Sent(teller, bench, first, erased, Told.read(bench), found)
 
 
@@ -208,13 +204,13 @@ def test_rules_that_make_no_sense_stop_the_build_by_name(sent: Sent) -> None:
         "assert_patterns_of_rules_compile",
         "assert_every_record_has_its_rule",
     ]
-    assert build(bench.home, selection, unit_tests=False).succeeded
+    assert build(bench.home, selection, manifest=bench.manifest).succeeded
     with duckdb.connect(str(bench.home.warehouse)) as connection:
         for seed in seeds:
             connection.execute(f"create table seeds.kept_{seed} as select * from seeds.{seed}")
         for change in SENSELESS:
             connection.execute(change)
-    report = build(bench.home, selection, unit_tests=False)
+    report = build(bench.home, selection, manifest=bench.manifest)
     with duckdb.connect(str(bench.home.warehouse)) as connection:
         for seed in seeds:
             connection.execute(f"drop table seeds.{seed}; alter table seeds.kept_{seed} rename to {seed}")

@@ -12,7 +12,6 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.lib.home import Home
 from tests.warehouse.identity.chance import random_stories
 from tests.warehouse.identity.stories import STORIES, Story
 from tests.warehouse.identity.telling import Teller, Told, expected_groups, tell
@@ -22,8 +21,8 @@ STORIES_BY_LOT = 600 if os.environ.get("TORTURE") else 60
 
 
 @pytest.fixture(scope="module")
-def bench(_parsed_home: Home) -> Workbench:
-    return Workbench(_parsed_home)
+def bench(_bench: Workbench) -> Workbench:
+    return _bench
 
 
 @pytest.fixture(scope="module")
