@@ -31,7 +31,7 @@ def colliding_pair() -> tuple[str, str]:
     with duckdb.connect() as connection:
         rows = connection.execute(
             "select list(address order by address) from (select 'user.' || i || '.' || i || '@gmail.com' as address"
-            " from range(1100000, 1180000) as numbers(i)) group by hash(address) having count(*) > 1"
+            " from range(1100000, 1180000) as numbers(i)) group by hash(address) having count(*) > 1 order by 1"
         ).fetchall()
     first, second = rows[0][0][:2]
     return first, second
