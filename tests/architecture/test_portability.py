@@ -1,4 +1,4 @@
-"""Every compiled model parses and transpiles to Spark, with unsupported constructs raised."""
+"""Every compiled model parses and transpiles to Spark, unsupported constructs raised; no type is DuckDB's alone."""
 
 from __future__ import annotations
 
@@ -40,6 +40,36 @@ def test_every_model_transpiles_to_spark(models: dict[str, Any]) -> None:
             if problem:
                 problems[node["name"]] = problem
     assert problems == {}
+
+
+def unsized_varchars(nodes: dict[str, Any]) -> list[str]:
+    """Nodes that name a varchar without a length, which Spark refuses: a text is `string`, in SQL dbt.type_string()."""
+    wrong = []
+    for node in nodes.values():
+        declared = [column.get("data_type") or "" for column in node["columns"].values()]
+        declared += (node["config"].get("column_types") or {}).values()
+        typed = [f"as {kind}" for kind in declared] + [node["raw_code"] if node.get("language") == "sql" else ""]
+        if any(re.search(r"(\bas\s+|::)varchar\b(?!\s*\()", text, re.IGNORECASE) for text in typed):
+            wrong.append(node["name"])
+    return sorted(wrong)
+
+
+def test_no_varchar_is_without_a_length(manifest: dict[str, Any]) -> None:
+    assert unsized_varchars(manifest["nodes"]) == []
+
+
+def test_a_varchar_without_a_length_is_seen() -> None:
+    def node(name: str, sql: str, kind: str, **config: Any) -> dict[str, Any]:
+        column = {"name": "a", "data_type": kind}
+        return {"name": name, "language": "sql", "raw_code": sql, "columns": {"a": column}, "config": config}
+
+    nodes = {
+        "cast": node("cast", "select cast(null as varchar) as a", "string"),
+        "contract": node("contract", "select a from t", "VARCHAR"),
+        "seed": node("seed", "", "", column_types={"a": "varchar"}),
+        "sized": node("sized", "select cast(a as varchar(10)) as a from t", "string"),
+    }
+    assert unsized_varchars(nodes) == ["cast", "contract", "seed"]
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,7 @@
     {%- set own = source(source_name, entity) -%}
     {%- set schemas = [] -%}
     {%- if execute -%}
-        {%- set found = run_query(
-            "select table_schema from information_schema.tables where table_name = '" ~ entity ~ "'"
-            ~ " and starts_with(table_schema, '" ~ own.schema ~ "_') order by 1"
-        ) -%}
-        {%- set schemas = found.columns[0].values() -%}
+        {%- set schemas = schemas_with_table(own.schema ~ '_', entity) -%}
     {%- endif -%}
     {%- if not schemas -%}
         select * from {{ own }}

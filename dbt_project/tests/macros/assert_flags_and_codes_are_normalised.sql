@@ -23,7 +23,7 @@ texts as (
         ' eur ' as written,
         'EUR' as expected_currency,
         'eur' as expected_text,
-        cast(null as varchar) as expected_phone
+        cast(null as {{ dbt.type_string() }}) as expected_phone
     union all
     select 'EURO', null, 'EURO', null
     union all

@@ -17,7 +17,7 @@ with cases as (
     union all
     select 'https://shop.example/p', null, null
     union all
-    select cast(null as varchar), null, null
+    select cast(null as {{ dbt.type_string() }}), null, null
 
 ),
 

@@ -19,7 +19,7 @@ final as (
 
     select
         {{ normalize_salesforce_id('source.id') }} as deal_id,
-        cast(null as varchar) as pipeline_id,
+        cast(null as {{ dbt.type_string() }}) as pipeline_id,
         {{ clean_text('source.stage_name') }} as stage_id,
         {{ normalize_salesforce_id('source.owner_id') }} as owner_id,
         {{ normalize_salesforce_id('source.contact_id') }} as contact_id,

@@ -9,7 +9,7 @@ final as (
     select
         -- This connector gives no checkout token and no cart token: the checkout is its own id.
         source.id as checkout_id,
-        cast(null as varchar) as cart_id,
+        cast(null as {{ dbt.type_string() }}) as cart_id,
         {{ clean_text('source.customer_id') }} as shopify_customer_id,
         {{ normalize_email('source.email') }} as email,
         phone.phone_e164 as phone,
