@@ -1,0 +1,4 @@
+{# dbt's own macro on Spark, but exact: dbt-spark's drops the fractions of a second and stops the build at a null. #}
+{% macro spark__dateadd(datepart, interval, from_date_or_timestamp) -%}
+    timestampadd({{ datepart }}, {{ interval }}, {{ from_date_or_timestamp }})
+{%- endmacro %}
