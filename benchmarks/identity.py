@@ -227,8 +227,13 @@ def prepare(home: Path, edges: int, form: str) -> dict[str, Any]:
             " (type_a varchar, value_a varchar, type_b varchar, value_b varchar, loaded_no bigint)"
         )
         write_edges(connection, "input.edges", 0, edges, 1)
-    settings = {**SETTINGS, "temp_directory": str(home / "spill"), "enable_progress_bar": False}
-    output = {"type": "duckdb", "path": str(home / "bench.duckdb"), "threads": 1, "settings": settings}
+    output = {
+        "type": "duckdb",
+        "path": str(home / "bench.duckdb"),
+        "threads": 1,
+        "settings": {**SETTINGS, "enable_progress_bar": False},
+        "config_options": {"temp_directory": str(home / "spill")},
+    }
     (home / "models").mkdir()
     (home / "dbt_project.yml").write_text(json.dumps(PROJECT))
     (home / "profiles.yml").write_text(json.dumps({"bench": {"target": "bench", "outputs": {"bench": output}}}))
