@@ -18,8 +18,12 @@ from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestration.lib.home import Home
+
+if TYPE_CHECKING:
+    from dbt.config.profile import Profile
 
 PARSE = "partial_parse.msgpack"
 _BLANK = b"0" * 64
@@ -50,18 +54,24 @@ def handed_on(project: Path, home: Home) -> Iterator[None]:
 
 def _by_profile(project: Path, home: Home) -> tuple[bytes, Path]:
     """The checksum by which dbt knows this home's profile, and where parses under it are kept, whatever the home."""
-    from dbt.config.runtime import load_profile
     from dbt.contracts.files import FileHash
+
+    profile = profile_of(project)
+    connection = pprint.pformat(sorted(profile.credentials.connection_info()))
+    anywhere = [str(project), profile.target_name, connection.replace(str(home.path), "")]
+    name = hashlib.sha256("\0".join(anywhere).encode()).hexdigest()[:16]
+    return FileHash.from_contents(connection).checksum.encode(), project / "target" / "parsed" / f"{name}.msgpack"
+
+
+def profile_of(project: Path) -> Profile:
+    """The profile of a project as dbt has it in this environment. Raises DbtBaseException where it makes no sense."""
+    from dbt.config.runtime import load_profile
     from dbt.flags import set_from_args
     from dbt_common.context import set_invocation_context
 
     set_invocation_context(os.environ)
     set_from_args(Namespace(profiles_dir=str(project)), None)
-    profile = load_profile(str(project), {})
-    connection = pprint.pformat(sorted(profile.credentials.connection_info()))
-    anywhere = [str(project), profile.target_name, connection.replace(str(home.path), "")]
-    name = hashlib.sha256("\0".join(anywhere).encode()).hexdigest()[:16]
-    return FileHash.from_contents(connection).checksum.encode(), project / "target" / "parsed" / f"{name}.msgpack"
+    return load_profile(str(project), {})
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from argparse import Namespace
 from pathlib import Path
 
 from dbt.adapters.duckdb import environments
-from dbt.config.runtime import load_profile
-from dbt.flags import set_from_args
-from dbt_common.context import set_invocation_context
 
 from orchestration.lib.home import PROJECT_ROOT, Home
+from orchestration.lib.parsing import profile_of
 
 
 def test_models_go_on_after_one_that_did_not_fit_into_memory(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     home.prepare()
     with home.entered():
-        set_invocation_context(os.environ)
-        set_from_args(Namespace(profiles_dir=str(PROJECT_ROOT)), None)
-        opened = environments.create(load_profile(str(PROJECT_ROOT), {}).credentials)
+        opened = environments.create(profile_of(PROJECT_ROOT).credentials)
         first = opened.handle().cursor()
         first.execute("set memory_limit = '100MB'")
         first.execute("create temp table spilled as select md5(i::varchar) as a from range(3000000) as t(i) order by a")
