@@ -305,10 +305,8 @@ class Judge:
         key = key_hash(self.entity)
         if self._any(f"(select {key} as hash from {arrived} group by hash having count(*) > 1)"):
             raise NotAllGoodError
-        # Not asked of the rows before them alone: of a filtered table the engine expects few, and hashes all of it. A
-        # key of one column is quicker compared than its hash is made.
-        known = quote(*self.entity.key) if len(self.entity.key) == 1 else key
-        if not was_empty and self._count(f"{self.table} where {known} in (select {known} from {arrived})") > total:
+        # Not asked of the rows before them alone: of a filtered table the engine expects few, and hashes all of it.
+        if not was_empty and self._count(f"{self.table} where {self._key_in(arrived)}") > total:
             raise NotAllGoodError
         return Counts(total, total, 0, 0, 0)
 
@@ -362,7 +360,7 @@ class Judge:
         if self._any(self.table):
             self.connection.execute(
                 f"insert into met select rowid, {key}, _superseded_at is null and {self._gone} from {self.table}"
-                f" where {key} in (select {key} from {good}){current}"
+                f" where {self._key_in(good)}{current}"
             )
         self.connection.execute(
             "create temp table multiples as"
@@ -383,6 +381,11 @@ class Judge:
             " (select hash from met union select hash from multiples) except from settled"
         )
         return self._count("settled"), self._count("contested_hashes")
+
+    def _key_in(self, records: str) -> str:
+        """A condition: these records may have the row's key. One column is quicker compared than its hash is made."""
+        key = quote(*self.entity.key) if len(self.entity.key) == 1 else key_hash(self.entity)
+        return f"{key} in (select {key} from {records})"
 
     @property
     def _keeps_history(self) -> bool:
