@@ -8,7 +8,7 @@ HubSpot merged contact 2 into 1, ` @2024-01-01` dates a record, ` x3` repeats an
 licence. A name with a colon carries its own value (`e:info@firm.example`).
 Decisions: `+e1 e2` include, `-h1 k1` exclude, `~e1 e2` withdraw, `#e1` block, `limit z 1` change a limit,
 `shared e 5` change how many persons an identifier may touch before it counts as shared, `lifetime k 9000` change how
-many days it stays usable.
+many days it stays usable, `tier k 4` or `tier segment_sign_in 5` change the tier of a type or of a match rule.
 Names of two stories are never the same identifier, so all stories share one warehouse.
 Add here: a story. Keep out: how a batch is landed and built (telling.py).
 """
@@ -168,6 +168,26 @@ STORIES = (
         ("h1 e1\nk1 e1 @2010-01-01", "h1 e1 k1"),
         ("lifetime k 3650", "h1 e1 | k1"),
         ("lifetime k 9000", "h1 e1 k1"),
+    ),
+    _tell(
+        "tier of a rule weakened, strengthened",
+        ("u1 e1 x2\ns2 e1", "u1 e1 | s2 u2"),
+        ("tier segment_identify 4", "u1 | s2 u2 e1"),
+        ("tier segment_identify 2\nu1 e1", "u1 e1 | s2 u2"),
+    ),
+    _tell(
+        "tier of a type weakened, strengthened",
+        ("h1 p1", "h1 p1"),
+        ("s1 e1\ns2 e2\nz1 e2 p1\nk1 e1 p1", "s1 u1 e1 k1 h1 p1 | s2 u2 e2 z1"),
+        ("tier k 4", "s1 u1 e1 k1 | s2 u2 e2 z1 h1 p1"),
+        ("tier k 2", "s1 u1 e1 k1 h1 p1 | s2 u2 e2 z1"),
+    ),
+    _tell(
+        "stronger evidence while a tier changes",
+        ("a1 u1 x3\na1 u2", "u1 a1 | u2"),
+        ("tier segment_sign_in 5", "u1 a1 | u2"),
+        ("u2 <a1", "u1 | u2 a1"),
+        ("tier segment_alias 6", "u1 a1 | u2"),
     ),
     _tell("blocklist grows", ("h1 e1\nk1 e1", "h1 e1 k1"), ("#e1", "h1 | k1 | nobody: e1")),
     _tell(

@@ -31,7 +31,12 @@ TYPES = {
     "r": "partner_record_id",
 }
 BROKEN_BATCH, BROKEN_OFF_BEHIND = 2, ("int_identity__identifiers", "int_identity__pairs", "int_identity__partition")
-RULES = {"limit": "max_per_customer", "shared": "max_persons_before_shared", "lifetime": "usable_days"}
+RULES = {
+    "limit": "max_per_customer",
+    "shared": "max_persons_before_shared",
+    "lifetime": "usable_days",
+    "tier": "tier",
+}
 FIRST_BATCH = datetime.fromisoformat("2026-06-01")
 PUBLISHED = (
     "fct_identity_changes",
@@ -151,10 +156,11 @@ def _is_decision(line: str) -> bool:
 def apply_decision(connection: duckdb.DuckDBPyConnection, teller: Teller, line: str) -> None:
     """Writes a decision into the seeds' tables, as a reviewed change of the CSV would."""
     if line.split(maxsplit=1)[0] in RULES:
-        rule, kind, number = line.split()
+        rule, name, number = line.split()
+        seed, key = ("identifier_types", "identifier_type") if name in TYPES else ("match_rules", "rule")
         connection.execute(
-            f"update seeds.identifier_types set {RULES[rule]} = ? where identifier_type = ?",
-            [int(number), TYPES[kind]],
+            f"update seeds.{seed} set {RULES[rule]} = ? where {key} = ?",
+            [int(number), TYPES.get(name, name)],
         )
         return
     named = [teller.identifier(name) for name in line[1:].split()]

@@ -46,6 +46,7 @@ evidence as (
         max(case when refusal_reason is null then 1 else 0 end) = 1 as is_joining,
         min(coalesce(refusal_reason, '')) as refusal_reason,
         min(case when refusal_reason is null then tier end) as tier,
+        max(case when refusal_reason is null then tier end) as weakest_tier,
         cast(sum(case when refusal_reason is null then times_seen end) as bigint) as times_seen,
         count(distinct case when refusal_reason is null then source end) as source_count,
         max(usable_days) as usable_days,
@@ -62,6 +63,7 @@ current_pairs as (
         coalesce(evidence.identifier_no_b, exclusions.identifier_no_b) as identifier_no_b,
         evidence.refusal_reason,
         evidence.tier,
+        evidence.weakest_tier,
         evidence.times_seen,
         evidence.source_count,
         evidence.usable_days,
@@ -81,6 +83,7 @@ final as (
     {{ select_revised_rows('current_pairs', ['identifier_no_a', 'identifier_no_b'], {
         'refusal_reason': 'null',
         'tier': 'null',
+        'weakest_tier': 'null',
         'times_seen': 'null',
         'source_count': 'null',
         'usable_days': 'null',
@@ -94,6 +97,16 @@ final as (
                 when current.refusal_reason in ('rule_disabled', 'type_does_not_join', 'invalid', 'blocked') then 3
                 when known.refusal_reason in ('rule_disabled', 'type_does_not_join', 'invalid', 'blocked') then 3
                 when current.refusal_reason <> known.refusal_reason and current.usable_days <> known.usable_days then 3
+                when
+                    (current.tier > known.weakest_tier or current.weakest_tier < known.tier)
+                    and (current.usable_days is null) = (known.usable_days is null)
+                    then 3
+                when
+                    current.tier <> known.tier
+                    and current.times_seen = known.times_seen
+                    and current.source_count = known.source_count
+                    and current.last_seen_at = known.last_seen_at
+                    then 3
                 else 4
             end""", joins="""
             left join erased as first_erased on known.identifier_no_a = first_erased.identifier_no
