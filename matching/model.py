@@ -29,6 +29,10 @@ TRAINED_FROM = 500
 LEAST_PROBABILITY = 1e-5
 """Nothing is ruled out because the records at hand do not show it."""
 
+KEPT_DIGITS = 6
+"""Significant digits of a probability that are kept, a millionth of a bit. Splink draws its samples by the records'
+numbers, but its sums are of fractions, and their last digits follow the order of the rows and the threads."""
+
 DOUBT = 30.0
 """Bits taken from a pair of different given names, birth dates or generations, where training is not to be trusted."""
 
@@ -113,7 +117,7 @@ def filled_columns(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
 
 
 def train(connection: duckdb.DuckDBPyConnection) -> Model:
-    """Learn a model of `people`; too few records get the shipped one."""
+    """Learn a model of `people`, the same in whatever order they stand; too few records get the shipped one."""
     columns = filled_columns(connection)
     settings = SettingsCreator(
         link_type="dedupe_only",
@@ -136,8 +140,9 @@ def train(connection: duckdb.DuckDBPyConnection) -> Model:
         kept = json.loads(json.dumps(linker.misc.save_model_to_json()))
     for comparison in kept["comparisons"]:
         for level in comparison["comparison_levels"]:
-            if level.get("m_probability") is not None:
-                level["m_probability"] = max(level["m_probability"], LEAST_PROBABILITY)
+            for name, least in (("m_probability", LEAST_PROBABILITY), ("u_probability", 0.0)):
+                if level.get(name) is not None:
+                    level[name] = float(f"{max(level[name], least):.{KEPT_DIGITS}g}")
     return Model(kept, columns, people >= TRAINED_FROM)
 
 
