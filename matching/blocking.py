@@ -22,6 +22,10 @@ KEYS = (
     ("left(first_name, 1)", "last_name", "left(birth_date, 4)"),
     ("left(first_name, 2)", "left(last_name, 2)", "left(birth_date, 4)"),
     ("left(first_name, 1)", "last_name"), ("last_name",), ("first_name", "left(last_name, 2)"),
+    ("postal_code",), ("last_name_consonants", "left(first_name, 1)"), ("last_name_consonants", "city"),
+    ("last_name_consonants", "left(birth_date, 4)"), ("last_name_consonants", "postal_code"),
+    ("formal_name", "last_name"), ("formal_name", "city"), ("formal_name", "birth_date"),
+    ("formal_name", "postal_code"), ("city", "occupation"),
 )  # fmt: skip
 
 PAIRS_PER_RECORD = 60

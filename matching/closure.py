@@ -1,12 +1,14 @@
 """From scored pairs to persons: joins from the strongest down, none that would put two contradicting records together.
 
 Pairs are right far more often than chains of pairs: a husband's record and a wife's meet in the one that lacks a given
-name. So a join of two groups is refused when the worst pair across them speaks clearly against it.
+name. So a join of two groups is refused when a pair across them speaks clearly against it, and all pairs across them
+do so on the whole. One record that was written badly does not tear its person apart.
 Add here: a rule about groups. Keep out: what a pair weighs (model.py).
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +23,13 @@ JOINING_WEIGHT_UNTRAINED = 1.0
 """The same where the model has seen none of these people."""
 
 REFUSING_WEIGHT = -10.0
-"""Bits below which a pair keeps two groups apart: a thousand to one against."""
+"""Bits below which a pair speaks clearly against the join of two groups: a thousand to one."""
+
+MOST_BITS = 15.0
+"""What a pair counts at most, for or against, where the pairs across two groups are summed."""
+
+BARRED_WEIGHT = -1000.0
+"""Of a pair that nothing outweighs: a rule or a decision keeps the two apart."""
 
 TIED_BITS = 1.0
 """A record that two others claim, who cannot be one person, within so many bits of each other, is neither's."""
@@ -82,11 +90,9 @@ def cluster(
     disputed = np.unique(labels[inside_a[against]])
     in_dispute = np.isin(labels, disputed)
     kept = edges.where(in_dispute[edges.a])
-    looked_at = in_dispute[inside_a]
     answer = labels.copy()
-    for number, root in _agglomerated(
-        kept, set(zip(inside_a[looked_at & against].tolist(), inside_b[looked_at & against].tolist(), strict=True))
-    ).items():
+    inside = Pairs(inside_a, inside_b, weights).where(in_dispute[inside_a])
+    for number, root in _agglomerated(kept, inside).items():
         answer[number] = root
     return answer
 
@@ -121,20 +127,28 @@ def _pairs_inside(labels: Numbers, smallest: int) -> tuple[Numbers, Numbers]:
     return np.concatenate(firsts), np.concatenate(seconds)
 
 
-def _agglomerated(edges: Pairs, refusing: set[tuple[int, int]]) -> dict[int, int]:
-    """Groups by joins in descending weight, none across a refusing pair: member to the smallest of its group."""
-    foes: dict[int, set[int]] = defaultdict(set)
-    for a, b in refusing:
-        foes[a].add(b)
-        foes[b].add(a)
-    against = {number: frozenset(others) for number, others in foes.items()}
+def _agglomerated(edges: Pairs, inside: Pairs) -> dict[int, int]:
+    """Groups by joins in descending weight: member to the smallest of its group. `inside` weighs all pairs."""
+    against: dict[int, set[int]] = defaultdict(set)
+    across: dict[int, dict[int, float]] = defaultdict(dict)  # of two groups: the sum of the pairs across them
+    disputes: dict[int, set[int]] = defaultdict(set)  # groups that a pair across them speaks clearly against
+    for a, b, weight in zip(inside.a.tolist(), inside.b.tolist(), inside.weight.tolist(), strict=True):
+        bits = -math.inf if weight <= BARRED_WEIGHT else max(-MOST_BITS, min(MOST_BITS, weight))
+        across[a][b] = across[b][a] = bits
+        if weight < REFUSING_WEIGHT:
+            for one, other in ((a, b), (b, a)):
+                against[one].add(other)
+                disputes[one].add(other)
     claims: dict[int, list[tuple[int, float]]] = defaultdict(list)
     for a, b, weight in zip(edges.a.tolist(), edges.b.tolist(), edges.weight.tolist(), strict=True):
         claims[a].append((b, weight))
         claims[b].append((a, weight))
 
     def is_tied(claimed: int, by: int, weight: float) -> bool:
-        return any(rival in against.get(by, ()) and rivals > weight - TIED_BITS for rival, rivals in claims[claimed])
+        return any(
+            rival in against[by] and rivals > weight - TIED_BITS and group[rival] != group[claimed]
+            for rival, rivals in claims[claimed]
+        )
 
     group: dict[int, int] = {}
     members: dict[int, list[int]] = {}
@@ -143,12 +157,20 @@ def _agglomerated(edges: Pairs, refusing: set[tuple[int, int]]) -> dict[int, int
     for place in np.lexsort((edges.b, edges.a, -edges.weight)).tolist():
         a, b, weight = int(edges.a[place]), int(edges.b[place]), float(edges.weight[place])
         first, second = sorted((group[a], group[b]))
-        if first == second or foes[first] & set(members[second]):
+        if first == second or (second in disputes[first] and across[first][second] <= 0):
             continue
         if is_tied(a, b, weight) or is_tied(b, a, weight):
             continue
         for member in members[second]:
             group[member] = first
         members[first] += members.pop(second)
-        foes[first] |= foes.pop(second, set())
+        for other, bits in across.pop(second).items():
+            del across[other][second]
+            if other != first:
+                across[first][other] = across[other][first] = across[first][other] + bits
+        for other in disputes.pop(second, set()):
+            disputes[other].remove(second)
+            if other != first:
+                disputes[first].add(other)
+                disputes[other].add(first)
     return group

@@ -24,7 +24,16 @@ import pyarrow as pa
 
 from matching import blocking, people
 from matching.blocking import KEYS, block, huge_blocks, number_blocks
-from matching.closure import MOST_MEMBERS, REFUSING_WEIGHT, Numbers, Pairs, Weights, cluster, components
+from matching.closure import (
+    BARRED_WEIGHT,
+    MOST_MEMBERS,
+    REFUSING_WEIGHT,
+    Numbers,
+    Pairs,
+    Weights,
+    cluster,
+    components,
+)
 from matching.comparisons import COMPARISONS
 from matching.model import Model, score, train, with_surroundings
 
@@ -32,7 +41,6 @@ AGAINST_BITS = -5.0
 """Bits of evidence, beside what is known of any two records, below which a pair may speak against being one person:
 records that exact identifiers brought together may have little in common with a third one, and that says nothing."""
 
-_BARRED = -1000.0
 _NOBODY: dict[str, int] = {"email": 10**9, "phone": 10**9}  # who shares one was told apart before
 
 Nicknames = Iterable[tuple[str, str]]
@@ -296,7 +304,10 @@ class _Closure:
         """).to_arrow_table()
 
     def _weigh(self, a: Numbers, b: Numbers) -> Weights:
-        """What speaks against two groups being one: the worst of all pairs across them, if any speaks against it."""
+        """What speaks against two groups being one: the worst of all pairs across them, if any speaks against it.
+
+        What speaks for it is not told: in a warehouse a pair that speaks clearly against two groups is not outweighed.
+        """
         groups = self._groups
         first, second, of_pair = groups.across(a, b)
         self._asked = self._weighed(groups.numbers[first], groups.numbers[second])
@@ -309,7 +320,7 @@ class _Closure:
         limited[of_pair[is_exclusive]] = True
         keys = zip(np.minimum(a, b).tolist(), np.maximum(a, b).tolist(), strict=True)
         decided = np.array([key in groups.apart for key in keys], np.bool_)
-        worst[limited | decided] = _BARRED
+        worst[limited | decided] = BARRED_WEIGHT
         for reason, refused in (("override", decided), ("limit", limited), ("contradicted", worst < REFUSING_WEIGHT)):
             self._refusals += [
                 (one, two, reason) for one, two in zip(a[refused].tolist(), b[refused].tolist(), strict=True)

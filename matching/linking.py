@@ -14,9 +14,17 @@ import numpy as np
 import pyarrow as pa
 
 from matching.blocking import block, large_blocks, number_blocks
-from matching.closure import JOINING_WEIGHT, JOINING_WEIGHT_UNTRAINED, Numbers, Pairs, Weights, cluster
+from matching.closure import (
+    BARRED_WEIGHT,
+    JOINING_WEIGHT,
+    JOINING_WEIGHT_UNTRAINED,
+    Numbers,
+    Pairs,
+    Weights,
+    cluster,
+)
 from matching.comparisons import given_names_agree
-from matching.model import MOST_CERTAIN, Model, filled_columns, score, train
+from matching.model import MOST_CERTAIN, Model, filled_columns, score, train, with_found_prior
 from matching.people import prepare
 
 CERTAIN_WEIGHT = 100.0
@@ -77,9 +85,11 @@ def link(records: pa.Table, rules: Rules, *, model: Model | None = None, memory:
         block(connection, large_blocks(connection))
         if rules.links_only:
             connection.execute(f"delete from candidates where {_OF_ONE_SOURCE}")
-        if model is None or model.columns != filled_columns(connection):
-            model = train(connection)
+        is_kept = model is not None and model.columns == filled_columns(connection)
+        model = model if model is not None and is_kept else train(connection)
         score(connection, model, "candidates", "scored")
+        if model.is_trained and not is_kept:
+            model = with_found_prior(connection, model)
         joining = JOINING_WEIGHT if model.is_trained else JOINING_WEIGHT_UNTRAINED
         certain = _certain_pairs(connection, across_sources=rules.links_only)
         likely = _fetched(connection, f"select * from scored where weight >= {joining}")
@@ -90,7 +100,7 @@ def link(records: pa.Table, rules: Rules, *, model: Model | None = None, memory:
 
         def weigh(a: Numbers, b: Numbers) -> Weights:
             weights = _weigh(connection, model, a, b)
-            return np.where(source[a] == source[b], -CERTAIN_WEIGHT, weights) if rules.links_only else weights
+            return np.where(source[a] == source[b], BARRED_WEIGHT, weights) if rules.links_only else weights
 
         labels = cluster(chosen, size, weigh)
         names = connection.execute("select record_id from people order by person_no").fetchall()

@@ -224,6 +224,23 @@ def score(connection: duckdb.DuckDBPyConnection, model: Model, pairs: str, score
     predicted.drop_table_from_database_and_remove_from_cache()
 
 
+def with_found_prior(connection: duckdb.DuckDBPyConnection, model: Model) -> Model:
+    """The model with as many pairs of one person to expect as it found in `scored`, whose weights move with it.
+
+    Training starts from the pairs that agree on something nearly certain, which are few where records are written
+    badly. In a warehouse that cautious start stays.
+    """
+    [(found, people)] = connection.execute(
+        "select sum(1 / (1 + power(2, -weight))), (select count(*) from people) from scored"
+    ).fetchall()
+    if not found:
+        return model
+    settings = {**model.settings, "probability_two_random_records_match": _share_of_pairs(found, people)}
+    with_prior = replace(model, settings=settings)
+    connection.execute("update scored set weight = weight + ?", [with_prior.prior_weight - model.prior_weight])
+    return with_prior
+
+
 def _register_frequencies(
     connection: duckdb.DuckDBPyConnection, api: DuckDBAPI, linker: Linker, surroundings: Surroundings
 ) -> None:
@@ -283,7 +300,12 @@ def _prior(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> f
             )
         """).fetchall()
         certain = int(counted[0][0])
-    return min(0.1, max(certain, 1) / _RECALL_OF_CERTAIN / max(people * (people - 1) / 2, 1))
+    return _share_of_pairs(max(certain, 1) / _RECALL_OF_CERTAIN, people)
+
+
+def _share_of_pairs(found: float, people: int) -> float:
+    """So many pairs, of all that so many records make; never so many that two records are likely one person."""
+    return min(0.1, found / max(people * (people - 1) / 2, 1))
 
 
 @contextmanager

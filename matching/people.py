@@ -144,7 +144,10 @@ nicknamed as (
 select
     folded.*,
     split_part(folded.email, '@', 1) as email_name,
-    list_append(coalesce(nicknamed.names, []), folded.first_name) as given_names
+    list_append(coalesce(nicknamed.names, []), folded.first_name) as given_names,
+    coalesce(list_min(nicknamed.names), folded.first_name) as formal_name,
+    left(folded.last_name, 1) || regexp_replace(substr(folded.last_name, 2), '[aeiouyhw]', '', 'g')
+        as last_name_consonants
 from folded
 left join nicknamed on folded.first_name = nicknamed.nickname
 """

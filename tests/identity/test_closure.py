@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matching.closure import MOST_MEMBERS, REFUSING_WEIGHT, Numbers, Pairs, Weights, cluster, components
+from matching.closure import (
+    BARRED_WEIGHT,
+    MOST_MEMBERS,
+    REFUSING_WEIGHT,
+    Numbers,
+    Pairs,
+    Weights,
+    cluster,
+    components,
+)
 
 
 def close(
-    edges: list[tuple[int, int, float]], against: set[tuple[int, int]] = frozenset(), size: int = 12
+    edges: list[tuple[int, int, float]],
+    against: set[tuple[int, int]] = frozenset(),
+    size: int = 12,
+    weights: Mapping[tuple[int, int], float] = MappingProxyType({}),
 ) -> list[int]:
-    """Clusters of these edges, where the pairs of `against` speak clearly against being one."""
+    """Clusters of these edges, where the pairs of `against` speak clearly against being one, and of the others those
+    of `weights` are weighed."""
 
     def weigh(a: Numbers, b: Numbers) -> Weights:
         pairs = zip(np.minimum(a, b).tolist(), np.maximum(a, b).tolist(), strict=True)
-        return np.array([REFUSING_WEIGHT - 1 if pair in against else 0.0 for pair in pairs])
+        return np.array([REFUSING_WEIGHT - 1 if pair in against else weights.get(pair, 0.0) for pair in pairs])
 
     a, b, weight = zip(*edges, strict=True) if edges else ((), (), ())
     pairs = Pairs(np.array(a, np.int64), np.array(b, np.int64), np.array(weight, np.float64))
@@ -39,6 +55,27 @@ def test_groups_are_kept_apart_by_their_worst_pair() -> None:
     edges = [(1, 2, 9.0), (3, 4, 9.0), (2, 3, 5.0)]
     assert close(edges, {(1, 4)})[1:5] == [1, 1, 3, 3]
     assert close(edges)[1:5] == [1, 1, 1, 1]
+
+
+def test_one_badly_written_record_does_not_tear_its_person_apart() -> None:
+    edges = [(1, 2, 9.0), (2, 3, 8.0), (1, 3, 8.0), (3, 4, 6.0), (2, 4, 6.0)]
+    weighed = {(a, b): weight for a, b, weight in edges}
+    assert close(edges, {(1, 4)}, weights=weighed)[1:5] == [1, 1, 1, 1], "twelve bits for it outweigh eleven against"
+    assert close(edges, {(1, 4)}, weights=weighed | {(2, 4): 5.0})[1:5] == [1, 1, 1, 4], "eleven do not"
+    assert close(edges, {(1, 4), (2, 4)}, weights=weighed)[1:5] == [1, 1, 1, 4], "nor does one pair two"
+
+
+def test_one_certain_pair_does_not_outweigh_two_that_contradict_it() -> None:
+    edges = [(1, 2, 9.0), (2, 3, 100.0)]
+    assert close([*edges, (3, 4, 9.0)], {(1, 3), (1, 4)}, weights={(2, 3): 100.0})[1:5] == [1, 2, 2, 2]
+
+
+def test_nothing_outweighs_a_pair_that_is_barred() -> None:
+    edges = [(a, b, 60.0 - 4 * a - b) for a in range(1, 5) for b in range(a + 1, 6)]
+    weighed = {(a, b): weight for a, b, weight in edges}
+    assert close(edges[:-1], weights=weighed | {(4, 5): REFUSING_WEIGHT - 1})[1:6] == [1, 1, 1, 1, 1]
+    apart = close(edges[:-1], weights=weighed | {(4, 5): BARRED_WEIGHT})
+    assert apart[4] != apart[5]
 
 
 def test_a_huge_chain_is_loosened_and_ends() -> None:
