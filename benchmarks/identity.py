@@ -5,11 +5,12 @@ Run `python -m benchmarks identity [--scale 0.1]` (full size is ten million edge
 busy the machine was.
 
 The edges are a made-up shop: persons with a login, an address, cookies, phones and guest orders, one in ten linked to
-another person, in a shuffled order. What makes a graph hard is there too: the cookie of a kiosk, at which one in twenty
+another person, in a shuffled order. What makes a graph hard is there too: the cookie of a kiosk at which one in twenty
 signed in (142,000 of ten million edges, and one customer in the end, as no guard is asked), and tablets that were
-handed on from person to person, a hundred times in a row. The dbt project is small, and its models are what a warehouse of text edges needs
-and no more: the dictionary, the pairs as numbers, the materialization of this repository, the bridge. The bound does
-what nobody can avoid, with the same statements: scan, dictionary, encode both columns, write.
+handed on from person to person, a hundred times in a row. The dbt project is small, and its models are what a
+warehouse of text edges needs and no more: the dictionary, the pairs as numbers, the materialization of this
+repository, the bridge. The bound does what nobody can avoid, with the same statements: scan, dictionary, encode both
+columns, write.
 Add here: another question about the engine. Keep out: how good the answers are (the scoreboard).
 """
 

@@ -142,7 +142,7 @@ def train(connection: duckdb.DuckDBPyConnection) -> Model:
         for level in comparison["comparison_levels"]:
             for name, least in (("m_probability", LEAST_PROBABILITY), ("u_probability", 0.0)):
                 if level.get(name) is not None:
-                    level[name] = float(f"{max(level[name], least):.{KEPT_DIGITS}g}")
+                    level[name] = _kept(max(level[name], least))
     return Model(kept, columns, people >= TRAINED_FROM)
 
 
@@ -305,7 +305,11 @@ def _prior(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> f
 
 def _share_of_pairs(found: float, people: int) -> float:
     """So many pairs, of all that so many records make; never so many that two records are likely one person."""
-    return min(0.1, found / max(people * (people - 1) / 2, 1))
+    return _kept(min(0.1, found / max(people * (people - 1) / 2, 1)))
+
+
+def _kept(probability: float) -> float:
+    return float(f"{probability:.{KEPT_DIGITS}g}")
 
 
 @contextmanager
