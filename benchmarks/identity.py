@@ -33,7 +33,7 @@ from typing import Any
 import duckdb
 
 from benchmarks.measuring import run, show
-from orchestration.lib.transform import collecting_seldom
+from orchestration.lib.transform import quick_start
 
 FULL_SIZE = 10_000_000
 QUICK_SIZE = 1_000_000
@@ -253,10 +253,10 @@ def prepare(home: Path, edges: int, form: str) -> dict[str, Any]:
 def _invoke(home: Path, command: Sequence[str], form: str) -> Any:
     """Run a command of dbt in this process, in silence; ends the process where it fails."""
     places = ["--project-dir", str(home), "--profiles-dir", str(home), "--target-path", str(home / "target")]
-    places += ["--log-path", str(home / "logs"), "--log-level-file", "info"]
+    places += ["--log-path", str(home / "logs"), "--log-level-file", "info", "--no-write-json"]
     told = io.StringIO()
     variables = json.dumps({"identity_contraction": form, "identity_contraction_megabytes": 100_000})
-    with contextlib.redirect_stdout(told), collecting_seldom():  # as every build of the product does
+    with contextlib.redirect_stdout(told), quick_start():  # as every build of the product does
         from dbt.cli.main import dbtRunner
 
         outcome = dbtRunner().invoke([*command, *places, "--vars", variables])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dbt.cli.main import dbtRunner
 
 from orchestration.lib import transform
 from orchestration.lib.home import PROJECT_ROOT, Home
@@ -98,3 +99,30 @@ def test_a_damaged_parse_and_a_project_of_somebody_else(project: Path, tmp_path:
     shutil.rmtree(project / "target")
     (project / "target").write_text("nothing can be written here")
     assert parsed(fourth)["from_nothing"]
+
+
+def test_the_manifest_is_written_when_the_parse_changed(project: Path, tmp_path: Path) -> None:
+    """As dbt itself would write it, and not again by a run over an unchanged project; a lost one comes back."""
+    (home,) = homes(tmp_path, "only")
+    transform.build(home)
+    ours = transform.load_manifest(home)
+    written = home.manifest.stat().st_mtime_ns
+    transform.build(home)
+    assert home.manifest.stat().st_mtime_ns == written
+    write(project, "select 2 as b")
+    transform.build(home)
+    assert "select 2" in transform.load_manifest(home)["nodes"]["model.small.only"]["raw_code"]
+    home.manifest.unlink()
+    transform.build(home)
+    assert home.manifest.exists()
+
+    write(project, "select 1 as a")
+    home.manifest.unlink()
+    with home.entered():
+        dbtRunner().invoke(["parse", "--project-dir", str(project), "--profiles-dir", str(project), "--quiet"])
+    theirs = transform.load_manifest(home)
+    for manifest in (ours, theirs):
+        del manifest["metadata"]  # when and in which run it was written
+        for node in (*manifest["nodes"].values(), *manifest["macros"].values()):
+            del node["created_at"]
+    assert ours == theirs

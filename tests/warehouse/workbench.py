@@ -12,7 +12,6 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pytest
 
 from ingestion.landing import LandingReport, land
 from ingestion.registry import load_sources
@@ -60,10 +59,7 @@ class Workbench:
     def build(self, *selection: str, tests: bool = False, full_refresh: bool = False, as_of: str = "") -> BuildReport:
         exclude = () if tests else ("resource_type:test",)
         home = Home(self.home.path, as_of or self.home.as_of)
-        with pytest.MonkeyPatch.context() as patch:
-            if self.manifest is not None:
-                patch.setenv("DBT_WRITE_JSON", "false")  # nobody reads what dbt would write of the project again
-            report = build(home, selection, exclude=exclude, full_refresh=full_refresh, manifest=self.manifest)
+        report = build(home, selection, exclude=exclude, full_refresh=full_refresh, manifest=self.manifest)
         assert report.succeeded, report.failures
         return report
 
