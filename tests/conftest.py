@@ -1,6 +1,7 @@
 """The one home that several rooms' tests look at: a small demo, really built, once per run of the tests.
 
-Add here: what more than one folder needs and is dear to make. Keep out: what one folder needs (its own conftest.py).
+Add here: what more than one folder needs and is dear to make, and the order of folders. Keep out: what one folder needs
+(its own conftest.py).
 """
 
 from __future__ import annotations
@@ -15,6 +16,11 @@ import pytest
 
 from orchestration.lib.home import Home, open_home
 from tests.command import DEMO_CUSTOMERS, DEMO_SEED, copy_of, merganser
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The room with the most and smallest files comes last, so that no worker is alone with a long one at the end."""
+    items.sort(key=lambda item: "ingestion" in item.path.parts)
 
 
 @pytest.fixture(scope="session")
