@@ -47,10 +47,10 @@
     {%- if known -%}
         {%- set components = create_scratch('components', select_components(members, roots)) -%}
         {%- set customers = create_scratch('customers', select_partition(components, nodes, identifiers, pairs)) -%}
-        {%- set replaced = create_scratch('replaced', select_replaced_rows(target_relation, customers, nodes, known)) -%}
+        {%- set replaced = create_scratch('replaced', select_replaced_rows(members, customers, nodes, known)) -%}
         {%- set rows = '(select * from ' ~ replaced ~ ' where customer_no is not null)' -%}
         {%- call statement('main') -%}
-            {{ replace_rows(target_relation, 'identifier_no', replaced, select_partition_rows(rows, nodes, pairs)) }}
+            {{ replace_rows(target_relation, 'identifier_no', replaced, select_partition_rows(rows, nodes, pairs, known)) }}
         {%- endcall -%}
     {%- else -%}
         {# All rows are written once; then the few that a limit cuts off are replaced, and the table takes its name. #}

@@ -1,9 +1,9 @@
 {#
     The rows of a partition that a run replaces: (identifier_no, component_no, customer_no, cause_rank), of those that are gone with
-    nulls. A row's cause is the strongest of those that touched its component. Rows that came out as they were stay, but for one, so
-    that the revisions of the table move on.
+    nulls. members: (node, old_component_no, old_customer_no). A row's cause is the strongest of those that touched its component.
+    Rows that came out as they were stay, but for one, so that the revisions of the table move on.
 #}
-{% macro select_replaced_rows(partition, customers, nodes, known) -%}
+{% macro select_replaced_rows(members, customers, nodes, known) -%}
     with
 
     one_row as (
@@ -30,21 +30,20 @@
     from {{ customers }} as customers
     cross join one_row
     inner join causes on customers.component_no = causes.component_no
-    left join {{ partition }} as before on customers.identifier_no = before.identifier_no
+    inner join {{ members }} as members on customers.identifier_no = members.node
     where
-        before.identifier_no is null
-        or customers.component_no <> before.component_no
-        or customers.customer_no <> before.customer_no
+        members.old_component_no is null
+        or customers.component_no <> members.old_component_no
+        or customers.customer_no <> members.old_customer_no
         or customers.identifier_no = one_row.identifier_no
 
     union all
 
     select
-        before.identifier_no,
+        identifier_no,
         cast(null as bigint) as component_no,
         cast(null as bigint) as customer_no,
         cast(null as integer) as cause_rank
-    from {{ partition }} as before
-    inner join {{ nodes }} as nodes on before.identifier_no = nodes.identifier_no
-    where nodes.revision_no > {{ known['nodes'] }} and not nodes.has_customer
+    from {{ nodes }} as nodes
+    where revision_no > {{ known['nodes'] }} and not has_customer
 {%- endmacro %}

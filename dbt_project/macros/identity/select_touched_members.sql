@@ -1,8 +1,10 @@
 {#
-    The members of all raw components that a change touches: (node, old_component_no, end_no, is_reopened, cause_rank).
+    The members of all raw components that a change touches, with what they were: (node, old_component_no, old_customer_no, end_no,
+    is_reopened, cause_rank).
     A component that lost evidence is re-opened: each member is an end of its own again. One that only gained is taken as a whole:
     all its members share its number as their end, so that what was joined once is not joined again. New nodes are their own ends.
     A pair that changed and never joined reopens nothing. cause_rank: of the changes to the node or to the component it was in.
+    What changed is looked up in the partition once, as the partition is long.
 #}
 {% macro select_touched_members(partition, nodes, pairs, known) -%}
     with
@@ -10,50 +12,75 @@
     changed_nodes as (
 
         select
-            nodes.identifier_no as node,
-            nodes.has_customer,
-            nodes.cause_rank,
-            members.component_no
+            identifier_no as node,
+            has_customer,
+            cause_rank
         from {{ nodes }} as nodes
-        left join {{ partition }} as members on nodes.identifier_no = members.identifier_no
-        where nodes.revision_no > {{ known['nodes'] }}
+        where revision_no > {{ known['nodes'] }}
 
     ),
 
     changed_pairs as (
 
         select
-            pairs.identifier_no_a,
-            pairs.identifier_no_b,
-            pairs.cause_rank,
-            first_members.component_no as component_no_a,
-            second_members.component_no as component_no_b,
+            identifier_no_a,
+            identifier_no_b,
+            is_joining,
+            cause_rank
+        from {{ pairs }} as pairs
+        where revision_no > {{ known['pairs'] }}
+
+    ),
+
+    known_nodes as (
+
+        select
+            members.identifier_no as node,
+            members.component_no
+        from {{ partition }} as members
+        inner join (
+            select node from changed_nodes
+            union
+            select identifier_no_a as node from changed_pairs
+            union
+            select identifier_no_b as node from changed_pairs
+        ) as changed
+            on members.identifier_no = changed.node
+
+    ),
+
+    touched_by_pairs as (
+
+        select
+            first_nodes.component_no as component_no_a,
+            second_nodes.component_no as component_no_b,
+            changed_pairs.cause_rank,
             case
-                when not pairs.is_joining and first_members.component_no = second_members.component_no then 1
+                when not changed_pairs.is_joining and first_nodes.component_no = second_nodes.component_no then 1
                 else 0
             end as reopens
-        from {{ pairs }} as pairs
-        left join {{ partition }} as first_members on pairs.identifier_no_a = first_members.identifier_no
-        left join {{ partition }} as second_members on pairs.identifier_no_b = second_members.identifier_no
-        where pairs.revision_no > {{ known['pairs'] }}
+        from changed_pairs
+        left join known_nodes as first_nodes on changed_pairs.identifier_no_a = first_nodes.node
+        left join known_nodes as second_nodes on changed_pairs.identifier_no_b = second_nodes.node
 
     ),
 
     touched as (
 
         select
-            component_no,
-            cause_rank,
-            case when has_customer then 0 else 1 end as reopens
+            known_nodes.component_no,
+            changed_nodes.cause_rank,
+            case when changed_nodes.has_customer then 0 else 1 end as reopens
         from changed_nodes
+        inner join known_nodes on changed_nodes.node = known_nodes.node
 
         union all
 
-        select component_no_a as component_no, cause_rank, reopens from changed_pairs
+        select component_no_a as component_no, cause_rank, reopens from touched_by_pairs
 
         union all
 
-        select component_no_b as component_no, cause_rank, reopens from changed_pairs
+        select component_no_b as component_no, cause_rank, reopens from touched_by_pairs
 
     ),
 
@@ -78,6 +105,7 @@
     select
         members.identifier_no as node,
         members.component_no as old_component_no,
+        members.customer_no as old_customer_no,
         case when components.reopens = 1 then members.identifier_no else members.component_no end as end_no,
         components.reopens = 1 as is_reopened,
         components.cause_rank
@@ -89,11 +117,13 @@
     union all
 
     select
-        node,
+        changed_nodes.node,
         cast(null as bigint) as old_component_no,
-        node as end_no,
+        cast(null as bigint) as old_customer_no,
+        changed_nodes.node as end_no,
         true as is_reopened,
-        cause_rank
+        changed_nodes.cause_rank
     from changed_nodes
-    where has_customer and component_no is null
+    left join known_nodes on changed_nodes.node = known_nodes.node
+    where changed_nodes.has_customer and known_nodes.node is null
 {%- endmacro %}
