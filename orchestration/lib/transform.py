@@ -294,6 +294,8 @@ def _invoke(home: Home, arguments: list[str], counter: _NodeCounter, manifest: M
         outcome = dbtRunner(manifest=manifest, callbacks=[counter]).invoke([*arguments, *common, *quiet])
         if manifest is None:
             _write_manifest(home)
+            if getattr(outcome.result, "results", None):
+                outcome.result.write(str(home.dbt_target / "run_results.json"))  # other tools read it
     if isinstance(outcome.exception, KeyboardInterrupt):
         raise outcome.exception
     if outcome.exception is not None:

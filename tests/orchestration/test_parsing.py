@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,8 @@ def test_the_manifest_is_written_when_the_parse_changed(project: Path, tmp_path:
     (home,) = homes(tmp_path, "only")
     transform.build(home)
     ours = transform.load_manifest(home)
+    (ran,) = json.loads((home.dbt_target / "run_results.json").read_text())["results"]
+    assert (ran["unique_id"], ran["status"]) == ("model.small.only", "success")
     written = home.manifest.stat().st_mtime_ns
     transform.build(home)
     assert home.manifest.stat().st_mtime_ns == written
