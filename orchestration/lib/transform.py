@@ -268,7 +268,7 @@ def quick_start() -> Iterator[None]:
     """Within here dbt starts in two thirds of the time, where the project is parsed already, and runs on faster. Python
     looks for garbage a thousand times less often, as dbt makes hundreds of thousands of objects that live to its end
     (a tenth of a build, for 100 MB); and the classes of artifacts are not compiled when they are imported, but at their
-    first use, as most are never used."""
+    first use, as most are never used. That stays so for classes that this process imports later."""
     from mashumaro.config import BaseConfig
 
     BaseConfig.lazy_compilation = True
@@ -292,7 +292,7 @@ def _invoke(home: Home, arguments: list[str], counter: _NodeCounter, manifest: M
         from dbt.cli.main import dbtRunner
 
         outcome = dbtRunner(manifest=manifest, callbacks=[counter]).invoke([*arguments, *common, *quiet])
-        if manifest is None:
+        if manifest is None and not isinstance(outcome.exception, Exception):  # none, or somebody pressed ^C
             _write_manifest(home)
             if getattr(outcome.result, "results", None):
                 outcome.result.write(str(home.dbt_target / "run_results.json"))  # other tools read it
@@ -311,12 +311,9 @@ def _invoke(home: Home, arguments: list[str], counter: _NodeCounter, manifest: M
 
 def _write_manifest(home: Home) -> None:
     """manifest.json says what was parsed last. dbt itself would write it twice in every run, changed or not."""
-    from dbt.contracts.graph.manifest import Manifest
-
-    parsed = home.dbt_target / PARSE
-    if not parsed.exists() or (home.manifest.exists() and home.manifest.stat().st_mtime >= parsed.stat().st_mtime):
-        return
-    Manifest.from_msgpack(parsed.read_bytes()).write(str(home.manifest))
+    kept = home.dbt_target / PARSE
+    if kept.exists() and not (home.manifest.exists() and home.manifest.stat().st_mtime >= kept.stat().st_mtime):
+        parsed_manifest(home).write(str(home.manifest))
 
 
 class _NodeCounter:

@@ -11,6 +11,7 @@ import pytest
 from dbt.cli.main import dbtRunner
 
 from orchestration.lib import transform
+from orchestration.lib.errors import CorridorError
 from orchestration.lib.home import PROJECT_ROOT, Home
 
 FROM_NOTHING = "Unable to do partial parsing"  # what dbt's log says when it parses the whole project
@@ -129,3 +130,15 @@ def test_the_manifest_is_written_when_the_parse_changed(project: Path, tmp_path:
         for node in (*manifest["nodes"].values(), *manifest["macros"].values()):
             del node["created_at"]
     assert ours == theirs
+
+
+def test_a_damaged_parse_hides_no_mistake_in_a_model(project: Path, tmp_path: Path) -> None:
+    (home,) = homes(tmp_path, "only")
+    transform.build(home)
+    shutil.rmtree(project / "target")
+    home.manifest.unlink()
+    parse = home.dbt_target / "partial_parse.msgpack"
+    parse.write_bytes(parse.read_bytes()[:1000])
+    write(project, "select {{ nothing( }}")
+    with pytest.raises(CorridorError, match="only"):
+        transform.build(home)
