@@ -62,9 +62,9 @@ def batches(cuts: list[int], history_days: int) -> list[tuple[date | None, date 
 
 @given(
     seed=st.integers(0, 10_000),
-    cuts=st.lists(st.integers(20, 118), min_size=1, max_size=2 if os.environ.get("TORTURE") else 1, unique=True),
+    cuts=st.lists(st.integers(20, 118), min_size=1, max_size=2, unique=True),
 )
-@settings(small, max_examples=EXAMPLES // 2)  # each is four builds or five
+@settings(small, max_examples=EXAMPLES // 2)  # each is five builds
 def test_rebuild_equals_increment_and_ids_are_stable(workbench: Workbench, seed: int, cuts: list[int]) -> None:
     """Invariants 1 to 3: batches end where one rebuild over the same raw ends; nobody is renamed on the way."""
     workbench.empty()
