@@ -28,7 +28,8 @@
     {%- do adapter.drop_schema(scratch_relation('any').without_identifier()) -%}
     {%- do adapter.create_schema(scratch_relation('any').without_identifier()) -%}
 
-    {%- set known = known_revisions(existing_relation, nodes, pairs) -%}
+    {%- set latest = latest_revisions(nodes, pairs) -%}
+    {%- set known = known_revisions(existing_relation, latest) -%}
     {%- if known -%}
         {%- set members = create_scratch('members', select_touched_members(target_relation, nodes, pairs, known)) -%}
         {%- set touched = create_scratch('touched_edges', select_touched_edges(members, pairs, known)) -%}
@@ -50,21 +51,21 @@
         {%- set replaced = create_scratch('replaced', select_replaced_rows(members, customers, nodes, known)) -%}
         {%- set rows = '(select * from ' ~ replaced ~ ' where customer_no is not null)' -%}
         {%- call statement('main') -%}
-            {{ replace_rows(target_relation, 'identifier_no', replaced, select_partition_rows(rows, nodes, pairs, known)) }}
+            {{ replace_rows(target_relation, 'identifier_no', replaced, select_partition_rows(rows, latest)) }}
         {%- endcall -%}
     {%- else -%}
         {# All rows are written once; then the few that a limit cuts off are replaced, and the table takes its name. #}
         {%- set built = make_intermediate_relation(target_relation) -%}
         {{ drop_relation_if_exists(load_cached_relation(built)) }}
         {%- call statement('main') -%}
-            {{ create_table_as(False, built, select_partition_rows('(\n' ~ select_all_components(nodes, roots) ~ '\n)', nodes, pairs)) }}
+            {{ create_table_as(False, built, select_partition_rows('(\n' ~ select_all_components(nodes, roots) ~ '\n)', latest)) }}
         {%- endcall -%}
         {%- set components = '(select identifier_no as node, component_no, cause_rank from ' ~ built ~ ')' -%}
         {%- set customers = '(\n' ~ select_partition(components, nodes, identifiers, pairs) ~ '\n)' -%}
         {%- set cut = create_scratch('cut', 'select * from ' ~ customers ~ ' as customers where customer_no <> component_no') -%}
         {%- if count_rows(cut) > 0 -%}
             {%- call statement('cut') -%}
-                {{ replace_rows(built, 'identifier_no', cut, select_partition_rows(cut, nodes, pairs)) }}
+                {{ replace_rows(built, 'identifier_no', cut, select_partition_rows(cut, latest)) }}
             {%- endcall -%}
         {%- endif -%}
         {{ drop_relation_if_exists(existing_relation) }}

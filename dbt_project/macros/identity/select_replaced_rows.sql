@@ -44,6 +44,6 @@
         cast(null as bigint) as component_no,
         cast(null as bigint) as customer_no,
         cast(null as integer) as cause_rank
-    from {{ nodes }} as nodes
+    from {{ nodes }}
     where revision_no > {{ known['nodes'] }} and not has_customer
 {%- endmacro %}

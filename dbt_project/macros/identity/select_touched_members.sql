@@ -15,7 +15,7 @@
             identifier_no as node,
             has_customer,
             cause_rank
-        from {{ nodes }} as nodes
+        from {{ nodes }}
         where revision_no > {{ known['nodes'] }}
 
     ),
