@@ -1,44 +1,55 @@
 {#
     The program that does what contract_in_sql does, in the same rounds, on numpy arrays: for a statement of language python, which only
     a materialization may call. edges: SQL of (a, b); labels: the table (node, root) that it writes. Numbers that are sparse are
-    replaced by their ranks first, so that memory follows the edges and not the dictionary.
+    replaced by their ranks first, so that memory follows the edges and not the dictionary, and a late round costs what is left of it.
 #}
 {% macro contract_in_arrays(edges, labels) -%}
 import numpy
 
+EDGES = r"""(
+{{ edges }}
+) as edges"""
+
 
 def contract(a, b, size):
     """The smallest number that each of 0 .. size - 1 is connected with, by the edges (a, b)."""
-    root = numpy.arange(size, dtype=a.dtype)
-    while a.size:
-        parent = numpy.arange(size, dtype=a.dtype)
-        numpy.minimum.at(parent, numpy.maximum(a, b), numpy.minimum(a, b))
-        further = parent[parent]
-        while not numpy.array_equal(further, parent):
-            parent, further = further, further[further]
-        root, a, b = parent[root], parent[a], parent[b]
-        is_open = a != b
-        a, b = a[is_open], b[is_open]
-    return root
+    parent = numpy.arange(size, dtype=a.dtype)
+    if is_sparse(a, size):
+        numbers, root = contract_ranks(a, b)
+        parent[numbers] = root
+        return parent
+    numpy.minimum.at(parent, numpy.maximum(a, b), numpy.minimum(a, b))
+    further = parent[parent]
+    while not numpy.array_equal(further, parent):
+        parent, further = further, further[further]
+    a, b = parent[a], parent[b]
+    is_open = a != b
+    return contract(a[is_open], b[is_open], size)[parent]
+
+
+def contract_ranks(a, b):
+    """The numbers that the edges name, and the smallest number that each of these is connected with."""
+    numbers, ends = numpy.unique(numpy.concatenate([a, b]), return_inverse=True)
+    if not numbers.size:
+        return numbers, numbers
+    ends = ends.astype(a.dtype)
+    return numbers, numbers[contract(ends[: a.size], ends[a.size :], numbers.size)]
+
+
+def is_sparse(a, size):
+    return size > 8 * a.size
 
 
 def model(dbt, session):
-    edges = session.execute("""
-{{ edges }}
-""").fetchnumpy()
-    a, b = numpy.asarray(edges["a"]), numpy.asarray(edges["b"])
-    size = int(max(a.max(initial=0), b.max(initial=0))) + 1
-    numbers = None
-    if size > 8 * a.size:
-        numbers, ends = numpy.unique(numpy.concatenate([a, b]), return_inverse=True)
-        a, b, size = ends[: a.size], ends[a.size :], numbers.size
-    width = numpy.int32 if size < 2**31 else numpy.int64
-    root = contract(a.astype(width), b.astype(width), size)
-    node = numpy.flatnonzero(root != numpy.arange(size, dtype=width))
-    root = root[node]
-    if numbers is not None:
-        node, root = numbers[node], numbers[root]
-    session.register("contracted_labels", {"node": node, "root": root})
+    [(greatest,)] = session.execute("select coalesce(max(greatest(a, b)), 0) from " + EDGES).fetchall()
+    width = "integer" if greatest < 2**31 - 1 else "bigint"
+    edges = session.execute(
+        "select cast(a as " + width + ") as a, cast(b as " + width + ") as b from " + EDGES
+    ).fetchnumpy()
+    a, b, size = numpy.asarray(edges["a"]), numpy.asarray(edges["b"]), greatest + 1
+    node, root = contract_ranks(a, b) if is_sparse(a, size) else (numpy.arange(size, dtype=a.dtype), contract(a, b, size))
+    has_moved = node != root
+    session.register("contracted_labels", {"node": node[has_moved], "root": root[has_moved]})
     session.execute('create or replace table {{ labels }} as select node, cast(root as bigint) as root from contracted_labels')
     session.unregister("contracted_labels")
     return session.query("select 1")
