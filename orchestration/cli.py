@@ -7,6 +7,7 @@ heavy is imported before a command needs it: `--help` answers at once.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -432,6 +433,7 @@ def main() -> None:
         # DuckDB's binding prints pages about references that dbt and Great Expectations still hold while Python takes
         # itself down. Everything was told by now, so what comes after goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        gc.freeze()  # half a second: Python would look for garbage among all that dbt made, before it drops it all
     sys.exit(code)
 
 

@@ -112,7 +112,7 @@ def build(
                 record.withdraw()
             raise
         finally:
-            _release_warehouse()
+            release_warehouse()
     if selection and not results:
         record.withdraw()
         raise WrongUseError(
@@ -206,7 +206,7 @@ def parse(home: Home, progress: Progress = silent) -> Path:
         try:
             _invoke(home, ["parse"], _NodeCounter(progress))
         finally:
-            _release_warehouse()
+            release_warehouse()
     return home.manifest
 
 
@@ -232,7 +232,7 @@ def run_model(home: Home, name: str, *, parsed: Home, progress: Progress = silen
             arguments = ["run", "--select", name, "--full-refresh"]
             results = _invoke(home, arguments, _NodeCounter(progress), manifest)
         finally:
-            _release_warehouse()
+            release_warehouse()
     for failed in (result for result in map(_told_by, results) if result.outcome not in _GOOD):
         raise CorridorError(f"{name} cannot be built: {failed.message}", f"dbt's log is in {home.dbt_logs}.")
 
@@ -335,8 +335,8 @@ class _NodeCounter:
                 self._progress(self._done, self._total or None, event.data.node_info.node_name)
 
 
-def _release_warehouse() -> None:
-    """dbt-duckdb keeps its connection for a next command in the same process; the next stage opens the file itself."""
+def release_warehouse() -> None:
+    """Closes the connection that dbt-duckdb keeps for a next command; the next stage opens the file itself."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
     with DuckDBConnectionManager._LOCK:

@@ -96,6 +96,13 @@ def test_one_edge_more_and_an_empty_graph(bench: GraphBench) -> None:
     assert bench.run(Graph((), ())) == {}
 
 
+@pytest.mark.parametrize("form", ["arrays", "sql"])
+def test_numbers_wider_than_32_bits(bench: GraphBench, form: str) -> None:
+    """A dictionary may count past what fits into the narrow arrays."""
+    numbers = [5, 2**31 - 2, 2**31 - 1, 2**31, 2**40, 2**62]
+    assert bench.run(path(numbers), identity_contraction=form) == dict.fromkeys(numbers, (5, 5))
+
+
 def test_a_long_chain_of_claims_is_cut_into_full_customers(bench: GraphBench) -> None:
     """1,500 addresses in a chain, three to a customer at most, with evidence that rises along the chain."""
     numbers = list(range(1, 1_501))
