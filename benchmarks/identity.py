@@ -33,7 +33,7 @@ from typing import Any
 
 import duckdb
 
-from benchmarks.measuring import run, show
+from benchmarks.measuring import middle, run, show
 from orchestration.lib.transform import quick_start, release_warehouse
 
 FULL_SIZE = 10_000_000
@@ -473,7 +473,7 @@ def measure(scale: float = 1.0, ceiling: float = 600, rounds: int = 3) -> dict[s
             for _ in range(rounds):
                 restore("before")
                 runs.append(step(name))
-            return _middle(runs)
+            return middle(runs)
 
         for form in ("sql", "arrays"):
             shutil.rmtree(home, ignore_errors=True)
@@ -492,7 +492,7 @@ def measure(scale: float = 1.0, ceiling: float = 600, rounds: int = 3) -> dict[s
             save("built")
             restore("arrays")
         restore("built")
-        results: dict[str, Any] = {"edges": edges, **{name: _middle(runs) for name, runs in from_text.items()}}
+        results: dict[str, Any] = {"edges": edges, **{name: middle(runs) for name, runs in from_text.items()}}
         results["graph"] = by_arrays
         results["both_forms_agree"] = by_sql == by_arrays
         results["dbt_itself"] = repeated("start")
@@ -520,13 +520,6 @@ def measure(scale: float = 1.0, ceiling: float = 600, rounds: int = 3) -> dict[s
         results, "processor_seconds", results["dbt_itself"]["processor_seconds"]
     )
     return results
-
-
-def _middle(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The run with the median of the seconds (of its work, where it tells them), and the seconds of all."""
-    unit = "work_seconds" if "work_seconds" in runs[0] else "seconds"
-    ranked = sorted(runs, key=lambda one: float(one[unit]))
-    return {**ranked[len(ranked) // 2], "each": [one[unit] for one in runs]}
 
 
 def _ratios(results: dict[str, Any], unit: str, dbt: float) -> dict[str, float]:

@@ -57,6 +57,14 @@ def measured_cli(arguments: Sequence[str], environment: Mapping[str, str]) -> Me
     return run([sys.executable, "-c", "from orchestration.cli import main; main()", *arguments], environment)
 
 
+def middle(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Of several runs of one thing that with the median of its seconds (of `work_seconds`, where a run tells them),
+    and in `each` the seconds of all: single runs differ by a fifth on a machine that others use as well."""
+    unit = "work_seconds" if "work_seconds" in runs[0] else "seconds"
+    ranked = sorted(runs, key=lambda one: float(one[unit]))
+    return {**ranked[len(ranked) // 2], "each": [one[unit] for one in runs]}
+
+
 def timed(action: Callable[[], Any]) -> tuple[float, Any]:
     """Seconds that a call took, and what it returned."""
     started = time.monotonic()
