@@ -305,6 +305,7 @@ def broken_promises(graph: Graph, partition: Partition) -> list[str]:
         wrong.append("a decision to join was not kept")
     counts = Counter((customers[n], node.kind) for n, node in nodes.items() if node.limit is not None)
     limits = {node.kind: node.limit for node in graph.nodes if node.limit is not None}
+    assert all(node.limit == limits.get(node.kind) for node in graph.nodes), "a type has one limit"
     forced = {customers[a] for a, b in pairs for edge in graph.edges if edge.tier == 0 and edge.a == a and edge.b == b}
     for (customer, kind), count in counts.items():
         if count > limits[kind] and customer not in forced:

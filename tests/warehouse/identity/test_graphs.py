@@ -258,10 +258,11 @@ def test_a_partition_that_breaks_a_promise_is_seen(
 def changed_graph(draw: random.Random, graph: Graph, first: int) -> Graph:
     """The graph after a batch: identifiers and evidence come and go, rules and decisions change."""
     nodes = {node.number: node for node in graph.nodes}
+    limits = LIMITS | {node.kind: node.limit for node in graph.nodes}  # as changed before: a type has one limit
     for _ in range(draw.choice([0, 0, 1, 3])):
         number = max(nodes, default=first) + 1
         kind = draw.choice(sorted(LIMITS))
-        nodes[number] = Node(number, kind, f"value {number}", LIMITS[kind])
+        nodes[number] = Node(number, kind, f"value {number}", limits[kind])
     for number in draw.sample(sorted(nodes), min(len(nodes), draw.choice([0, 0, 0, 1, 2]))):
         del nodes[number]
     if draw.random() < 0.2:
