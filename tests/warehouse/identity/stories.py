@@ -109,7 +109,12 @@ STORIES = (
         ("h1 e1\nk1 p1\nh2 e2\nk2 p2", "h1 e1 | k1 p1 | h2 e2 | k2 p2"),
         ("z1 e1 p1\nz2 e2 p2", "h1 e1 k1 p1 z1 | h2 e2 k2 p2 z2"),
     ),
-    _tell("shared tablet", ("u1 e1\nu2 e2", "u1 e1 | u2 e2"), ("a1 u1 x2\na1 u2", "u1 e1 a1 | u2 e2")),
+    _tell(
+        "shared tablet",
+        ("u1 e1\nu2 e2", "u1 e1 | u2 e2"),
+        ("a1 u1 x2\na1 u2", "u1 e1 a1 | u2 e2"),
+        ("a1 u2 x4", "u1 e1 | u2 e2 a1"),
+    ),
     _tell(
         "kiosk cookie",
         ("a1 u1 x2\na1 u2\na1 u3", "u1 a1 | u2 | u3"),

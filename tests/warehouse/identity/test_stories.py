@@ -104,6 +104,25 @@ def test_every_id_that_was_published_resolves(told: list[Told]) -> None:
             assert successor is not None, f"{identifier} is left of {customer}"
 
 
+def test_whatever_leaves_a_customer_is_told(told: list[Told]) -> None:
+    """No identifier goes from one customer to another without a row that names the two: merged, split or transferred.
+
+    A shared tablet that its second owner now uses more goes over while both live on.
+    """
+    changes = {(before, after): change for change, before, after, *_ in told[3].changes}
+    moved = {
+        (before, after[identifier])
+        for earlier, later in pairwise(told[:4])
+        for after in [later.customers]
+        for identifier, before in earlier.customers.items()
+        if before and after.get(identifier) and after[identifier] != before
+    }
+    assert {changes.get(pair) for pair in moved} == {"merged", "split", "transferred"}
+    teller = Teller(next(n for n, story in enumerate(STORIES, 1) if story.name == "shared tablet"))
+    owners = (told[1].customers[teller.identifier("u1")], told[1].customers[teller.identifier("u2")])
+    assert changes[owners] == "transferred"
+
+
 def unrecorded(before: Told, after: Told) -> set[str]:
     """Customer ids that came or went between two builds without a change that says so."""
     old = {customer for customer in before.customers.values() if customer}

@@ -1,7 +1,8 @@
 {#
     grain: one row per change of a customer's id; key: change_id
     rebuild: a pure select over the membership history, so a re-run gives the same rows
-    why here: only anchors are compared: the oldest identifier names the customer, so its own moves tell what became of it
+    why here: the oldest identifier names the customer, so its own moves tell what became of a customer; what else went from one
+    customer to another, with both living on, is told once for the two
 #}
 with
 
@@ -51,6 +52,49 @@ changes as (
 
 ),
 
+moves as (
+
+    select
+        previous_customer_no as from_customer_no,
+        customer_no as to_customer_no,
+        revision_no,
+        min(identifier_no) as identifier_no
+    from steps
+    where customer_no <> previous_customer_no
+    group by 1, 2, 3
+
+),
+
+transfers as (
+
+    select
+        'transferred' as change_type,
+        moves.identifier_no,
+        moves.from_customer_no,
+        moves.to_customer_no,
+        steps.step_no,
+        moves.revision_no,
+        steps.cause,
+        steps.valid_from
+    from moves
+    inner join steps on moves.identifier_no = steps.identifier_no and moves.revision_no = steps.revision_no
+    left join changes
+        on
+            moves.from_customer_no = changes.from_customer_no
+            and moves.to_customer_no = changes.to_customer_no
+            and moves.revision_no = changes.revision_no
+    where changes.change_type is null
+
+),
+
+every_change as (
+
+    select * from changes
+    union all
+    select * from transfers
+
+),
+
 final as (
 
     select
@@ -62,11 +106,12 @@ final as (
             when change_type = 'created' and step_no = 1 then 'first_seen'
             when change_type in ('created', 'merged') then 'new_evidence'
             when change_type = 'split' then 'evidence_removed'
+            when change_type = 'transferred' then 'other_evidence'
             else 'no_evidence_left'
         end as reason,
         coalesce(cause, 'unknown') as cause,
         valid_from as changed_at
-    from changes
+    from every_change
 
 )
 
