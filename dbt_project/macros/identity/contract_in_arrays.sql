@@ -37,6 +37,7 @@ def contract_ranks(a, b):
 
 
 def is_sparse(a, size):
+    """Whether the edges name so few of the numbers that it is cheaper to rank those first."""
     return size > 8 * a.size
 
 
