@@ -18,6 +18,8 @@ from unittest import mock
 
 import duckdb
 
+from orchestration.lib.transform import release_warehouse
+
 ROOT = Path(__file__).resolve().parents[3]
 _PROJECT = """
 name: merganser
@@ -217,7 +219,6 @@ class GraphBench:
 
     def build(self, *, full_refresh: bool = False, models: str = "graph", **variables: object) -> None:
         """Builds what was laid in, as an increment of what stands there unless a full refresh is asked for."""
-        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.cli.main import dbtRunner
 
         told = io.StringIO()
@@ -230,10 +231,7 @@ class GraphBench:
             outcome = dbtRunner().invoke(
                 ["run", *places, *kept, *asked, "--vars", json.dumps(variables), "--log-level-file", "info"]
             )
-            with DuckDBConnectionManager._LOCK:
-                if DuckDBConnectionManager._ENV is not None:
-                    DuckDBConnectionManager._ENV.close()
-                    DuckDBConnectionManager._ENV = None
+            release_warehouse()
         assert outcome.success, told.getvalue()[-3000:]
 
     def read(self) -> Partition:
