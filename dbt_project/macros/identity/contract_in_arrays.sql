@@ -12,19 +12,36 @@ EDGES = r"""(
 
 
 def contract(a, b, size):
-    """The smallest number that each of 0 .. size - 1 is connected with, by the edges (a, b)."""
+    """The smallest number that each of 0 .. size - 1 is connected with, by the edges (a, b), which are written over."""
     parent = numpy.arange(size, dtype=a.dtype)
     if is_sparse(a, size):
         numbers, root = contract_ranks(a, b)
         parent[numbers] = root
         return parent
-    numpy.minimum.at(parent, numpy.maximum(a, b), numpy.minimum(a, b))
-    further = parent[parent]
-    while not numpy.array_equal(further, parent):
-        parent, further = further, further[further]
-    a, b = parent[a], parent[b]
+    for part in blocks(a.size):
+        numpy.minimum.at(parent, numpy.maximum(a[part], b[part]), numpy.minimum(a[part], b[part]))
+    while follow(parent, parent):
+        pass
+    follow(a, parent)
+    follow(b, parent)
     is_open = a != b
-    return contract(a[is_open], b[is_open], size)[parent]
+    follow(parent, contract(a[is_open], b[is_open], size))
+    return parent
+
+
+def follow(numbers, pointers):
+    """Puts in the place of each number what it points at; whether one of them changed."""
+    has_changed = False
+    for part in blocks(numbers.size):
+        further = pointers[numbers[part]]
+        has_changed = has_changed or not numpy.array_equal(further, numbers[part])
+        numbers[part] = further
+    return has_changed
+
+
+def blocks(size):
+    """0 .. size - 1 in parts that a processor's cache holds, so that memory for them is not had anew each time."""
+    return [slice(start, start + 65536) for start in range(0, size, 65536)]
 
 
 def contract_ranks(a, b):
