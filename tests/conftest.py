@@ -13,9 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from orchestration.lib.home import Home, open_home
 from tests.command import DEMO_CUSTOMERS, DEMO_SEED, copy_of, merganser
+
+# How fast a property is says nothing of it where three processes share two cores.
+settings.register_profile("merganser", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("merganser")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

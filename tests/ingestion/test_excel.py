@@ -158,7 +158,7 @@ def test_a_header_row_is_counted_from_one(tmp_path: Path) -> None:
         read_source(path)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.lists(

@@ -8,14 +8,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestion.settings import Settings
 from tests.ingestion.landing_zone import Landing, contact, source
 
 EXAMPLES = 200 if os.environ.get("TORTURE") else 12
-QUICK = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=EXAMPLES)
 
 RECORDS = st.lists(
     st.fixed_dictionaries(

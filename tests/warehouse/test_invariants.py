@@ -29,7 +29,6 @@ HISTORIES = {
 
 small = settings(
     max_examples=EXAMPLES,
-    deadline=None,
     derandomize=True,
     phases=(Phase.explicit, Phase.generate),  # an example takes a minute: none to spare for shrinking
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

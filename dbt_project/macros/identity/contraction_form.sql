@@ -9,7 +9,7 @@
     {%- endif -%}
     {%- if form != 'auto' -%}{{ return(form) }}{%- endif -%}
     {%- if not is_embedded() -%}{{ return('sql') }}{%- endif -%}
-    {# Two ends as read, two as numbers of half the width, and a component's number for each of about as many nodes. #}
+    {# Two ends, a component's number for each of about as many nodes, and as much again at most in the next round; 64 bits at most. #}
     {%- set bytes_per_edge = 64 -%}
     {%- set megabytes = count_rows('(' ~ edges ~ ') as edges') * bytes_per_edge / 1000000 -%}
     {%- set budget = bounded_var('identity_contraction_megabytes', 4000, 0, 1000000) -%}

@@ -153,7 +153,6 @@ def disagreeing(laid: list[list[Graph]], partition: Partition, cuts: Cuts) -> li
 @given(seed=st.integers(0, 2**32))
 @settings(
     max_examples=EXAMPLES,
-    deadline=None,
     derandomize=True,
     phases=(Phase.explicit, Phase.generate),  # an example is several runs of dbt: none to spare for shrinking
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -280,7 +279,6 @@ def changed_graph(draw: random.Random, graph: Graph, first: int) -> Graph:
 @given(seed=st.integers(0, 2**32))
 @settings(
     max_examples=EXAMPLES // 2,
-    deadline=None,
     derandomize=True,
     phases=(Phase.explicit, Phase.generate),  # an example is several runs of dbt: none to spare for shrinking
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
