@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import shutil
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import duckdb
 import pytest
 
 from orchestration.lib.home import PROJECT_ROOT
-from orchestration.lib.transform import release_warehouse
+from tests.warehouse.workbench import run_own_project
 
 FILES = {
     "dbt_project.yml": "{name: merganser, version: 0.1.0, profile: views, flags: {send_anonymous_usage_stats: false}}",
@@ -39,14 +37,8 @@ class Project:
         shutil.copy(PROJECT_ROOT / "dbt_project/macros/platform/view.sql", place / "macros")
 
     def run(self) -> bool:
-        from dbt.cli.main import dbtRunner
-
-        places = ["--project-dir", self.place, "--profiles-dir", self.place]
-        kept = ["--target-path", self.place / "target", "--log-path", self.place / "logs"]
-        with contextlib.redirect_stdout(io.StringIO()):
-            outcome = dbtRunner().invoke(["run", *(str(argument) for argument in places + kept)])
-        release_warehouse()
-        return outcome.success
+        succeeded, _ = run_own_project(self.place)
+        return succeeded
 
     def query(self, sql: str) -> list[tuple[object, ...]]:
         with duckdb.connect(str(self.place / "views.duckdb")) as connection:
@@ -59,8 +51,7 @@ def project(tmp_path: Path) -> Project:
 
 
 def test_a_view_takes_the_place_of_what_stands_there(project: Project) -> None:
-    with duckdb.connect(str(project.place / "views.duckdb")) as connection:
-        connection.execute("create table promised as select 'a table once' as number")
+    project.query("create table promised as select 'a table once' as number")
     for answer in (1, 2):
         (project.place / "models/promised.sql").write_text(f"select {answer} as number")
         assert project.run()

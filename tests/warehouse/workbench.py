@@ -5,11 +5,16 @@ Add here: what several warehouse tests do to a warehouse. Keep out: what must be
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import duckdb
 
@@ -18,7 +23,7 @@ from ingestion.registry import load_sources
 from ingestion.settings import Settings
 from ingestion.synthetic import WorldConfig, write_world
 from orchestration.lib.home import Home
-from orchestration.lib.transform import BuildReport, build
+from orchestration.lib.transform import BuildReport, build, release_warehouse
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -90,3 +95,18 @@ class Workbench:
                 schemas,
             )
         ]
+
+
+def run_own_project(directory: Path, *arguments: str) -> tuple[bool, str]:
+    """`dbt run` in this process on a small project of a test's own: whether it succeeded, and what it told last."""
+    from dbt.cli.main import dbtRunner
+
+    told = io.StringIO()
+    places = ["--project-dir", str(directory), "--profiles-dir", str(directory)]
+    kept = ["--target-path", str(directory / "target"), "--log-path", str(directory / "logs")]
+    with mock.patch.dict(os.environ), contextlib.redirect_stdout(told):
+        for name in ("DBT_TARGET_PATH", "DBT_LOG_PATH"):
+            os.environ.pop(name, None)
+        outcome = dbtRunner().invoke(["run", *places, *kept, *arguments])
+        release_warehouse()
+    return outcome.success, told.getvalue()[-3000:]

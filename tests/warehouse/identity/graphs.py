@@ -6,19 +6,16 @@ Add here: how a graph is laid in, run, and checked. Keep out: which graphs (test
 from __future__ import annotations
 
 import contextlib
-import io
 import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from unittest import mock
 
 import duckdb
 
-from orchestration.lib.transform import release_warehouse
+from tests.warehouse.workbench import run_own_project
 
 ROOT = Path(__file__).resolve().parents[3]
 _PROJECT = """
@@ -35,7 +32,7 @@ _PROFILE = """
 graphs:
   target: graphs
   outputs:
-    graphs: {type: duckdb, path: PATH, threads: 1, settings: {preserve_insertion_order: false, memory_limit: 8GB}}
+    graphs: {type: duckdb, path: PATH, threads: 1, config_options: {preserve_insertion_order: false, memory_limit: 8GB}}
 """
 _NODES = """
 {{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='identifier_no') }}
@@ -219,20 +216,11 @@ class GraphBench:
 
     def build(self, *, full_refresh: bool = False, models: str = "graph", **variables: object) -> None:
         """Builds what was laid in, as an increment of what stands there unless a full refresh is asked for."""
-        from dbt.cli.main import dbtRunner
-
-        told = io.StringIO()
-        places = ["--project-dir", str(self.directory), "--profiles-dir", str(self.directory)]
-        kept = ["--target-path", str(self.directory / "target"), "--log-path", str(self.directory / "logs")]
-        with mock.patch.dict(os.environ), contextlib.redirect_stdout(told):
-            for name in ("DBT_TARGET_PATH", "DBT_LOG_PATH"):
-                os.environ.pop(name, None)
-            asked = ["--select", f"path:models/{models}", *(["--full-refresh"] if full_refresh else [])]
-            outcome = dbtRunner().invoke(
-                ["run", *places, *kept, *asked, "--vars", json.dumps(variables), "--log-level-file", "info"]
-            )
-            release_warehouse()
-        assert outcome.success, told.getvalue()[-3000:]
+        asked = ["--select", f"path:models/{models}", *(["--full-refresh"] if full_refresh else [])]
+        succeeded, told = run_own_project(
+            self.directory, *asked, "--vars", json.dumps(variables), "--log-level-file", "info"
+        )
+        assert succeeded, told
 
     def read(self) -> Partition:
         with duckdb.connect(str(self.database), read_only=True) as connection:
