@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 ROOT_LISTING = """
-.ci .github .gitignore .pre-commit-config.yaml .sqlfluff .sqlfluffignore CHANGELOG.md CONTRIBUTING.md LICENSE Makefile
+.ci .github .gitignore .pre-commit-config.yaml .sqruff .sqruffignore CHANGELOG.md CONTRIBUTING.md LICENSE Makefile
 README.md benchmarks dbt_project dbt_project.yml docs exports ingestion matching orchestration profiles.yml
 pyproject.toml requirements.lock selectors.yml tests
 """

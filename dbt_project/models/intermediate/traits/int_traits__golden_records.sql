@@ -32,13 +32,13 @@ final as (
         ('hubspot_fivetran', 'hubspot_contact_id'),
         ('salesforce', 'salesforce_contact_id'),
     ] %}
-    {{ offer_attributes(
-        source, 'contact', ref('stg_' ~ source ~ '__contacts'), 'contact_id',
-        ["'" ~ id_type ~ "'", 'contact_id'], moment,
-        dict(dict(named, **located), email='email', phone='coalesce(mobile_phone, phone)',
-             company_name='company_name', lifecycle_stage='lifecycle_stage', birth_date='birth_date'),
-        living,
-    ) }}
+        {{ offer_attributes(
+            source, 'contact', ref('stg_' ~ source ~ '__contacts'), 'contact_id',
+            ["'" ~ id_type ~ "'", 'contact_id'], moment,
+            dict(dict(named, **located), email='email', phone='coalesce(mobile_phone, phone)',
+                 company_name='company_name', lifecycle_stage='lifecycle_stage', birth_date='birth_date'),
+            living,
+        ) }}
 
         union all
 
@@ -54,29 +54,29 @@ final as (
     union all
 
     {% for source in ['shopify', 'shopify_graphql'] %}
-    {{ offer_attributes(
-        source, 'customer', ref('stg_' ~ source ~ '__customers'), 'shopify_customer_id',
-        ["'shopify_customer_id'", 'shopify_customer_id'], moment, dict(named, **reached), living,
-    ) }}
+        {{ offer_attributes(
+            source, 'customer', ref('stg_' ~ source ~ '__customers'), 'shopify_customer_id',
+            ["'shopify_customer_id'", 'shopify_customer_id'], moment, dict(named, **reached), living,
+        ) }}
 
         union all
 
-    {{ offer_attributes(
-        source, 'order', ref('stg_' ~ source ~ '__orders'), 'order_id',
-        ["case when shopify_customer_id is null then 'shopify_order_id' else 'shopify_customer_id' end",
-         'coalesce(shopify_customer_id, order_id)'],
-        'coalesce(ordered_at, updated_at, loaded_at)', dict(named, **dict(located, **reached)),
-        living ~ ' and not coalesce(is_test, false)',
-    ) }}
+        {{ offer_attributes(
+            source, 'order', ref('stg_' ~ source ~ '__orders'), 'order_id',
+            ["case when shopify_customer_id is null then 'shopify_order_id' else 'shopify_customer_id' end",
+             'coalesce(shopify_customer_id, order_id)'],
+            'coalesce(ordered_at, updated_at, loaded_at)', dict(named, **dict(located, **reached)),
+            living ~ ' and not coalesce(is_test, false)',
+        ) }}
 
         union all
 
-    {{ offer_attributes(
-        source, 'checkout', ref('stg_' ~ source ~ '__abandoned_checkouts'), 'checkout_id',
-        ["case when shopify_customer_id is null then 'email' else 'shopify_customer_id' end",
-         'coalesce(shopify_customer_id, email)'],
-        moment, reached, living,
-    ) }}
+        {{ offer_attributes(
+            source, 'checkout', ref('stg_' ~ source ~ '__abandoned_checkouts'), 'checkout_id',
+            ["case when shopify_customer_id is null then 'email' else 'shopify_customer_id' end",
+             'coalesce(shopify_customer_id, email)'],
+            moment, reached, living,
+        ) }}
 
         union all
 
