@@ -6,7 +6,6 @@ Add here: what readers find in the file beside the tables. Keep out: audits (qua
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from orchestration.lib.errors import CorridorError, PublicationRefusedError
+from orchestration.lib.files import sync
 from orchestration.lib.home import Home
 from orchestration.lib.progress import Progress, silent
 from orchestration.lib.quality import build_fault, last_check
@@ -24,6 +24,8 @@ from orchestration.lib.warehouse import fingerprint, opened, opening_error
 if TYPE_CHECKING:
     import duckdb
 
+# Every DuckDB from 1.0 on opens this format, and BI tools bundle one of them; all refuse the default of 2.0.
+STORAGE_VERSION = "v1.0.0"
 PUBLISHED_SCHEMAS = ("marts", "segments", "exports")
 _BUILD_INFO = "build_info"
 
@@ -74,9 +76,9 @@ def publish(home: Home, *, relations: Sequence[Relation] | None = None, progress
     new = home.serving.with_name(f"{home.serving.name.removesuffix('.duckdb')}.{build.build_id}.tmp")
     try:
         counts = _write(home, new, chosen, _build_info(build, published_at), progress)
-        _to_disk(new)
+        sync(new)
         new.replace(home.serving)
-        _to_disk(home.path)
+        sync(home.path)
     except BaseException as error:
         _remove_leftovers(home.serving)
         if isinstance(error, CorridorError) or not (isinstance(error, OSError) or _is_duckdb_error(error)):
@@ -169,7 +171,7 @@ def _write(
             f"Nothing is published: {', '.join(absent)} is declared and was not built.",
             "Run `merganser build`, then check.",
         )
-    connection = duckdb.connect(str(new))
+    connection = duckdb.connect(":memory:")
     try:
         connection.execute("set enable_progress_bar = false")
         connection.execute(f"set temp_directory = {_literal(str(home.spill))}")
@@ -177,26 +179,26 @@ def _write(
             connection.execute(f"attach {_literal(str(home.warehouse))} as warehouse (read_only)")
         except duckdb.Error as error:
             raise opening_error(home, str(error)) from error
-        serving = _name_of_main(connection)
+        connection.execute(f"attach {_literal(str(new))} as serving (storage_version '{STORAGE_VERSION}')")
         for schema in sorted({relation.schema for relation in relations}):
-            connection.execute(f"create schema {_identifier(schema)}")
+            connection.execute(f"create schema serving.{_identifier(schema)}")
         counts = {}
         for number, relation in enumerate(relations):
             label = f"{relation.schema}.{relation.name}"
             progress(number, len(relations), label)
-            counts[label] = _copy(connection, serving, relation)
+            counts[label] = _copy(connection, relation)
         connection.execute(_create_build_info())
-        connection.execute(f"insert into main.{_BUILD_INFO} values (?, ?, ?, ?)", list(info))
+        connection.execute(f"insert into serving.main.{_BUILD_INFO} values (?, ?, ?, ?)", list(info))
         connection.execute("detach warehouse")
-        connection.execute("checkpoint")
+        connection.execute("checkpoint serving")
         progress(len(relations), len(relations), "")
     finally:
         connection.close()
     return counts
 
 
-def _copy(connection: duckdb.DuckDBPyConnection, serving: str, relation: Relation) -> int:
-    target, origin = f"{_identifier(serving)}.{relation.quoted}", f"warehouse.{relation.quoted}"
+def _copy(connection: duckdb.DuckDBPyConnection, relation: Relation) -> int:
+    target, origin = f"serving.{relation.quoted}", f"warehouse.{relation.quoted}"
     connection.execute(f"create table {target} as select * from {origin}")
     copied = _count(connection, target)
     if copied != _count(connection, origin):
@@ -218,17 +220,12 @@ def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _name_of_main(connection: duckdb.DuckDBPyConnection) -> str:
-    row = connection.execute("select current_database()").fetchone()
-    return str(row[0]) if row else "serving"
-
-
 def _all_relations() -> str:
     return "select table_schema, table_name from information_schema.tables where table_catalog = current_database()"
 
 
 def _create_build_info() -> str:
-    return f"""create table main.{_BUILD_INFO} (
+    return f"""create table serving.main.{_BUILD_INFO} (
         build_id varchar not null,
         built_at timestamp not null,
         published_at timestamp not null,
@@ -238,15 +235,6 @@ def _create_build_info() -> str:
 
 def _build_info(build: BuildReport, published_at: str) -> tuple[str, ...]:
     return (build.build_id, build.started_at, published_at, build.as_of or build.started_at)
-
-
-def _to_disk(path: Path) -> None:
-    """Have the operating system write a file or directory out, so that a rename never outlives its content."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _remove_leftovers(serving: Path) -> None:
