@@ -31,6 +31,7 @@ class Settings:
         """Settings of one home directory.
 
         `home`: the directory; without it MERGANSER_HOME, else ./.merganser. `environment`: read instead of os.environ.
+        MERGANSER_LANDING is a landing zone outside the home, where another user's loader may write.
         Raises SettingError when MERGANSER_MEMORY is not a size such as 8GB.
         """
         environment = os.environ if environment is None else environment
@@ -41,7 +42,7 @@ class Settings:
             raise SettingError("MERGANSER_MEMORY is not a size; write a number and a unit, such as 8GB or 512MB.")
         return cls(
             home=absolute,
-            landing_dir=absolute / "landing",
+            landing_dir=Path(environment.get("MERGANSER_LANDING") or absolute / "landing").expanduser().resolve(),
             warehouse_path=absolute / "warehouse.duckdb",
             memory=memory.strip(),
         )

@@ -32,10 +32,16 @@ JsonOption = Annotated[bool, typer.Option("--json", help="The report as JSON alo
 
 
 def home_at(path: str | None, as_of: str | None) -> Home:
-    """The home that a command works on."""
+    """The home that a command works on; one that other users can open is closed to them, and the user reads so."""
+    from orchestration.lib.files import is_private, make_private
     from orchestration.lib.home import open_home
 
-    return open_home(path, as_of)
+    home = open_home(path, as_of)
+    if not is_private(home.path) and (narrowed := make_private(home.path)):
+        from orchestration import console
+
+        console.show_note(f"Other users could open {home.path}: {narrowed:,} files and directories are closed to them.")
+    return home
 
 
 def end(as_json: bool, command: str, report: Any, error: CorridorError | None = None) -> None:

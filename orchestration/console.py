@@ -92,6 +92,11 @@ def show_error(error: CorridorError) -> None:
         console.print(error.hint, markup=False, style="dim")
 
 
+def show_note(text: str) -> None:
+    """Something that a command did beside what it was called for, on standard error."""
+    err().print(text, markup=False, style="yellow")
+
+
 def ask_sources(sources: Mapping[str, SourceSpec]) -> list[str]:
     """Ask a person at a terminal which of these sources they have."""
     from orchestration.lib.setup import default_loader

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from orchestration.command_line import EXIT_CODES, HomeOption, JsonOption, end, home_at
-from orchestration.lib.errors import CorridorError, WrongUseError
+from orchestration.lib.errors import WrongUseError
 
 SHOWN_FIRST = "What would change is shown first.\n\nWith --json nothing is asked, and nothing is written without --yes."
 IDENTIFIER_HELP = "type:value, a value that only one type has, or a customer's id (its oldest identifier)."
@@ -254,9 +254,6 @@ def _without_values(question: Any) -> dict[str, Any]:
 
 
 def _write_picture(path: Path, picture: str) -> None:
-    try:
-        path.write_text(picture, encoding="utf-8")
-    except OSError as error:
-        raise CorridorError(
-            f"The picture cannot be written to {path}: {error.strerror}.", "Name another file."
-        ) from error
+    from orchestration.lib.files import write_whole
+
+    write_whole(path, picture)  # it shows identifiers of a person

@@ -46,6 +46,7 @@ def call(
         timeout=SECONDS_ALLOWED,
         env=dict(env) if env is not None else environment(),
         cwd=cwd,
+        umask=0,  # the widest: what the product writes is closed to others all the same
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from orchestration.lib import stages
 from orchestration.lib.errors import WrongUseError
+from orchestration.lib.files import write_whole
 from orchestration.lib.home import Home, open_home, sources_in_settings, write_settings
 from orchestration.lib.locking import held
 from orchestration.lib.progress import Progress, silent
@@ -77,6 +78,10 @@ def prepare(home: Home, *, customers: int, seed: int, fresh: bool = False, progr
 
 def _refuse_what_no_demo_made(home: Home) -> None:
     """A demo writes only into a home that is empty or that a demo made: it never mixes with somebody's data."""
+    if not home.landing.is_relative_to(home.path):
+        raise WrongUseError(
+            f"The landing zone is {home.landing}, outside the home.", "Unset MERGANSER_LANDING for the demo."
+        )
     if is_demo(home):
         return
     if home.warehouse.exists() or any(home.landing.glob("*")) or sources_in_settings(home) is not None:
@@ -112,7 +117,7 @@ def _read_marker(home: Home) -> dict[str, Any]:
 
 
 def _write_marker(home: Home, config: dict[str, Any], *, complete: bool) -> None:
-    (home.path / MARKER).write_text(json.dumps({"complete": complete, "config": config}, indent=2))
+    write_whole(home.path / MARKER, json.dumps({"complete": complete, "config": config}, indent=2))
 
 
 def _words(config: dict[str, Any]) -> str:

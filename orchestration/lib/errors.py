@@ -35,6 +35,10 @@ class PublicationRefusedError(CorridorError):
     exit_code = EXIT_CHECK_FAILED
 
 
+class DamagedFileError(CorridorError):
+    """A file of a home is not as Merganser wrote it: cut short, overwritten, or corrupted by the disk."""
+
+
 class LockedError(CorridorError):
     """Another process works on this home or holds its warehouse."""
 

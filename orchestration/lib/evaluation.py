@@ -25,6 +25,7 @@ from matching.linking import Linked, Rules, link
 from matching.model import Model
 from matching.people import COLUMNS
 from orchestration.lib.errors import CorridorError, WrongUseError
+from orchestration.lib.files import write_whole
 from orchestration.lib.home import PROJECT_ROOT
 
 SEEDS = Path("dbt_project/seeds/identity")
@@ -83,7 +84,7 @@ def evaluate(
     linked = link(table, project_rules(configuration, links_only=links_only), model=kept, memory=configuration.memory)
     seconds = time.monotonic() - started
     if configuration.save_model is not None and linked.model is not None:
-        configuration.save_model.write_text(linked.model.to_json(), encoding="utf-8")
+        write_whole(configuration.save_model, linked.model.to_json())
     labels = read_truth(truth, linked.clusters)
     return _compared(table, linked, labels, links_only=links_only, seconds=seconds)
 

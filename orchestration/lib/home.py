@@ -15,6 +15,7 @@ from pathlib import Path
 import yaml
 
 from orchestration.lib.errors import CorridorError, WrongUseError
+from orchestration.lib.files import create_private_files, make_private_directory, write_whole
 
 DEFAULT_HOME = ".merganser"
 # How a source that is switched on arrives: Merganser fetches it (through dlt), Fivetran lands its tables, or somebody
@@ -41,7 +42,8 @@ class Home:
 
     @property
     def landing(self) -> Path:
-        return self.path / "landing"
+        """Inside the home, which no other user can enter; MERGANSER_LANDING names a place that a loader shares."""
+        return Path(os.environ.get("MERGANSER_LANDING") or self.path / "landing").expanduser().resolve()
 
     @property
     def truth(self) -> Path:
@@ -97,13 +99,13 @@ class Home:
         return self.path / "merganser.lock"
 
     def prepare(self) -> None:
-        """Make the directories that a run writes to.
+        """Make the directories that a run writes to; only their owner can enter them.
 
         Raises CorridorError when the place cannot be written to.
         """
         try:
             for directory in (self.path, self.dbt_target, self.dbt_logs, self.spill, self.quality, self.dagster):
-                directory.mkdir(parents=True, exist_ok=True)
+                make_private_directory(directory)
         except OSError as error:
             raise CorridorError(
                 f"The home {self.path} cannot be made: {error.strerror}.",
@@ -143,8 +145,10 @@ def open_home(path: str | Path | None = None, as_of: str | None = None) -> Home:
     """The home at `path`, else at MERGANSER_HOME, else ./.merganser; nothing is written.
 
     `as_of` (ISO, UTC) wins over MERGANSER_AS_OF, which wins over `as_of` in the home's settings.yml; none means now.
+    From here on this process creates files that only their owner can read.
     Raises WrongUseError when the path is a file, when settings.yml cannot be read, or when the moment is no timestamp.
     """
+    create_private_files()
     place = Path(path or os.environ.get("MERGANSER_HOME") or DEFAULT_HOME).expanduser().resolve()
     if place.exists() and not place.is_dir():
         raise WrongUseError(f"{place} is a file, not a home.", "Name a directory with --home or MERGANSER_HOME.")
@@ -170,7 +174,7 @@ def write_settings(home: Home, **values: object) -> None:
     settings = _read_settings(home.settings)
     if settings | values == settings:
         return
-    home.settings.write_text(yaml.safe_dump(settings | values, sort_keys=False))
+    write_whole(home.settings, yaml.safe_dump(settings | values, sort_keys=False))
 
 
 def sources_in_settings(home: Home) -> dict[str, str] | None:

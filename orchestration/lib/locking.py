@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestration.lib.errors import LockedError
+from orchestration.lib.files import make_private
 from orchestration.lib.home import Home
 
 
@@ -21,9 +22,11 @@ from orchestration.lib.home import Home
 def held(home: Home, work: str) -> Iterator[None]:
     """Hold the lock of a home for the length of a block; `work` tells others what is being done.
 
+    What lies in the home is closed to other users first, landing files that somebody copied there included.
     Raises LockedError at once, naming the holder, when another process has it.
     """
     home.prepare()
+    make_private(home.path)
     with home.lock.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -18,6 +18,7 @@ from time import monotonic
 from typing import Any
 
 from orchestration.lib.expectations import Rule, TableSuite, load_suites
+from orchestration.lib.files import damaged, read_mapping, write_whole
 from orchestration.lib.home import Home
 from orchestration.lib.progress import Progress, silent
 from orchestration.lib.quality_report import write_report
@@ -98,7 +99,7 @@ def check(home: Home, *, suites: Sequence[TableSuite] | None = None, progress: P
         dbt_tests=_dbt_tests(build),
         results=results,
     )
-    home.quality_result.write_text(json.dumps(asdict(report), indent=2))
+    write_whole(home.quality_result, json.dumps(asdict(report), indent=2))
     write_report(home.quality_report, asdict(report))
     return report
 
@@ -107,9 +108,13 @@ def last_check(home: Home) -> CheckReport | None:
     """What the last audit of this home found; None when there was none."""
     if not home.quality_result.exists():
         return None
-    recorded = json.loads(home.quality_result.read_text())
-    results = [AuditResult(**result) for result in recorded.pop("results")]
-    return CheckReport(**recorded, results=results)
+    remedy = "Run `merganser check` again: it writes the file."
+    recorded = read_mapping(home.quality_result, remedy)
+    try:
+        results = [AuditResult(**result) for result in recorded.pop("results")]
+        return CheckReport(**recorded, results=results)
+    except (KeyError, TypeError) as error:
+        raise damaged(home.quality_result, remedy) from error
 
 
 def build_fault(build: BuildReport | None) -> str:

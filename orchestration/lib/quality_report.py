@@ -11,6 +11,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from orchestration.lib.files import write_whole
+
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; color: #1d2733; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .3rem; }
@@ -22,10 +24,7 @@ vertical-align: top; border-bottom: 1px solid #dde3ea; } code { font-size: .9em;
 
 def write_report(path: Path, report: Mapping[str, Any]) -> None:
     """Write the report (the mapping that result.json holds) as a page, replacing the last one in one rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_suffix(".tmp")
-    new.write_text(_page(report), encoding="utf-8")
-    new.replace(path)
+    write_whole(path, _page(report))
 
 
 def _page(report: Mapping[str, Any]) -> str:

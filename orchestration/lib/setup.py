@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from orchestration.lib import demo
 from orchestration.lib.errors import WrongUseError
+from orchestration.lib.files import write_whole
 from orchestration.lib.home import LOADERS, Home, sources_in_settings, write_settings
 from orchestration.lib.locking import held
 from orchestration.lib.stages import known_sources
@@ -55,7 +56,7 @@ def configure(home: Home, wanted: Sequence[str], *, fresh: bool = False) -> Setu
         write_settings(home, sources=sources)
         example = home.path / ".env.example"
         specs = [declared[name] for name in sources if name in declared]
-        example.write_text(env_example([spec for spec in specs if sources[spec.source] == "dlt"]))
+        write_whole(example, env_example([spec for spec in specs if sources[spec.source] == "dlt"]))
     missing = {spec.source: missing_variables(spec) for spec in specs if sources[spec.source] == "dlt"}
     return SetupReport(sources, home.settings, example, {name: names for name, names in missing.items() if names})
 

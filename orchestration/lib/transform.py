@@ -21,6 +21,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from orchestration.lib.errors import CorridorError, WrongUseError
+from orchestration.lib.files import damaged, read_mapping, sync, write_whole
 from orchestration.lib.home import PROJECT_ROOT, Home
 from orchestration.lib.parsing import PARSE, handed_on
 from orchestration.lib.progress import Progress, silent
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 _GOOD = {"success", "pass", "warn", "no-op", "partial success"}
 _HEADING = re.compile(r"\A\w+ Error in \w+ \w+ \([^)]*\)\n")
+_WRITES_MANIFEST = "Run `merganser build` again: it writes the file."
 _LONGEST_MESSAGE = 2000  # characters of a database's message that are kept; the rest stands in dbt's log
 
 
@@ -141,7 +143,7 @@ class BuildRecord:
     home: Home
     unfinished: BuildReport
     clock: float
-    before: str | None
+    before: bytes | None
 
     @classmethod
     def begin(cls, home: Home, selection: Sequence[str] = (), *, full_refresh: bool = False) -> BuildRecord:
@@ -156,7 +158,7 @@ class BuildRecord:
             full_refresh=full_refresh,
             as_of=home.as_of,
         )
-        before = home.build_record.read_text() if home.build_record.exists() else None
+        before = home.build_record.read_bytes() if home.build_record.exists() else None
         _record(home, report)
         return cls(home, report, monotonic(), before)
 
@@ -180,7 +182,7 @@ class BuildRecord:
         if self.before is None:
             self.home.build_record.unlink(missing_ok=True)
         else:
-            self.home.build_record.write_text(self.before)
+            write_whole(self.home.build_record, self.before)
 
 
 def results_in(artifact: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[NodeResult]:
@@ -217,7 +219,10 @@ def parsed_manifest(home: Home) -> Manifest:
     kept = home.dbt_target / PARSE
     if not kept.exists():
         parse(home)
-    return Manifest.from_msgpack(kept.read_bytes())
+    try:
+        return Manifest.from_msgpack(kept.read_bytes())
+    except Exception as error:  # whatever msgpack and mashumaro raise for a file that was cut short
+        raise damaged(kept, f"Remove {kept}, then run `merganser build`.") from error
 
 
 def run_model(home: Home, name: str, *, parsed: Home, progress: Progress = silent) -> None:
@@ -240,7 +245,9 @@ def run_model(home: Home, name: str, *, parsed: Home, progress: Progress = silen
 def load_manifest(home: Home) -> dict[str, Any]:
     """The manifest of the project as this home knows it; parses the project when there is none yet."""
     path = home.manifest if home.manifest.exists() else parse(home)
-    manifest: dict[str, Any] = json.loads(path.read_text())
+    manifest = read_mapping(path, _WRITES_MANIFEST)
+    if not isinstance(manifest.get("nodes"), dict):
+        raise damaged(path, _WRITES_MANIFEST)
     return manifest
 
 
@@ -248,9 +255,13 @@ def last_build(home: Home) -> BuildReport | None:
     """What the last build of this home did; None when there was none."""
     if not home.build_record.exists():
         return None
-    recorded = json.loads(home.build_record.read_text())
-    failures = [NodeFailure(**failure) for failure in recorded.pop("failures")]
-    return BuildReport(**recorded, failures=failures)
+    remedy = "Run `merganser build` again: it writes the file."
+    recorded = read_mapping(home.build_record, remedy)
+    try:
+        failures = [NodeFailure(**failure) for failure in recorded.pop("failures")]
+        return BuildReport(**recorded, failures=failures)
+    except (KeyError, TypeError) as error:
+        raise damaged(home.build_record, remedy) from error
 
 
 def make_raw_tables(home: Home) -> None:
@@ -316,8 +327,18 @@ def _invoke(home: Home, arguments: list[str], counter: _NodeCounter, manifest: M
 def _write_manifest(home: Home) -> None:
     """manifest.json says what was parsed last. dbt itself would write it twice in every run, changed or not."""
     kept = home.dbt_target / PARSE
-    if kept.exists() and not (home.manifest.exists() and home.manifest.stat().st_mtime >= kept.stat().st_mtime):
-        parsed_manifest(home).write(str(home.manifest))
+    if kept.exists() and not (_is_whole(home.manifest) and home.manifest.stat().st_mtime >= kept.stat().st_mtime):
+        aside = home.manifest.with_name(f".{home.manifest.name}.tmp")
+        parsed_manifest(home).write(str(aside))
+        sync(aside)
+        aside.replace(home.manifest)
+
+
+def _is_whole(manifest: Path) -> bool:
+    try:
+        return isinstance(json.loads(manifest.read_bytes()), dict)
+    except (OSError, ValueError, RecursionError):
+        return False
 
 
 class _NodeCounter:
@@ -380,7 +401,4 @@ def _counts(results: Sequence[NodeResult]) -> dict[str, dict[str, int]]:
 
 
 def _record(home: Home, report: BuildReport) -> None:
-    home.build_record.parent.mkdir(parents=True, exist_ok=True)
-    new = home.build_record.with_suffix(".tmp")
-    new.write_text(json.dumps(asdict(report), indent=2))
-    new.replace(home.build_record)
+    write_whole(home.build_record, json.dumps(asdict(report), indent=2))

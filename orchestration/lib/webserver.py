@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 
+from orchestration.lib.files import write_whole
 from orchestration.lib.home import PROJECT_ROOT, Home
 from orchestration.lib.transform import parse
 
@@ -28,7 +29,7 @@ def write_settings(home: Home) -> None:
     home.prepare()
     settings = home.dagster / "dagster.yaml"
     if not settings.exists():
-        settings.write_text(_SETTINGS)
+        write_whole(settings, _SETTINGS)
 
 
 def prepare(home: Home) -> None:

@@ -8,6 +8,7 @@ again is kept once. Add here: nothing a real receiver would do beyond that. Keep
 from __future__ import annotations
 
 import hmac
+import os
 import re
 import threading
 from collections.abc import Iterator
@@ -69,7 +70,9 @@ def _handler(inbox: Path, secret: str | None) -> type[BaseHTTPRequestHandler]:
             with lock:
                 if not path.exists():
                     aside = inbox / f".{key}.tmp"
-                    aside.write_bytes(body)
+                    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+                    with os.fdopen(descriptor, "wb") as file:
+                        file.write(body)
                     aside.replace(path)
             self._answer(200)
 
