@@ -5,6 +5,11 @@ Add here when a caller must tell one failure from another. Keep out: messages th
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ingestion.files import LandingFile
+
 
 class IngestionError(Exception):
     """Whatever goes wrong in room 1; the message says what to do next and holds no personal value."""
@@ -43,7 +48,11 @@ class MissingFileError(PermanentError):
 
 
 class UnreadableFileError(PermanentError):
-    """A file that cannot be opened, or is not of its format."""
+    """A file that cannot be opened, or is not of its format. `file`: which, where the others can land without it."""
+
+    def __init__(self, message: str, file: LandingFile | None = None) -> None:
+        super().__init__(message)
+        self.file = file
 
 
 class UnreachableError(TransientError):

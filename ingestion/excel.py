@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 from itertools import islice
@@ -39,13 +39,15 @@ class Sheet:
     rows: Iterator[list[Any]]
     warnings: list[str] = field(default_factory=list)
 
-    def batches(self) -> Iterator[pa.Table]:
-        """The records, some thousands at a time."""
+    def batches(self, marks: Sequence[str] = ()) -> Iterator[pa.Table]:
+        """The records, some thousands at a time. `marks`: the decimal mark of each column's numbers, else a point."""
         schema = pa.schema([("_row", pa.int64()), *((f"${index}", pa.string()) for index in range(len(self.header)))])
         long_numbers, count = 0, 0
         numbered = enumerate(self.rows, start=1)
         while chunk := list(islice(numbered, _BATCH_ROWS)):
             texts = [(number, [_text(cell) for cell in row]) for number, row in chunk]
+            if any(mark != "." for mark in marks):
+                _with_marks(chunk, texts, marks)
             kept = [(number, *row) for number, row in texts if any(cell is not None for cell in row)]
             long_numbers += sum(_is_long(cell) for _, row in chunk for cell in row)
             count += len(kept)
@@ -94,6 +96,16 @@ def _text(cell: Any) -> str | None:
         minutes, seconds = divmod(cell.total_seconds(), 60)
         return f"{int(minutes // 60):02}:{int(minutes % 60):02}:{seconds:09.6f}".removesuffix(".000000")
     return str(cell) or None
+
+
+def _with_marks(
+    chunk: Sequence[tuple[int, list[Any]]], texts: Sequence[tuple[int, list[str | None]]], marks: Sequence[str]
+) -> None:
+    """Writes numbers with the decimal mark of their column."""
+    for (_, cells), (_, row) in zip(chunk, texts, strict=True):
+        for index, (cell, mark) in enumerate(zip(cells, marks, strict=False)):
+            if mark != "." and isinstance(cell, float):
+                row[index] = (row[index] or "").replace(".", mark)
 
 
 def _is_long(cell: Any) -> bool:

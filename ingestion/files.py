@@ -5,6 +5,7 @@ Add here when landing must know something of a file without reading its records.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import glob
 import gzip
@@ -12,6 +13,7 @@ import hashlib
 import io
 import os
 import re
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,7 @@ from ingestion.spec import EntitySpec
 
 Format = Literal["csv", "tsv", "ndjson", "parquet", "excel"]
 
+MAX_RECORD_BYTES = 16_000_000  # a longer line of text is refused
 HASH_LIMIT_BYTES = 64 * 1024 * 1024  # a larger file is told from its older self by size and time of change alone
 
 REPLAYED = "_replayed"  # the folder of the landing zone with records that came back from quarantine
@@ -40,6 +43,7 @@ _SUFFIXES: dict[str, Format] = {
 }
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _BOM = b"\xef\xbb\xbf"
+_UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True)
@@ -147,24 +151,81 @@ def has_content(file: LandingFile) -> bool:
         raise UnreadableFileError(f"{file.name}: cannot be read; is it complete?") from error
 
 
+def is_packed(path: Path) -> bool:
+    """Whether a file is packed by gzip: its name ends in .gz."""
+    return path.suffix.lower() == ".gz"
+
+
 def open_bytes(path: Path) -> IO[bytes]:
     """The bytes of a file, unpacked when its name ends in .gz."""
-    if path.suffix == ".gz":
+    if is_packed(path):
         return cast("IO[bytes]", gzip.open(path, "rb"))
     return path.open("rb")
 
 
-def csv_header(file: LandingFile, path: Path, delimiter: str) -> tuple[list[str], int]:
-    """The header's names as they stand, and how many lines it takes. Raises UnreadableFileError."""
-    quoting: Literal[0, 3] = csv.QUOTE_NONE if file.format == "tsv" else csv.QUOTE_MINIMAL
+def csv_header(
+    file: LandingFile, path: Path, delimiter: str, quote: str, header_row: int | None
+) -> tuple[list[str], int]:
+    """The header's names as they stand, and how many lines it and all before it take. Raises UnreadableFileError.
+
+    `header_row`: its row, from 1; without it, the first that is not empty.
+    """
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
     try:
         with open_bytes(path) as stream:
             text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="backslashreplace", newline="")
-            reader = csv.reader(text, delimiter=delimiter, quoting=quoting)
+            lines = _bounded_lines(text, file)
+            reader = csv.reader(lines, delimiter=delimiter, quotechar=quote or None, quoting=quoting)
+            if header_row is not None:
+                for _ in range(header_row - 1):  # lines of text, which need not be rows of this dialect
+                    next(lines, "")
+                return next(reader, []), header_row - 1 + reader.line_num
             names = next((row for row in reader if row), [])
             return names, reader.line_num
-    except (OSError, EOFError, csv.Error) as error:
-        raise UnreadableFileError(f"{file.name}: its header cannot be read; is it a whole CSV file?") from error
+    except (OSError, EOFError, zlib.error, csv.Error) as error:
+        raise UnreadableFileError(f"{file.name}: its header cannot be read; is it a whole CSV file?", file) from error
+
+
+def _bounded_lines(text: io.TextIOWrapper, file: LandingFile) -> Iterator[str]:
+    """The lines of a text, none of them longer than a record may be."""
+    while line := text.readline(MAX_RECORD_BYTES + 1):
+        if len(line) > MAX_RECORD_BYTES:
+            raise UnreadableFileError(
+                f"{file.name}: its header is longer than {MAX_RECORD_BYTES} bytes; is it a text with line ends?", file
+            )
+        yield line
+
+
+def text_encoding(file: LandingFile, declared: str | None) -> str | None:
+    """The encoding that a text file has to be read in, by the name of a codec; None: UTF-8, which needs no copy."""
+    try:
+        with open_bytes(file.path) as stream:
+            mark = stream.read(2)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UnreadableFileError(f"{file.name}: cannot be read; is it complete?", file) from error
+    if mark in _UTF_16_MARKS:
+        return "utf-16"
+    named = codecs.lookup(declared or "utf-8").name
+    return None if named in ("utf-8", "utf-8-sig", "ascii") else named
+
+
+def write_as_utf_8(file: LandingFile, encoding: str, copy: Path) -> None:
+    """Writes a copy of a text file in UTF-8. A byte that is no character stays as it is: its record is refused.
+
+    Raises UnreadableFileError when the bytes cannot be of this encoding.
+    """
+    decoder = codecs.getincrementaldecoder(encoding)(errors="surrogateescape")
+    try:
+        with open_bytes(file.path) as source, copy.open("wb") as target:
+            while chunk := source.read(1 << 20):
+                target.write(decoder.decode(chunk).encode("utf-8", "surrogateescape"))
+            target.write(decoder.decode(b"", final=True).encode("utf-8", "surrogateescape"))
+    except UnicodeError as error:
+        raise UnreadableFileError(
+            f"{file.name}: is not text in the encoding {encoding}; declare another.", file
+        ) from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise UnreadableFileError(f"{file.name}: cannot be read; is it complete?", file) from error
 
 
 def with_one_line_end(path: Path, copy: Path) -> None:

@@ -11,6 +11,7 @@ Add here when a format or a rule of fields is added. Keep out: raw tables and th
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,14 +23,24 @@ import pyarrow as pa
 from ingestion.errors import SchemaChangedError, UnreadableFileError
 from ingestion.excel import read_sheet
 from ingestion.fields import Seen, merged
-from ingestion.files import LandingFile, TextSpan, csv_header, has_content, read_spans, with_one_line_end
+from ingestion.files import (
+    MAX_RECORD_BYTES,
+    LandingFile,
+    TextSpan,
+    csv_header,
+    has_content,
+    is_packed,
+    read_spans,
+    text_encoding,
+    with_one_line_end,
+    write_as_utf_8,
+)
 from ingestion.settings import Settings
 from ingestion.spec import EntitySpec, normalise_name
-from ingestion.statements import cast_to, json_record, literal, quote, trimmed
+from ingestion.statements import cast_to, file_path, is_one_of, json_record, literal, quote, trimmed
 
 QUARANTINE_ID = "_quarantine_id"  # in a replayed record: the one in quarantine that it is
 PAYLOAD, PAGE, COMPLETE = "_payload", "_page", "_complete"  # columns of a file that brings records as JSON text
-MAX_RECORD_BYTES = 16_000_000  # a longer line of text is refused as malformed
 _NEVER = "\x01"  # delimiter for reading whole lines: a control character, which JSON text must escape (RFC 8259, 7)
 
 _LINES = f"header=false, delim={literal(_NEVER)}, quote='', escape=''"  # read_csv takes a text line by line
@@ -146,12 +157,14 @@ def stage(
     with in_order(connection):
         for file in text:
             try:
-                if file.format in ("csv", "tsv"):
-                    _stage_csv(connection, settings, entity, file, plan)
-                elif file.format == "excel":
+                if file.format == "excel":
                     _stage_sheet(connection, entity, file, plan)
-                else:
-                    _stage_ndjson(connection, settings, entity, file, plan)
+                    continue
+                with _in_utf_8(settings, entity, file) as path:
+                    if file.format == "ndjson":
+                        _stage_ndjson(connection, settings, entity, file, plan, path=path)
+                    else:
+                        _stage_csv(connection, settings, entity, file, plan, path=path)
             except (duckdb.IOException, duckdb.InvalidInputException) as error:
                 raise UnreadableFileError(_unreadable(file)) from error
     for relation in _parquet_relations(connection, settings, parquet):
@@ -215,7 +228,7 @@ def _fail_on_types(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _is_cut_short(connection: duckdb.DuckDBPyConnection, file: LandingFile) -> bool:
     """Whether a text file ends without a line end, in a record that could not be read."""
-    if file.path.suffix == ".gz" or file.format == "excel":
+    if is_packed(file.path) or file.format == "excel":
         return False  # a packed file that is cut short cannot be read at all
     with file.path.open("rb") as stream:
         stream.seek(-1, os.SEEK_END)
@@ -237,19 +250,52 @@ def _unreadable(file: LandingFile) -> str:
 # --- text: parsed once, into temporary tables
 
 
+@contextmanager
+def _in_utf_8(settings: Settings, entity: EntitySpec, file: LandingFile) -> Iterator[Path]:
+    """The path of a text file in UTF-8: its own, or that of a copy."""
+    encoding = None if file.is_replay else text_encoding(file, entity.encoding)
+    if encoding is None:
+        yield file.path
+        return
+    with _copy(settings) as copy:
+        write_as_utf_8(file, encoding, copy)
+        yield copy
+
+
+@contextmanager
+def _copy(settings: Settings) -> Iterator[Path]:
+    """The path of a copy, which is gone afterwards."""
+    spill = settings.home / "spill"
+    spill.mkdir(parents=True, exist_ok=True)
+    copy = spill / f"{secrets.token_hex(8)}.txt"
+    try:
+        yield copy
+    finally:
+        copy.unlink(missing_ok=True)
+
+
 def _stage_csv(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, entity: EntitySpec, file: LandingFile, plan: _Plan
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    entity: EntitySpec,
+    file: LandingFile,
+    plan: _Plan,
+    *,
+    path: Path,
 ) -> None:
     # A tab-separated file knows no quotes (IANA text/tab-separated-values): a quote there is a character like others.
-    delimiter, mark = ("\t", "") if file.format == "tsv" else (entity.delimiter, '"')
-    names, header_lines = csv_header(file, file.path, delimiter)
+    delimiter, mark = (entity.delimiter, entity.quote)
+    if file.format == "tsv":
+        delimiter, mark = "\t", entity.quote if "quote" in entity.model_fields_set else ""
+    names, header_lines = csv_header(file, path, delimiter, mark, entity.header_row)
     named = match_columns(entity, names)
     if entity.header == "optional" and any(named[column] is None for column in entity.required_columns()):
         names, header_lines = list(entity.columns)[: len(names)], 0
     fields = [f"${index}" for index in range(len(names))]
     options = f"skip={max(header_lines - 1, 0)}, header={header_lines > 0}, delim={literal(delimiter)}"
     options += f", quote={literal(mark)}, escape={literal(mark)}"
-    if _read_text(connection, settings, file, fields=fields, options=options, header_lines=header_lines) == 0:
+    count = _read_text(connection, settings, file, path, fields=fields, options=options, header_lines=header_lines)
+    if count == 0:
         plan.warnings.append(f"{file.name}: the file has a header and no record.")
     source = "lines" if len(fields) > 1 else '(select * from lines where "$0" is not null)'  # a blank line is no record
     labels = _told_apart(names)
@@ -260,15 +306,17 @@ def _stage_csv(
 
 def _stage_sheet(connection: duckdb.DuckDBPyConnection, entity: EntitySpec, file: LandingFile, plan: _Plan) -> None:
     sheet = read_sheet(file, entity.sheet, entity.header_row)
+    labels = _told_apart(sheet.header)
+    named = {label: name for name, label in match_columns(entity, labels).items()}
+    marks = [_decimal_mark(entity, named.get(label)) for label in labels]
     fields = [f"${index}" for index in range(len(sheet.header))]
     listed = ", ".join(f"{quote(name)} varchar" for name in fields)
     connection.execute(f"create temp table lines (_row bigint{', ' * bool(fields)}{listed})")
-    for batch in sheet.batches():
+    for batch in sheet.batches(marks):
         connection.register("batch", batch)
         connection.execute("insert into lines from batch")
         connection.unregister("batch")
     plan.warnings.extend(f"{file.name}: {warning}" for warning in sheet.warnings)
-    labels = _told_apart(sheet.header)
     inputs = tuple(_Input(quote(name), "VARCHAR", label) for name, label in zip(fields, labels, strict=True))
     _add(connection, entity, _Relation("lines", literal(file.name), "_row", inputs, is_text=True), plan)
     connection.execute("drop table lines")
@@ -284,12 +332,24 @@ def _told_apart(names: Sequence[str]) -> list[str]:
     return labels
 
 
+def _decimal_mark(entity: EntitySpec, column: str | None) -> str:
+    """The decimal mark of numbers that fill a column. A typed number is written with it, to be read as text is."""
+    is_number = column is not None and entity.columns[column].type.startswith(("decimal", "bigint", "double"))
+    return (entity.dialect_of(column).decimal or ".") if column is not None and is_number else "."
+
+
 def _stage_ndjson(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, entity: EntitySpec, file: LandingFile, plan: _Plan
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    entity: EntitySpec,
+    file: LandingFile,
+    plan: _Plan,
+    *,
+    path: Path,
 ) -> None:
-    if not file.is_replay and _stage_objects(connection, entity, file, plan):
+    if path == file.path and not file.is_replay and _stage_objects(connection, entity, file, plan):
         return
-    _read_text(connection, settings, file, fields=["line"], options=_LINES, header_lines=0)
+    _read_text(connection, settings, file, path, fields=["line"], options=_LINES, header_lines=0)
     connection.execute("delete from lines where line is null or trim(line, chr(9) || chr(13) || ' ') = ''")
     keys = _keys(connection, "lines", [""])
     if keys.total == 0:
@@ -318,7 +378,11 @@ def _stage_ndjson(
     else:
         matched = match_columns(entity, names)
         types = {key: entity.columns[name].type for name, key in matched.items() if key is not None}
-        source, inputs = _document("lines", [_Field(key, _pointer(key), types.get(key)) for key in names])
+        filled = {key: name for name, key in matched.items()}
+        source, inputs = _document(
+            "lines",
+            [_Field(key, _pointer(key), types.get(key), _decimal_mark(entity, filled.get(key))) for key in names],
+        )
         relation = _Relation(source, literal(file.name), "_row", inputs, is_text=True)
         seen = {key: Seen(count >= keys.total) for key, count in keys.counts[0].items()}
         _add(connection, entity, relation, plan, matched=matched, seen=seen)
@@ -337,7 +401,9 @@ def _stage_objects(
 
     Returns False, and has staged nothing, for any other file. `streams`: as a stream.
     """
-    given = f"{literal(str(file.path))}, maximum_object_size={MAX_RECORD_BYTES}"
+    if any(_decimal_mark(entity, name) != "." for name in entity.columns):
+        return False  # it does not tell a number of JSON from a text
+    given = f"{literal(file_path(file.path))}, maximum_object_size={MAX_RECORD_BYTES}, {_compression(file.path)}"
     try:
         keys = _keys(connection, f"(select json as line from read_ndjson_objects({given}))", [""], is_clean=True)
     except (duckdb.IOException, duckdb.InvalidInputException):
@@ -372,11 +438,15 @@ def _stage_objects(
 
 @dataclass(frozen=True)
 class _Field:
-    """A field to read from a document: its name, the pointer to it, and the declared type that it shall become."""
+    """A field to read from a document: its name, the pointer to it, and the declared type that it shall become.
+
+    `mark`: the decimal mark that a number gets.
+    """
 
     label: str
     pointer: str
     type: str | None
+    mark: str = "."
 
 
 def _document(source: str, fields: Sequence[_Field]) -> tuple[str, tuple[_Input, ...]]:
@@ -386,6 +456,9 @@ def _document(source: str, fields: Sequence[_Field]) -> tuple[str, tuple[_Input,
     inputs = []
     for wanted in fields:
         text = f"texts[{as_text.index(wanted.pointer) + 1}]" if wanted.type else None
+        if text and wanted.mark != ".":
+            is_text = f"json_type(line, {literal(wanted.pointer)}) = 'VARCHAR'"
+            text = f"(case when {is_text} then {text} else replace({text}, '.', {literal(wanted.mark)}) end)"
         document = (
             f"nullif(documents[{as_json.index(wanted.pointer) + 1}], 'null')" if wanted.pointer in as_json else None
         )
@@ -450,6 +523,7 @@ def _read_text(
     connection: duckdb.DuckDBPyConnection,
     settings: Settings,
     file: LandingFile,
+    path: Path,
     *,
     fields: Sequence[str],
     options: str,
@@ -460,24 +534,24 @@ def _read_text(
     statement = (
         "create temp table lines as select *, row_number() over () as _row"
         f" from read_csv(?, auto_detect=false, columns={{{columns}}}, {options}, max_line_size={MAX_RECORD_BYTES},"
-        " store_rejects=true, rejects_table='text_rejects', rejects_scan='text_scans')"
+        f" {_compression(path)}, store_rejects=true, rejects_table='text_rejects', rejects_scan='text_scans')"
     )
     try:
-        connection.execute(statement, [str(file.path)])
-        return _take_rejects(connection, file, file.path, header_lines)
+        connection.execute(statement, [file_path(path)])
+        return _take_rejects(connection, file, path, header_lines)
     except duckdb.InvalidInputException:
         # The parser wants one kind of line end throughout; a file put together from several systems has two.
         connection.execute("drop table if exists text_rejects")
         connection.execute("drop table if exists text_scans")
-        spill = settings.home / "spill"
-        spill.mkdir(parents=True, exist_ok=True)
-        copy = spill / "landing.txt"
-        try:
-            with_one_line_end(file.path, copy)
-            connection.execute(statement, [str(copy)])
+        with _copy(settings) as copy:
+            with_one_line_end(path, copy)
+            connection.execute(statement.replace(_compression(path), _compression(copy)), [str(copy)])
             return _take_rejects(connection, file, copy, header_lines)
-        finally:
-            copy.unlink(missing_ok=True)
+
+
+def _compression(path: Path) -> str:
+    """The option of the engine's readers that says how a file is packed, which they would guess by its name."""
+    return f"compression={literal('gzip' if is_packed(path) else 'none')}"
 
 
 def _take_rejects(connection: duckdb.DuckDBPyConnection, file: LandingFile, path: Path, header_lines: int) -> int:
@@ -570,7 +644,7 @@ def _stage_payloads(connection: duckdb.DuckDBPyConnection, entity: EntitySpec, s
     # A required column is asked of each record; nobody says that a page of an API has to hold it.
     required = entity.required_columns()
     read = [name for name in pointers if name in declared or name in required]
-    fields = [_Field(name, pointers[name], entity.columns[name].type) for name in read]
+    fields = [_Field(name, pointers[name], entity.columns[name].type, _decimal_mark(entity, name)) for name in read]
     if entity.policy.new_columns in ("quarantine", "fail"):
         fields += [_Field(_unescaped(pointer), pointer, None) for pointer in undeclared]
     documents, inputs = _document(records, fields)
@@ -611,7 +685,7 @@ def _parquet_relations(
     for file in files:
         try:
             described = connection.execute(
-                "describe select * from read_parquet(?, hive_partitioning=false)", [str(file.path)]
+                "describe select * from read_parquet(?, hive_partitioning=false)", [file_path(file.path)]
             ).fetchall()
         except duckdb.Error as error:
             raise UnreadableFileError(_unreadable(file)) from error
@@ -623,12 +697,12 @@ def _parquet_relations(
         row = "row_number() over ()" if "file_row_number" in names else "file_row_number + 1"
         inside = all(file.path.is_relative_to(settings.landing_dir) for file in members)
         if inside and len(members) > 1 and not names & {"filename", "file_row_number"}:
-            paths = ", ".join(literal(str(file.path)) for file in members)
+            paths = ", ".join(literal(file_path(file.path)) for file in members)
             source = f"read_parquet([{paths}], hive_partitioning=false)"
             yield _Relation(source, f"substr(filename, {prefix + 1})", row, inputs, is_text=False)
         else:
             for file in members:
-                source = f"read_parquet({literal(str(file.path))}, hive_partitioning=false)"
+                source = f"read_parquet({literal(file_path(file.path))}, hive_partitioning=false)"
                 yield _Relation(source, literal(file.name), row, inputs, is_text=False)
 
 
@@ -740,7 +814,7 @@ def _conditions(
             empty = f" or {given} = ''" if column.type == "varchar" and types[label] == "VARCHAR" else ""
             conditions.append((name, "required", f"({given} is null{empty})"))
         tolerated = entity.policy.type_changes in ("evolve", "ignore") and name not in required
-        if cast_to(column.type, types[label], given).may_fail and not tolerated:
+        if cast_to(column.type, types[label], given, entity.dialect_of(name)).may_fail and not tolerated:
             rule = "encoding" if types[label] == "BLOB" else "type"
             conditions.append((name, rule, f"({given} is not null and {typed} is null)"))
     if expires := entity.expires:
@@ -767,9 +841,12 @@ def _typed_select(
         expression = inputs[label].expression
         if relation.is_text and column.type != "varchar" and inputs[label].type == "VARCHAR":
             expression = trimmed(expression)
+        dialect = entity.dialect_of(name)
+        if dialect.null_values and inputs[label].type == "VARCHAR":
+            expression = f"case when not {is_one_of(expression, dialect.null_values)} then {expression} end"
         inner = quote(f"${name}")
         given.append(f"{expression} as {inner}")
-        cast = cast_to(column.type, inputs[label].type, inner)
+        cast = cast_to(column.type, inputs[label].type, inner, dialect)
         typed.append(f"{cast.expression} as {quote(name)}")
         record.append((label, inner))
         if cast.may_fail and name not in required and entity.policy.type_changes == "evolve":

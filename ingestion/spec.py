@@ -5,9 +5,11 @@ Add here when the format gains a key. Keep out: reading files (registry.py) and 
 
 from __future__ import annotations
 
+import codecs
 import re
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import available_timezones
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
@@ -20,6 +22,7 @@ _COLUMN_NAME = re.compile(r"[a-z0-9_]+")
 _REMOTE = re.compile(r"(s3|sftp|file)://(?P<place>[^/]*)/.+")
 _DECIMAL = re.compile(r"decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)")
 _MAX_DECIMAL_WIDTH = 38
+_STRPTIME = re.compile(r"%(?:-?[dmyHIMSj]|[aAbBfgYpzZ%])")  # what DuckDB's strptime knows, without the odd ones
 
 
 def normalise_name(header: str) -> str:
@@ -37,8 +40,73 @@ class _Declaration(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-class ColumnSpec(_Declaration):
-    """One declared column. `type` is lower case and canonical, e.g. decimal(18,2)."""
+class Dialect(_Declaration):
+    """How text stands for values in the files of an entity, or in one column of it. Without a key: the default.
+
+    Text is understood as ISO 8601 and with a decimal point always, but where a key says otherwise. Typed values
+    (Parquet, cells of a workbook, numbers of JSON) keep their type.
+    """
+
+    decimal: Literal[".", ","] | None = None  # the decimal mark of numbers
+    thousands: str | None = None  # what separates groups of digits; a space is any kind of space
+    date_format: tuple[str, ...] = ()  # strptime formats, tried in their order; ISO 8601 is understood besides
+    timestamp_format: tuple[str, ...] = ()  # the same for timestamps, which may also have a date_format
+    time_zone: str | None = None  # of moments that name no offset (IANA, e.g. Europe/Berlin); else UTC
+    true_values: tuple[str, ...] = ()  # words for yes and no, in any case; true, false, 1, 0 are understood besides
+    false_values: tuple[str, ...] = ()
+    null_values: tuple[str, ...] = ()  # words that say that there is no value, in any case
+
+    @field_validator("date_format", "timestamp_format", "true_values", "false_values", "null_values", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, value: Any) -> Any:
+        values = list(value) if isinstance(value, list | tuple) else [value]
+        if any(isinstance(one, bool) or one is None for one in values):
+            raise ValueError("YAML reads yes, no, on, off, true, false and null as values; write such words in quotes")
+        return [str(one) for one in values]
+
+    @field_validator("date_format", "timestamp_format")
+    @classmethod
+    def _strptime_formats(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            rest = _STRPTIME.sub("", text)
+            if "%" in rest or rest == text:
+                raise ValueError(f"{text!r} is no strptime format, such as %d.%m.%Y or %m/%d/%Y %H:%M")
+        return value
+
+    @field_validator("thousands")
+    @classmethod
+    def _separator(cls, value: str | None) -> str | None:
+        if value is not None and (len(value) != 1 or value.isalnum() or value in "+-\r\n"):
+            raise ValueError("`thousands` is one character, such as a point, a comma, a space or an apostrophe")
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str | None) -> str | None:
+        if value is not None and value not in available_timezones():
+            raise ValueError(f"{value!r} is no time zone of the IANA database, such as Europe/Berlin")
+        return value
+
+    @model_validator(mode="after")
+    def _marks_differ(self) -> Self:
+        if self.thousands is not None and self.thousands == (self.decimal or "."):
+            raise ValueError(f"`thousands` and the decimal mark are both {self.thousands!r}; declare `decimal` too")
+        return self
+
+    def dialect(self) -> dict[str, Any]:
+        """What this declaration says of its dialect."""
+        given = {name: getattr(self, name) for name in Dialect.model_fields}
+        return {name: value for name, value in given.items() if value not in (None, ())}
+
+
+PLAIN = Dialect()
+
+
+class ColumnSpec(Dialect):
+    """One declared column. `type` is lower case and canonical, e.g. decimal(18,2).
+
+    What it says of its dialect overrides what the entity says.
+    """
 
     type: str
     required: bool = False
@@ -203,7 +271,7 @@ class ExpirySpec(_Declaration):
     months: int = Field(ge=1, le=120)
 
 
-class EntitySpec(_Declaration):
+class EntitySpec(Dialect):
     """One kind of record of a source: where its files are, what tells two records apart, and its columns.
 
     `remote`: the files are brought from there first (remote.py). Without `files` they are all below <source>/<entity>.
@@ -213,8 +281,10 @@ class EntitySpec(_Declaration):
     remote: str | None = None
     format: Literal["auto", "csv", "tsv", "ndjson", "parquet", "excel"] = "auto"
     delimiter: str = ","
+    quote: str = Field(default='"', max_length=1)  # empty: the text knows no quotes, as in a .tsv file
+    encoding: str | None = None  # of text, by the name of a Python codec; without it UTF-8, or UTF-16 by its mark
     sheet: str | None = None  # of a workbook; without it, the first
-    header_row: int | None = Field(default=None, ge=1)  # of a sheet, from 1; without it, the first that is not empty
+    header_row: int | None = Field(default=None, ge=1)  # from 1; without it, the first row that is not empty
     header: Literal["required", "optional"] = "required"  # optional: without one, the declared columns in their order
     mode: Mode
     key: tuple[str, ...] = ()
@@ -244,8 +314,21 @@ class EntitySpec(_Declaration):
     @field_validator("delimiter")
     @classmethod
     def _one_character(cls, value: str) -> str:
+        if value == "\\t":
+            return "\t"
         if len(value) != 1 or value in '"\r\n':
             raise ValueError("a delimiter is one character, and neither a quote nor a line break")
+        return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str | None) -> str | None:
+        try:
+            codec = codecs.lookup(value) if value is not None else None
+        except LookupError as error:
+            raise ValueError(f"{value!r} is no encoding that Python knows, such as windows-1252 or utf-16") from error
+        if codec is not None and not getattr(codec, "_is_text_encoding", True):
+            raise ValueError(f"{value!r} is no encoding of text")
         return value
 
     @field_validator("columns")
@@ -315,6 +398,23 @@ class EntitySpec(_Declaration):
         if self.complete_within and self.mode != "merge":
             raise ValueError("complete_within is for mode merge")
         return self
+
+    @model_validator(mode="after")
+    def _quote_is_no_delimiter(self) -> EntitySpec:
+        if self.quote and self.quote in (self.delimiter, "\r", "\n"):
+            raise ValueError("`quote` is one character that is neither the delimiter nor a line break, or empty")
+        return self
+
+    @model_validator(mode="after")
+    def _columns_read_in_their_dialect(self) -> EntitySpec:
+        for name in self.columns:
+            self.dialect_of(name)
+        return self
+
+    def dialect_of(self, column: str) -> Dialect:
+        """How text of this column is understood: what the column says, else the entity."""
+        said = self.dialect() | self.columns[column].dialect()
+        return Dialect.model_validate(said) if said else PLAIN
 
     @property
     def is_whole(self) -> bool:

@@ -9,8 +9,9 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from ingestion.spec import EntitySpec
+from ingestion.spec import PLAIN, Dialect, EntitySpec
 
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 _WIDE_INTEGERS = ("UBIGINT", "HUGEINT", "UHUGEINT", "BIGNUM")
@@ -38,30 +39,36 @@ class Cast:
     may_fail: bool
 
 
-def cast_to(declared: str, given: str, value: str) -> Cast:
+def cast_to(declared: str, given: str, value: str, dialect: Dialect = PLAIN) -> Cast:
     """Casts `value`, an expression of DuckDB's type `given`, to a declared type; what does not fit becomes null.
 
     DuckDB's own casts are kept but where they lose something in silence (measured on DuckDB 2.0): text to timestamp
     drops the offset, so it goes through timestamptz (the session is in UTC); text or a fraction to bigint rounds, so
-    only whole numbers pass; infinity is no time and no amount. A whole double becomes the text of a whole number: a
-    dataframe with gaps writes identifiers that way.
+    only whole numbers pass; a decimal is rounded to its scale, so only what fits passes; infinity is no time and no
+    amount. A whole double becomes the text of a whole number: a dataframe with gaps writes identifiers that way.
+    `dialect`: how text stands for values.
     """
     given = given.upper()
     if given == "JSON":
         given = "VARCHAR"
     nested = given.endswith("]") or given.startswith(("STRUCT", "MAP", "UNION", "LIST"))
     if nested:
-        return cast_to(declared, "VARCHAR", f"cast(to_json({value}) as varchar)")
+        return cast_to(declared, "VARCHAR", f"cast(to_json({value}) as varchar)", dialect)
     if given == "BLOB":
         value, given = f"try(decode({value}))", "VARCHAR"
-        inner = cast_to(declared, given, value)
+        inner = cast_to(declared, given, value, dialect)
         return Cast(inner.expression, may_fail=True)
     if declared == "varchar":
         return _cast_to_text(given, value)
     if declared == "json":
         return Cast(f"try_cast({value} as json)" if given == "VARCHAR" else f"to_json({value})", given == "VARCHAR")
-    if given == declared.upper():
+    if given == declared.upper() and not (declared == "timestamp" and dialect.time_zone):
         return Cast(value, may_fail=False)
+    decimal = _DECIMAL.fullmatch(declared.upper())
+    if given == "VARCHAR" and (decimal or declared in ("bigint", "double")):
+        value = _plain_number(value, dialect)
+    if decimal:
+        return _cast_to_decimal(given, value, int(decimal[1]), int(decimal[2]))
     if declared == "bigint":
         return _cast_to_whole_number(given, value)
     if declared == "double":
@@ -71,7 +78,13 @@ def cast_to(declared: str, given: str, value: str) -> Cast:
         numeric = given in (*_INTEGERS, *_WIDE_INTEGERS, *_FLOATS) or given.startswith("DECIMAL")
         return Cast(f"try_cast({value} as double)", may_fail=not numeric)
     if declared == "timestamp":
-        return _cast_to_timestamp(given, value)
+        return _cast_to_timestamp(given, value, dialect)
+    if declared == "date" and given == "VARCHAR" and dialect.date_format:
+        iso = rf"case when regexp_full_match({value}, '\d{{4}}-\d\d-\d\d') then try_cast({value} as date) end"
+        tried = [f"cast(try_strptime({value}, {literal(text)}) as date)" for text in dialect.date_format]
+        return Cast(f"coalesce({', '.join([*tried, iso])})", may_fail=True)
+    if declared == "boolean" and given == "VARCHAR":
+        return _cast_to_boolean(value, dialect)
     return Cast(f"try_cast({value} as {declared})", may_fail=True)
 
 
@@ -81,6 +94,71 @@ def _cast_to_text(given: str, value: str) -> Cast:
         text = f"case when {whole} then cast(cast({value} as bigint) as varchar) else cast({value} as varchar) end"
         return Cast(text, may_fail=False)
     return Cast(value if given == "VARCHAR" else f"cast({value} as varchar)", may_fail=False)
+
+
+def _plain_number(value: str, dialect: Dialect) -> str:
+    """An expression: a number of this dialect as the engine reads it; null where its marks stand in wrong places."""
+    if dialect.decimal in (None, ".") and dialect.thousands is None:
+        return value
+    mark, point = dialect.decimal or ".", re.escape(dialect.decimal or ".")
+    whole, plain = r"\d*", f"replace({value}, {literal(mark)}, '.')"
+    if dialect.thousands is not None:
+        spaces = "[ \u00a0\u202f]" if dialect.thousands in " \u00a0\u202f" else None
+        separator = spaces or re.escape(dialect.thousands)
+        whole = rf"(?:\d{{1,3}}(?:{separator}\d{{2,3}})*{separator}\d{{3}}|\d*)"  # 1.234.567, in India 12,34,567
+        plain = f"replace(regexp_replace({value}, {literal(separator)}, '', 'g'), {literal(mark)}, '.')"
+    shape = literal(rf"[+-]?{whole}(?:{point}\d*)?(?:[eE][+-]?\d+)?")
+    return f"(case when regexp_full_match({value}, {shape}) then {plain} end)"
+
+
+def _cast_to_decimal(given: str, value: str, width: int, scale: int) -> Cast:
+    """What fits the scale, and a binary float that stands for such a decimal: 0.1 + 0.2 is 0.30000000000000004.
+
+    A float stands for a decimal when it is at most four units in the last place away from it (a few additions), and
+    the difference lies four digits behind the scale: 1.234 never becomes 1.23. No more than 17 significant digits: what
+    has more was not written by a binary float. See decision 0016.
+    """
+    number = f"try_cast({value} as decimal({width},{scale}))"
+    if given == "FLOAT":  # by its shortest text: as a double it has digits that nobody wrote
+        return _cast_to_decimal("VARCHAR", f"cast({value} as varchar)", width, scale)
+    if given == "DOUBLE":
+        return Cast(f"case when {_is_noise(value, number, scale)} then {number} end", may_fail=True)
+    narrower = _DECIMAL.fullmatch(given)
+    if narrower:
+        if int(narrower[2]) <= scale:
+            return Cast(number, may_fail=int(narrower[1]) - int(narrower[2]) > width - scale)
+        return Cast(f"case when try_cast({number} as {given}) = {value} then {number} end", may_fail=True)
+    if given != "VARCHAR":
+        return Cast(number, may_fail=True)
+    # The commonest shapes match quicker than the regular expression; two characters behind a point hold no exponent
+    # that is negative.
+    shapes = [f"{value} like '%.{'_' * digits}'" for digits in (2, 1) if digits <= scale]
+    quick = f" when {' or '.join(shapes)} then {number}" if shapes else ""
+    plain = literal(rf"[+-]?\d*(\.\d{{0,{scale}}}0*)?")
+    digits = f"length(regexp_replace({value}, '^[+-]?[0.]*|[.]|[eE].*$', '', 'g'))"
+    careful = f"{digits} <= 17 and {_is_noise(f'try_cast({value} as double)', number, scale)}"
+    return Cast(
+        f"case{quick} when regexp_full_match({value}, {plain}) then {number} when {careful} then {number} end",
+        may_fail=True,
+    )
+
+
+def _is_noise(double: str, number: str, scale: int) -> str:
+    """A condition: the double is the decimal number, but for what binary arithmetic did to its last digits."""
+    difference = f"abs({double} - cast({number} as double))"
+    return f"({difference} <= abs({double}) * {2**-50!r} and {difference} < 1e-{scale + 4})"
+
+
+def _cast_to_boolean(value: str, dialect: Dialect) -> Cast:
+    plain = f"try_cast({value} as boolean)"
+    words = ((dialect.true_values, "true"), (dialect.false_values, "false"))
+    said = "".join(f" when {is_one_of(value, some)} then {meaning}" for some, meaning in words if some)
+    return Cast(f"case{said} else {plain} end" if said else plain, may_fail=True)
+
+
+def is_one_of(value: str, words: Sequence[str]) -> str:
+    """A condition: a text is one of these words, in any case, spaces around it aside."""
+    return f"lower(trim({value})) in ({', '.join(literal(word.strip().lower()) for word in words)})"
 
 
 def _cast_to_whole_number(given: str, value: str) -> Cast:
@@ -94,9 +172,12 @@ def _cast_to_whole_number(given: str, value: str) -> Cast:
     return Cast(f"try_cast({value} as bigint)", may_fail=True)
 
 
-def _cast_to_timestamp(given: str, value: str) -> Cast:
+def _cast_to_timestamp(given: str, value: str, dialect: Dialect) -> Cast:
+    def in_utc(naive: str) -> str:
+        return f"cast(timezone({literal(dialect.time_zone)}, {naive}) as timestamp)" if dialect.time_zone else naive
+
     if given in _TIMESTAMPS or given == "DATE":
-        return Cast(f"cast({value} as timestamp)", may_fail=False)
+        return Cast(in_utc(f"cast({value} as timestamp)"), may_fail=False)
     if given == "TIMESTAMP WITH TIME ZONE":
         return Cast(f"cast({value} as timestamp)", may_fail=False)
     # An hour without its leading zero, as spreadsheets and some exports write it, is read on the second try.
@@ -109,7 +190,26 @@ def _cast_to_timestamp(given: str, value: str) -> Cast:
     # match the two commonest lengths takes a quarter of what the regular expression does.
     whole = f"{value} like '____-__-__ __:__:__' or {value} like '____-__-__T__:__:__Z'"
     plain = rf"({whole} or regexp_full_match({value}, '\d{{4}}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{{1,6}})?Z?'))"
-    return Cast(f"case when {plain} then try_cast({value} as timestamp) else {careful} end", may_fail=True)
+    expression = f"case when {plain} then try_cast({value} as timestamp) else {careful} end"
+    if dialect.time_zone:
+        naive = literal(r"\d{4}-\d\d?-\d\d?([T ]\d\d?:\d\d(:\d\d([.,]\d+)?)?)?")
+        local = in_utc(f"try_cast({padded} as timestamp)")
+        expression = f"case when regexp_full_match({value}, {naive}) then {local} else {expression} end"
+    formats = (*dialect.timestamp_format, *dialect.date_format)
+    if formats:
+        tried = []
+        for text in formats:
+            parsed = f"try_strptime({value}, {literal(text)})"
+            tried.append(f"cast({parsed} as timestamp)" if re.search("%[zZ]", text) else in_utc(parsed))
+        iso = literal(r"\d{4}-\d\d-\d\d([T ].*)?")  # other shapes of the engine could be taken for a declared one
+        expression = f"case when regexp_full_match({value}, {iso}) then {expression} end"
+        expression = f"coalesce({', '.join([*tried, expression])})"
+    return Cast(expression, may_fail=True)
+
+
+def file_path(path: Path) -> str:
+    """The path of one file, for functions that take patterns too: no character of it is one of a pattern."""
+    return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 
 def trimmed(value: str) -> str:

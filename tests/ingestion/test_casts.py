@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import duckdb
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ingestion.statements import cast_to, json_record, literal, quote, widens
 
@@ -108,3 +111,94 @@ def test_records_become_json_without_nulls(connection: duckdb.DuckDBPyConnection
     assert connection.execute(f"select {record}").fetchall() == [('{"a\\"\\n\\\\":"x\\"","c":1.50,"d":{}}',)]
     assert connection.execute(f"select {json_record([('a', 'null')])}").fetchall() == [(None,)]
     assert connection.execute(f"select {json_record([])}").fetchall() == [(None,)]
+
+
+def as_decimal(connection: duckdb.DuckDBPyConnection, declared: str, given: str, value: Any) -> Any:
+    cast = cast_to(declared, given, "value").expression
+    return connection.execute(f"select {cast} from (select cast(? as {given}) as value)", [value]).fetchall()[0][0]
+
+
+@pytest.mark.parametrize(
+    ("value", "becomes"),
+    [
+        ("1.234", None),
+        ("1.230", "1.23"),
+        ("1.2300000000000000000000000000", "1.23"),
+        ("1.2300000000000000000000000001", None),
+        ("-0.005", None),
+        ("1e-3", None),
+        ("1E+2", "100"),
+        ("1.5e-1", "0.15"),
+        ("100e-1", "10"),
+        ("1e-30", None),
+        ("0.30000000000000004", "0.30"),
+        ("19.990000000000002", "19.99"),
+        ("1.9990000000000002e+01", "19.99"),
+        ("0.1999", None),
+        ("0.289999999999", None),
+        ("12345678901234.5678", None),
+        ("9999999999999999.99", "9999999999999999.99"),
+        ("10000000000000000", None),
+        ("1e400", None),
+        (".5", "0.5"),
+        ("5.", "5"),
+        ("+7", "7"),
+        ("", None),
+        ("1.2.3", None),
+    ],
+)
+def test_text_becomes_a_decimal_only_when_it_fits(
+    connection: duckdb.DuckDBPyConnection, value: str, becomes: str | None
+) -> None:
+    found = as_decimal(connection, "decimal(18,2)", "VARCHAR", value)
+    assert found == (None if becomes is None else Decimal(becomes))
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "becomes"),
+    [
+        ("DOUBLE", 0.1 + 0.2, "0.30"),
+        ("DOUBLE", 1.1 * 3, "3.30"),
+        ("DOUBLE", 1.234, None),
+        ("DOUBLE", 1e300, None),
+        ("DOUBLE", float("inf"), None),
+        ("FLOAT", 19.99, "19.99"),
+        ("FLOAT", 1.234, None),
+        ("DECIMAL(38,10)", Decimal("1.23"), "1.23"),
+        ("DECIMAL(38,10)", Decimal("1.2300000001"), None),
+        ("DECIMAL(38,2)", Decimal("1" * 36), None),
+        ("DECIMAL(9,1)", Decimal("1.5"), "1.5"),
+        ("BIGINT", 10**17, None),
+        ("HUGEINT", 5, "5"),
+    ],
+)
+def test_numbers_become_a_decimal_only_when_they_fit(
+    connection: duckdb.DuckDBPyConnection, kind: str, value: Any, becomes: str | None
+) -> None:
+    found = as_decimal(connection, "decimal(18,2)", kind, value)
+    assert found == (None if becomes is None else Decimal(becomes))
+
+
+@settings(max_examples=300)
+@given(
+    digits=st.integers(0, 10**20),
+    places=st.integers(0, 12),
+    exponent=st.integers(-8, 8),
+    width=st.sampled_from([(18, 2), (38, 0), (30, 12), (9, 4), (5, 5)]),
+)
+def test_a_decimal_is_the_very_number_or_nothing(
+    digits: int, places: int, exponent: int, width: tuple[int, int]
+) -> None:
+    """Plain text lands exactly when it fits. With an exponent it may be refused though it fits, and is never rounded
+    but for the noise of a binary float, of which the last of 17 digits are."""
+    size, scale = width
+    plain = f"{Decimal(digits).scaleb(-places):f}"
+    with duckdb.connect() as connection:
+        found = as_decimal(connection, f"decimal({size},{scale})", "VARCHAR", plain)
+        value = Decimal(plain)
+        fits = value == round(value, scale) and abs(value) < Decimal(10) ** (size - scale)
+        is_noise = found is not None and abs(found - value) <= abs(value) * Decimal(2) ** -50
+        assert found == value if fits else found is None or is_noise
+        found = as_decimal(connection, f"decimal({size},{scale})", "VARCHAR", f"{plain}e{exponent}")
+        value = value.scaleb(exponent)
+        assert found is None or abs(found - value) <= abs(value) * Decimal(2) ** -50
