@@ -46,7 +46,7 @@ def landed(landing: Landing) -> list[Any]:
     return landing.rows("select id, amount, visits, rate, born_on, seen_at, active from raw_crm.contact order by id")
 
 
-ANN = ("1", Decimal("1234.50"), 1200, 0.5, date(2026, 2, 1), datetime(2026, 7, 1, 10, 0), True)
+ANN = ("1", Decimal("1234.50"), 1200, 0.5, date(2026, 2, 1), datetime.fromisoformat("2026-07-01T10:00"), True)
 NOBODY = ("2", None, None, None, None, None, False)
 
 
@@ -80,13 +80,14 @@ def test_numbers_that_are_typed_keep_their_point(landing: Landing, tmp_path: Pat
     workbook = Workbook()
     sheet: Any = workbook.active
     sheet.append(["id", "amount", "visits", "rate", "born_on", "seen_at"])
-    sheet.append(["3", 1234.5, 1200, 0.5, date(2026, 2, 1), datetime(2026, 7, 1, 12, 0)])
+    sheet.append(["3", 1234.5, 1200, 0.5, date(2026, 2, 1), datetime.fromisoformat("2026-07-01T12:00")])
     sheet.append(["4", "1.234,50", "1.200", "0,5", "01.02.2026", "01.07.2026 12:00"])
     workbook.save(tmp_path / "1.xlsx")
     landing.write("crm/contact/2.xlsx", (tmp_path / "1.xlsx").read_bytes())
     landing.write_parquet(
         "crm/contact/3.parquet",
-        "select '5' as id, 1234.5::double as amount, 1200 as visits, 0.5 as rate, timestamp '2026-07-01 12:00' as seen_at",
+        "select '5' as id, 1234.5::double as amount, 1200 as visits, 0.5 as rate,"
+        " timestamp '2026-07-01 12:00' as seen_at",
     )
     assert landing.land_one().quarantined == 0, landing.quarantine()
     assert [row[1:4] for row in landed(landing)] == [ANN[1:4]] * 5
