@@ -8,6 +8,7 @@ from typing import Any
 
 MODEL_NAMES = {
     "staging": r"stg_[a-z0-9_]+__[a-z0-9_]+",
+    "conformed": r"cnf_[a-z0-9_]+__[a-z0-9_]+",
     "intermediate": r"int_[a-z0-9]+(_[a-z0-9]+)*__[a-z0-9_]+",
     "marts": r"(dim|fct|bdg)_[a-z0-9_]+",
     "segments": r"(seg_[a-z0-9_]+|fct_segment_memberships)",

@@ -9,11 +9,12 @@ from typing import Any
 
 ROOMS = {"ingestion", "exports", "orchestration", "matching"}
 ALLOWED_IMPORTS = {("orchestration", "ingestion"), ("orchestration", "exports"), ("orchestration", "matching")}
-LAYERS = ["staging", "intermediate", "marts", "segments", "exports"]
+LAYERS = ["staging", "conformed", "intermediate", "marts", "segments", "exports"]
 # A layer may read itself and what stands here; nothing reads backwards.
 ALLOWED_PARENTS = {
     "staging": {"source", "seed", "staging"},
-    "intermediate": {"staging", "seed", "intermediate"},
+    "conformed": {"staging", "seed", "conformed"},
+    "intermediate": {"staging", "conformed", "seed", "intermediate"},
     "marts": {"intermediate", "seed", "marts"},
     "segments": {"marts", "seed", "segments"},
     "exports": {"marts", "segments", "seed", "exports"},

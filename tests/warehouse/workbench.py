@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
 AS_OF = "2026-06-30T00:00:00"
-BUILT_SCHEMAS = ("seeds", "staging", "intermediate", "marts", "segments", "exports", "quality")
+BUILT_SCHEMAS = ("seeds", "staging", "conformed", "intermediate", "marts", "segments", "exports", "quality")
 
 
 @dataclass(frozen=True)

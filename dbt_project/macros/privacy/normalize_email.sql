@@ -2,19 +2,36 @@
     An e-mail address as it is matched and hashed: lower case, trimmed; null where it is not plausibly one (raw keeps what came).
     Plausible: one @, a local part of 1 to 64 characters without dots at its ends or in pairs, a domain of two labels or more whose
     last is no number, 254 characters in all (RFC 5321, sections 4.5.3.1 and 2.3.5). Dots and +tags stay: they may tell two people apart.
+    What is no plain address is read once more: "Name <a@b>", mailto:, invisible characters, other blanks, full-width letters, quotes
+    and punctuation around it. Two addresses in one text are none: which one is meant cannot be known.
 #}
 {% macro normalize_email(expression) -%}
-    {%- set email = "lower(" ~ trim_whitespace(expression) ~ ")" -%}
+    {%- set plain = "lower(" ~ trim_whitespace(expression) ~ ")" -%}
+    {%- set wrapped = _unwrapped_email(expression) -%}
+    case
+        when {{ _is_plausible_email(plain) }} then {{ plain }}
+        when {{ matches_pattern(expression, "'^[^@＠]*[@＠][^@＠]*$'") }} and {{ _is_plausible_email(wrapped) }} then {{ wrapped }}
+    end
+{%- endmacro %}
+
+{% macro _is_plausible_email(email) -%}
     {%- set letter = "a-z0-9ß-ɏ" -%}
     {%- set local_part = "[" ~ letter ~ "!#-''*+/=?^_`{-~-]+([.][" ~ letter ~ "!#-''*+/=?^_`{-~-]+)*" -%}
     {%- set label = "[" ~ letter ~ "]([" ~ letter ~ "-]*[" ~ letter ~ "])?" -%}
     {%- set last_label = "([a-zß-ɏ]{2,}|xn--[a-z0-9-]+)" -%}
     {%- set pattern = "'^" ~ local_part ~ "@(" ~ label ~ "[.])+" ~ last_label ~ "$'" -%}
-    case
-        when
-            length({{ email }}) <= 254
-            and position('@' in {{ email }}) between 2 and 65
-            and {{ matches_pattern(email, pattern) }}
-            then {{ email }}
-    end
+    (
+        length({{ email }}) <= 254
+        and position('@' in {{ email }}) between 2 and 65
+        and {{ matches_pattern(email, pattern) }}
+    )
+{%- endmacro %}
+
+{# The address without what stands around it. #}
+{% macro _unwrapped_email(expression) -%}
+    {%- set visible = replace_pattern("lower(" ~ fold_width(expression) ~ ")", "'\\p{Cf}+'") -%}
+    {%- set inner = "coalesce(" ~ extract_pattern(visible, "'<([^<>]*@[^<>]*)>'") ~ ", " ~ visible ~ ")" -%}
+    {%- set before = "'^[\\p{Z}\\p{Cc}\\p{Ps}\\p{Pi}\"''`‚„<,;:]*(mailto:)?[\\p{Z}\\p{Cc}]*'" -%}
+    {%- set behind = "'([?][^@]*)?[\\p{Z}\\p{Cc}\\p{Pe}\\p{Pi}\\p{Pf}\"''`>.,;:!]*$'" -%}
+    {{ replace_pattern(replace_pattern(inner, before), behind) }}
 {%- endmacro %}

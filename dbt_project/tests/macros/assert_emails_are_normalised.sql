@@ -41,7 +41,27 @@ with cases as (
     union all
     select 'ann@192.168.0.1', null
     union all
-    select 'Ann Lee <ann@example.com>', null
+    select 'Ann Lee <ann@example.com>', 'ann@example.com'
+    union all
+    select '"Lee, Ann" <mailto:Ann@Example.com>', 'ann@example.com'
+    union all
+    select 'mailto:ann@example.com?subject=stop', 'ann@example.com'
+    union all
+    select chr(160) || 'ann@example.com' || chr(8239), 'ann@example.com'
+    union all
+    select 'ann' || chr(8203) || '@exam' || chr(173) || 'ple.com' || chr(65279), 'ann@example.com'
+    union all
+    select 'ａｎｎ＠ｅｘａｍｐｌｅ．ｃｏｍ', 'ann@example.com'
+    union all
+    select '„ann@example.com“', 'ann@example.com'
+    union all
+    select '"ann@example.com";', 'ann@example.com'
+    union all
+    select '(ann@example.com).', 'ann@example.com'
+    union all
+    select 'ann@example.com <bob@example.com>', null
+    union all
+    select 'Ann ann@example.com', null
     union all
     select 'ann@example.com, bob@example.com', null
     union all

@@ -13,7 +13,7 @@ from exports.spec import ExportSpec
 from orchestration.defs import exports as deliveries
 from orchestration.defs import ingestion, quality
 
-_DBT_GROUPS = ("seeds", "staging", "intermediate", "marts", "segments", "exports")
+_DBT_GROUPS = ("seeds", "staging", "conformed", "intermediate", "marts", "segments", "exports")
 
 
 def build_defs(exports: Mapping[str, ExportSpec]) -> dg.Definitions:

@@ -1,13 +1,19 @@
 {#
     grain: one row per (customer_id, purpose, channel); key: consent_id
     rebuild: full table
-    why here: latest decision per identifier, then the most restrictive of the customer's identifiers; unknown has no row, and is no
+    why here: what cannot be read holds; else the latest no, unless a later yes beats it; unknown has no row, and is no
 #}
 with
 
-decisions as (
+consent_events as (
 
-    select * from {{ ref('int_consent__decisions') }}
+    select * from {{ ref('fct_consent_events') }}
+
+),
+
+reaches as (
+
+    select * from {{ ref('int_consent__reaches') }}
 
 ),
 
@@ -30,106 +36,57 @@ purposes as (
 
 ),
 
-{# A yes from the future is none yet; a no counts from when it is known. #}
-latest as (
+{# A no reaches everybody whose records name its identifier; a yes only its owner. #}
+concerning as (
 
     select
-        decisions.*,
-        row_number() over (
-            partition by
-                decisions.identifier_type,
-                decisions.identifier_value,
-                decisions.purpose,
-                decisions.channel
-            order by
-                decisions.decided_at desc,
-                case when decisions.decision = 'granted' then 1 else 0 end,
-                decisions.decision_key asc
-        ) as recency
-    from decisions
-    where decisions.decision <> 'granted' or decisions.decided_at <= {{ as_of() }}
+        reaches.customer_id,
+        consent_events.purpose,
+        case consent_events.effect when 'holds' then 'unreadable' else 'no' end as standing,
+        consent_events.decision,
+        consent_events.source,
+        consent_events.effective_at,
+        consent_events.consent_event_id
+    from consent_events
+    inner join reaches
+        on
+            consent_events.identifier_type = reaches.identifier_type
+            and consent_events.identifier_value = reaches.identifier_value
+    where consent_events.effect in ('holds', 'refuses')
 
-),
+    union all
 
-dated as (
+    select
+        consent_events.customer_id,
+        consent_events.purpose,
+        case
+            when consent_events.effect = 'nothing' then 'unusable'
+            when purposes.double_opt_in and consent_events.decision <> 'confirmed' then 'unconfirmed'
+            else 'yes'
+        end as standing,
+        consent_events.decision,
+        consent_events.source,
+        consent_events.effective_at,
+        consent_events.consent_event_id
+    from consent_events
+    inner join purposes on consent_events.purpose = purposes.purpose
+    where
+        consent_events.customer_id is not null
+        and (
+            consent_events.effect = 'grants'
+            or (consent_events.effect = 'nothing' and consent_events.unreadable_reason is not null)
+        )
+
+    union all
 
     select
         customer_identifiers.customer_id,
         purposes.purpose,
-        purposes.channel,
-        latest.decision,
-        latest.source,
-        latest.decided_at,
-        purposes.legal_basis as basis,
-        case
-            when latest.decision = 'granted'
-                then {{ dbt.dateadd('day', 'purposes.validity_days', 'latest.decided_at') }}
-        end as expires_at,
-        latest.decision_key
-    from latest
-    inner join purposes
-        on
-            latest.purpose = purposes.purpose
-            and coalesce(latest.channel, purposes.channel) = purposes.channel
-    inner join customer_identifiers
-        on
-            latest.identifier_type = customer_identifiers.identifier_type
-            and latest.identifier_value = customer_identifiers.identifier_value
-    where latest.recency = 1 and purposes.legal_basis = 'consent'
-
-),
-
-judged as (
-
-    select
-        customer_id,
-        purpose,
-        channel,
-        case
-            when decision = 'granted' and expires_at <= {{ as_of() }} then 'expired' else decision
-        end
-            as status,
-        basis,
-        source,
-        decided_at,
-        expires_at,
-        decision_key
-    from dated
-
-),
-
-ranked as (
-
-    select
-        *,
-        row_number() over (
-            partition by customer_id, purpose, channel
-            order by
-                case status
-                    when 'withdrawn' then 0 when 'denied' then 0 when 'granted' then 1 else 2
-                end,
-                decided_at desc,
-                decision_key asc
-        ) as choice
-    from judged
-
-),
-
-under_contract as (
-
-    select
-        customer_identifiers.customer_id,
-        purposes.purpose,
-        purposes.channel,
-        'granted' as status,
-        purposes.legal_basis as basis,
+        'contract' as standing,
+        'granted' as decision,
         contracts.source,
-        contracts.contracted_at as decided_at,
-        cast(null as timestamp) as expires_at,
-        row_number() over (
-            partition by customer_identifiers.customer_id, purposes.purpose, purposes.channel
-            order by contracts.contracted_at, contracts.source
-        ) as choice
+        contracts.contracted_at as effective_at,
+        cast(null as {{ dbt.type_string() }}) as consent_event_id
     from contracts
     inner join customer_identifiers
         on
@@ -139,33 +96,70 @@ under_contract as (
 
 ),
 
-united as (
+{# Of each kind the newest, and of contracts the oldest. #}
+newest as (
 
     select
-        customer_id,
-        purpose,
-        channel,
-        status,
-        basis,
-        source,
-        decided_at,
-        expires_at
-    from ranked
-    where choice = 1
+        *,
+        row_number() over (
+            partition by customer_id, purpose, standing
+            order by
+                case when standing = 'contract' then effective_at end asc,
+                effective_at desc,
+                source asc,
+                consent_event_id asc
+        ) as recency
+    from concerning
 
-    union all
+),
+
+compared as (
 
     select
-        customer_id,
-        purpose,
-        channel,
-        status,
-        basis,
-        source,
-        decided_at,
-        expires_at
-    from under_contract
-    where choice = 1
+        *,
+        max(case when standing = 'no' then effective_at end) over (partition by customer_id, purpose) as refused_at,
+        max(case when standing = 'yes' then effective_at end) over (partition by customer_id, purpose) as granted_at
+    from newest
+    where recency = 1
+
+),
+
+{# At equal moments the no wins. A yes to a purpose with another legal basis takes back a no, and gives nothing by itself. #}
+weighed as (
+
+    select
+        compared.customer_id,
+        compared.purpose,
+        purposes.channel,
+        compared.standing,
+        compared.decision,
+        purposes.legal_basis as basis,
+        compared.source,
+        compared.effective_at,
+        case
+            when compared.standing = 'yes'
+                then {{ dbt.dateadd('day', 'purposes.validity_days', 'compared.effective_at') }}
+        end as expires_at,
+        case
+            when compared.standing = 'unreadable' then 0
+            when compared.standing = 'no' and coalesce(compared.refused_at >= compared.granted_at, true) then 1
+            when compared.standing = 'yes' and purposes.legal_basis = 'consent' then 2
+            when compared.standing = 'contract' then 2
+            when compared.standing = 'unconfirmed' then 3
+            when compared.standing = 'unusable' then 4
+        end as precedence
+    from compared
+    inner join purposes on compared.purpose = purposes.purpose
+
+),
+
+chosen as (
+
+    select
+        *,
+        row_number() over (partition by customer_id, purpose order by precedence) as choice
+    from weighed
+    where precedence is not null
 
 ),
 
@@ -176,12 +170,19 @@ final as (
         customer_id,
         purpose,
         channel,
-        status,
+        case
+            when standing in ('unreadable', 'unusable') then 'unreadable'
+            when standing = 'unconfirmed' then 'unconfirmed'
+            when standing = 'no' then decision
+            when expires_at <= {{ as_of() }} then 'expired'
+            else 'granted'
+        end as status,
         basis,
         source,
-        decided_at,
+        effective_at as decided_at,
         expires_at
-    from united
+    from chosen
+    where choice = 1
 
 )
 

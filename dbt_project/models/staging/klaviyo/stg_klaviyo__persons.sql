@@ -27,16 +27,15 @@ final as (
         {{ clean_text('source.zip') }} as postal_code,
         country.country_code,
         lower({{ clean_text('source.email_consent') }}) as email_marketing_status,
+        source.email_consent_at as email_marketing_consented_at,
         coalesce(source.email_consent_at, source.email_consent_updated_at) as email_marketing_updated_at,
         coalesce(
-            {{ matches_pattern(
-                'cast(source.email_suppressions as ' ~ dbt.type_string() ~ ')',
-                "'UNSUBSCRIBE|SPAM_COMPLAINT|USER_SUPPRESSED'"
-            ) }},
+            trim(cast(source.email_suppressions as {{ dbt.type_string() }})) not in ('', '[]', '{}', 'null', '""'),
             false
         ) as is_email_suppressed,
         source.email_suppressed_at,
         lower({{ clean_text('source.sms_consent') }}) as sms_marketing_status,
+        source.sms_consent_at as sms_marketing_consented_at,
         coalesce(source.sms_consent_at, source.sms_consent_updated_at) as sms_marketing_updated_at,
         source.created as created_at,
         source.updated as updated_at,

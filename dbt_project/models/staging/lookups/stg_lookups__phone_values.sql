@@ -26,6 +26,7 @@
     ('segment', 'identifies', ['source.phone'], []),
     ('segment', 'users', ['source.phone'], []),
     ('klaviyo', 'person', ['source.phone_number'], ['source.country']),
+    ('consent_banner', 'decisions', ['source.phone'], []),
     ('zendesk', 'user', ['source.phone'], []),
     ('partner', 'customers', ['source.phone'], ['source.country']),
     ('stripe', 'customer', ['source.phone'], ['source.address_country']),

@@ -47,6 +47,8 @@ final as (
         lower({{ clean_text('source.lifecycle_stage_c') }}) as lifecycle_stage,
         merged.merged_contact_ids,
         source.has_opted_out_of_email,
+        source.do_not_call,
+        source.email_bounced_date as email_bounced_at,
         {{ parse_birth_date('source.birthdate', 'source._loaded_at') }} as birth_date,
         source.created_date as created_at,
         coalesce(source.system_modstamp, source.last_modified_date) as updated_at,

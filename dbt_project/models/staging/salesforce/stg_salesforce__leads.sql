@@ -27,6 +27,8 @@ final as (
         {{ clean_text('source.lead_source') }} as lead_source,
         coalesce(source.is_converted, false) as is_converted,
         source.has_opted_out_of_email,
+        source.do_not_call,
+        source.email_bounced_date as email_bounced_at,
         source.converted_date as converted_at,
         source.created_date as created_at,
         coalesce(source.system_modstamp, source.last_modified_date) as updated_at,

@@ -14,8 +14,8 @@ final as (
         {{ clean_text('source.last_name') }} as last_name,
         lower({{ clean_text('source.state') }}) as account_state,
         case
-            when upper(source.email_marketing_consent_state) = 'SUBSCRIBED' then 'subscribed'
-            when source.email_marketing_consent_state is not null then 'not_subscribed'
+            when {{ clean_text('source.email_marketing_consent_state') }} is not null
+                then lower({{ clean_text('source.email_marketing_consent_state') }})
             when source.accepts_marketing then 'subscribed'
             when not source.accepts_marketing then 'not_subscribed'
         end as email_marketing_status,
@@ -23,11 +23,10 @@ final as (
             source.email_marketing_consent_consent_updated_at,
             source.accepts_marketing_updated_at
         ) as email_marketing_updated_at,
-        case
-            when upper(source.sms_marketing_consent_state) = 'SUBSCRIBED' then 'subscribed'
-            when source.sms_marketing_consent_state is not null then 'not_subscribed'
-        end as sms_marketing_status,
+        lower({{ clean_text('source.sms_marketing_consent_state') }}) as sms_marketing_status,
         source.sms_marketing_consent_consent_updated_at as sms_marketing_updated_at,
+        lower({{ clean_text('source.email_marketing_consent_opt_in_level') }}) as email_marketing_opt_in_level,
+        lower({{ clean_text('source.sms_marketing_consent_opt_in_level') }}) as sms_marketing_opt_in_level,
         source.created_at,
         source.updated_at,
         {{ record_state("source._fivetran_deleted") }}

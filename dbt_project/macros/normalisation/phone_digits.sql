@@ -1,0 +1,15 @@
+{#
+    A phone number by its digits, for comparing: "+" and the digits where it is international (+49..., 0049..., tel:+49...); else the
+    national digits without leading zeros. Null for fewer than 7 or more than 15 digits. Read numbers that somebody must be reached at
+    through stg_lookups__phone_numbers; this one only has to find whom a "no" may concern.
+#}
+{% macro phone_digits(expression) -%}
+    {%- set bare = replace_pattern(fold_width(expression), "'(?i)[(]0[)]|(ext|x|#|;).*$'") -%}
+    {%- set signs = replace_pattern(bare, "'[^0-9+]'") -%}
+    {%- set digits = replace_pattern(signs, "'^00|[+]'") -%}
+    {%- set national = replace_pattern(signs, "'^0+|[+]'") -%}
+    case
+        when {{ matches_pattern(signs, "'^([+]|00)[1-9][0-9]{6,14}$'") }} then '+' || {{ digits }}
+        when {{ matches_pattern(national, "'^[0-9]{7,15}$'") }} then {{ national }}
+    end
+{%- endmacro %}

@@ -1,0 +1,51 @@
+{#
+    The consents of an entity's records in quarantine, in the shape of cnf_<source>__consents: one row per statement and identifier.
+    A record that landed after it was refused is repaired and left out.
+    keys: JSON paths of the record's key, one for each loader. landed, landed_key: the staging model, and its key.
+    statements: [{name, field, decision, purpose, channel}]: decision is SQL on the columns record and is_parsed, without which the
+    decision cannot be read and may be a no; the others as in state_consents.
+#}
+{% macro quarantined_consents(source, entity, keys, landed, landed_key, statements) -%}
+    {%- set key = json_of_quarantine(keys) -%}
+    {%- for statement in statements %}
+        select
+            concat('quarantine:', records.quarantine_id, ':{{ statement.name }}') as decision_key,
+            '{{ entity }}' as entity,
+            records.record_key,
+            records.quarantine_id,
+            '{{ statement.field }}' as word_field,
+            {# A text without its key is no record of this entity as we know it: what it says cannot be read. #}
+            case when records.record_key is not null then coalesce({{ statement.decision }}, 'none') end as decision_word,
+            {{ statement.purpose }} as purpose_word,
+            {{ statement.channel }} as channel_word,
+            identifiers.identifier_type,
+            identifiers.identifier_value,
+            coalesce(identifiers.is_exact, false) as is_exact,
+            records.is_parsed,
+            cast(null as timestamp) as decided_at,
+            records.quarantined_at as arrived_at
+        from (
+            select
+                *,
+                {{ key }} as record_key
+            from {{ ref('stg_quarantine__consent_records') }}
+            where source = '{{ source }}' and entity = '{{ entity }}'
+        ) as records
+        left join {{ ref('cnf_quarantine__identifiers') }} as identifiers
+            on records.quarantine_id = identifiers.quarantine_id
+        left join (
+            select
+                {{ landed_key }} as landed_key,
+                max(loaded_at) as landed_at
+            from {{ landed }}
+            group by 1
+        ) as repaired
+            on records.record_key = repaired.landed_key and records.quarantined_at < repaired.landed_at
+        where repaired.landed_key is null
+        {%- if not loop.last %}
+
+            union all
+
+        {% endif %}
+    {%- endfor %}
+{%- endmacro %}

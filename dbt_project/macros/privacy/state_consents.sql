@@ -1,0 +1,50 @@
+{#
+    The consents that a source's records state, in the shape of cnf_<source>__consents: one row per statement and identifier.
+    source, entity: as in its source.yml. relation: the name of a CTE of staging's columns. record_key: SQL.
+    statements: [{name, field, decision, purpose, channel, decided_at}], SQL except name (unique per record) and field (where the
+    decision stands). A decision that is null or 'none' states nothing.
+    identifiers: [[identifier type, SQL]], the record's own one first: a yes counts for that one alone, since the others are what
+    the record says about its person, and may be another's; a no counts for all.
+#}
+{% macro state_consents(source, entity, relation, record_key, statements, identifiers) -%}
+    {%- for statement in statements %}
+        select
+            concat('{{ source }}:{{ entity }}:', {{ record_key }}, ':{{ statement.name }}') as decision_key,
+            '{{ entity }}' as entity,
+            {{ record_key }} as record_key,
+            cast(null as {{ dbt.type_string() }}) as quarantine_id,
+            '{{ statement.field }}' as word_field,
+            {{ statement.decision }} as decision_word,
+            {{ statement.purpose }} as purpose_word,
+            {{ statement.channel }} as channel_word,
+            {{ _slot_case(identifiers, 0) }} as identifier_type,
+            {{ _slot_case(identifiers, 1) }} as identifier_value,
+            slots.slot = 0 as is_exact,
+            true as is_parsed,
+            {{ statement.decided_at }} as decided_at,
+            {{ relation }}.loaded_at as arrived_at
+        from {{ relation }}
+        cross join (
+            {% for identifier in identifiers -%}
+                select {{ loop.index0 }} as slot{{ ' union all ' if not loop.last }}
+            {%- endfor %}
+        ) as slots
+        where
+            {{ statement.decision }} <> 'none'
+            and {{ _slot_case(identifiers, 1) }} is not null
+            and (slots.slot = 0 or {{ statement.decision }} not in ('subscribed', 'confirmed'))
+        {%- if not loop.last %}
+
+            union all
+
+        {% endif %}
+    {%- endfor %}
+{%- endmacro %}
+
+{% macro _slot_case(identifiers, part) -%}
+    case slots.slot
+        {%- for identifier in identifiers %}
+        when {{ loop.index0 }} then {{ "'" ~ identifier[0] ~ "'" if part == 0 else identifier[1] }}
+        {%- endfor %}
+    end
+{%- endmacro %}

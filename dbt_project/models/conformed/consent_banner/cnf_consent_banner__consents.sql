@@ -1,0 +1,242 @@
+{{ config(materialized='view') }}
+{#
+    grain: one row per (decision_key, identifier_type, identifier_value) of the banner; a decision without identifiers has one row
+    rebuild: a view over staging and the quarantine
+#}
+{%- set nothing = 'cast(null as ' ~ dbt.type_string() ~ ')' -%}
+with
+
+decisions as (
+
+    select
+        *,
+        {{ normalize_email('user_id') }} as email_of_user_id,
+        coalesce(phone, {{ phone_digits('phone_text') }}) as phone_number
+    from {{ ref('stg_consent_banner__decisions') }}
+
+),
+
+quarantined as (
+
+    select * from {{ ref('stg_quarantine__consent_records') }}
+    where source = 'consent_banner' and entity = 'decisions'
+
+),
+
+quarantined_fields as (
+
+    select * from {{ ref('stg_quarantine__consent_fields') }}
+
+),
+
+quarantined_identifiers as (
+
+    select * from {{ ref('cnf_quarantine__identifiers') }}
+
+),
+
+slots as (
+
+    {% for slot in range(8) %}
+        select {{ slot }} as slot{{ ' union all' if not loop.last }}
+    {% endfor %}
+
+),
+
+declared as (
+
+    select
+        decisions.decision_id,
+        slots.slot,
+        case slots.slot
+            when 0 then 'user_id'
+            when 1 then 'email'
+            when 2 then 'anonymous_id'
+            when 3 then 'phone'
+            when 4 then 'email'
+            when 5 then 'user_id'
+            when 6 then 'user_id'
+            else 'anonymous_id'
+        end as identifier_type,
+        case slots.slot
+            when 0 then decisions.user_id
+            when 1 then decisions.email
+            when 2 then decisions.anonymous_id
+            when 3 then decisions.phone_number
+            when 4 then decisions.email_of_user_id
+            when 5 then decisions.customer_id
+            when 6 then decisions.external_id
+            else decisions.device_id
+        end as identifier_value
+    from decisions
+    cross join slots
+
+),
+
+{# What is in no declared column, or is not what its column should hold. #}
+odd as (
+
+    select * from decisions
+    where
+        undeclared_fields is not null
+        or (email_text is not null and email is null)
+        or position('@' in concat(coalesce(user_id, ''), coalesce(anonymous_id, ''), coalesce(phone_text, ''))) > 0
+
+),
+
+pairs as (
+
+    select
+        decision_id,
+        {{ explode_matches('undeclared_fields', json_pair_pattern()) }} as pair
+    from odd
+    where undeclared_fields is not null
+
+),
+
+fields as (
+
+    select
+        decision_id as record_key,
+        {{ json_pair_name('pair') }} as field,
+        {{ json_pair_value('pair') }} as value
+    from pairs
+
+    {% for column in ['email_text', 'user_id', 'anonymous_id', 'phone_text'] %}
+        union all
+
+        select
+            decision_id as record_key,
+            'text' as field,
+            {{ column }} as value
+        from odd
+        where {{ column }} is not null
+
+    {% endfor %}
+
+),
+
+found as (
+
+    {{ find_identifiers('fields') }}
+
+),
+
+united as (
+
+    select
+        decision_id,
+        identifier_type,
+        identifier_value,
+        true as is_exact
+    from declared
+    where identifier_value is not null
+
+    union all
+
+    select
+        record_key as decision_id,
+        identifier_type,
+        identifier_value,
+        is_exact
+    from found
+
+),
+
+identifiers as (
+
+    select
+        decision_id,
+        identifier_type,
+        identifier_value,
+        max(case when is_exact then 1 else 0 end) = 1 as is_exact
+    from united
+    group by 1, 2, 3
+
+),
+
+landed as (
+
+    select
+        'consent_banner:' || decisions.decision_id as decision_key,
+        'decisions' as entity,
+        decisions.decision_id as record_key,
+        {{ nothing }} as quarantine_id,
+        'decision' as word_field,
+        decisions.decision as decision_word,
+        decisions.purpose as purpose_word,
+        decisions.channel as channel_word,
+        identifiers.identifier_type,
+        identifiers.identifier_value,
+        coalesce(identifiers.is_exact, false) as is_exact,
+        true as is_parsed,
+        decisions.decided_at,
+        decisions.loaded_at as arrived_at
+    from decisions
+    left join identifiers on decisions.decision_id = identifiers.decision_id
+
+),
+
+said as (
+
+    select
+        quarantine_id,
+        max(case when field = 'decision_id' then value end) as decision_id,
+        max(case when field = 'decision' then value end) as decision_word,
+        max(case when field = 'purpose' then value end) as purpose_word,
+        max(case when field = 'channel' then value end) as channel_word
+    from quarantined_fields
+    where field in ('decision_id', 'decision', 'purpose', 'channel')
+    group by 1
+
+),
+
+{# A decision that landed after it was refused is repaired. #}
+repaired as (
+
+    select quarantined.quarantine_id
+    from quarantined
+    inner join said on quarantined.quarantine_id = said.quarantine_id
+    inner join decisions
+        on
+            said.decision_id = decisions.decision_id
+            and quarantined.quarantined_at < decisions.loaded_at
+
+),
+
+refused as (
+
+    select
+        'quarantine:' || quarantined.quarantine_id as decision_key,
+        'decisions' as entity,
+        said.decision_id as record_key,
+        quarantined.quarantine_id,
+        quarantined.field as word_field,
+        said.decision_word,
+        said.purpose_word,
+        said.channel_word,
+        quarantined_identifiers.identifier_type,
+        quarantined_identifiers.identifier_value,
+        coalesce(quarantined_identifiers.is_exact, false) as is_exact,
+        quarantined.is_parsed,
+        cast(null as timestamp) as decided_at,
+        quarantined.quarantined_at as arrived_at
+    from quarantined
+    left join said on quarantined.quarantine_id = said.quarantine_id
+    left join quarantined_identifiers on quarantined.quarantine_id = quarantined_identifiers.quarantine_id
+    left join repaired on quarantined.quarantine_id = repaired.quarantine_id
+    where repaired.quarantine_id is null
+
+),
+
+final as (
+
+    select * from landed
+
+    union all
+
+    select * from refused
+
+)
+
+select * from final

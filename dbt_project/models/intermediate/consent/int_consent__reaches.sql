@@ -1,0 +1,168 @@
+{#
+    grain: one row per (identifier_type, identifier_value, customer_id) that a no with this identifier reaches
+    rebuild: full table
+    why here: a no counts for whoever owns its identifier, and for whoever's own records name it although the graph gives it to
+        nobody or to somebody else (a shared phone, a role mailbox, a cut edge); a national phone number for whoever's ends with it
+#}
+with
+
+decisions as (
+
+    select * from {{ ref('int_consent__decisions') }}
+
+),
+
+meanings as (
+
+    select * from {{ ref('int_consent__meanings') }}
+
+),
+
+customer_identifiers as (
+
+    select * from {{ ref('int_identity__customer_identifiers') }}
+
+),
+
+observations as (
+
+    select * from {{ ref('int_identity__observations') }}
+
+),
+
+blocked as (
+
+    select
+        identifier_type,
+        identifier_value
+    from customer_identifiers
+    where identifier_status = 'blocked' and identifier_type not in ('email', 'phone')
+
+),
+
+refusing_words as (
+
+    select distinct
+        source,
+        decision_word,
+        purpose_word,
+        channel_word
+    from meanings
+    where coalesce(decision, 'denied') not in ('granted', 'confirmed', 'pending', 'none')
+
+),
+
+{# A text that could not be parsed holds, whatever its words seem to say. #}
+refusing as (
+
+    select distinct
+        decisions.identifier_type,
+        decisions.identifier_value
+    from decisions
+    left join refusing_words
+        on
+            decisions.source = refusing_words.source
+            and decisions.decision_word = refusing_words.decision_word
+            and decisions.purpose_word = refusing_words.purpose_word
+            and decisions.channel_word = refusing_words.channel_word
+    where
+        decisions.identifier_value is not null
+        and (refusing_words.source is not null or not decisions.is_parsed)
+
+),
+
+national_numbers as (
+
+    select
+        identifier_value,
+        right(identifier_value, 7) as last_digits
+    from refusing
+    where identifier_type = 'phone' and substr(identifier_value, 1, 1) <> '+'
+
+),
+
+{# A placeholder ("null", "undefined") names nobody: no record means anybody by it. #}
+named_by_records as (
+
+    select distinct
+        observations.identifier_type,
+        observations.identifier_value,
+        customer_identifiers.customer_id
+    from observations
+    inner join customer_identifiers
+        on
+            observations.own_type = customer_identifiers.identifier_type
+            and observations.own_value = customer_identifiers.identifier_value
+    where customer_identifiers.customer_id is not null
+
+),
+
+holders as (
+
+    select
+        identifier_type,
+        identifier_value,
+        customer_id
+    from customer_identifiers
+    where customer_id is not null
+
+    union
+
+    select * from named_by_records
+
+),
+
+phones as (
+
+    select
+        identifier_value,
+        customer_id,
+        right(identifier_value, 7) as last_digits
+    from holders
+    where identifier_type = 'phone'
+
+),
+
+reached as (
+
+    select
+        holders.identifier_type,
+        holders.identifier_value,
+        holders.customer_id
+    from holders
+    inner join refusing
+        on
+            holders.identifier_type = refusing.identifier_type
+            and holders.identifier_value = refusing.identifier_value
+
+    union
+
+    select
+        'phone' as identifier_type,
+        national_numbers.identifier_value,
+        phones.customer_id
+    from national_numbers
+    inner join phones
+        on
+            national_numbers.last_digits = phones.last_digits
+            and right(phones.identifier_value, length(national_numbers.identifier_value))
+            = national_numbers.identifier_value
+
+),
+
+final as (
+
+    select
+        reached.identifier_type,
+        reached.identifier_value,
+        reached.customer_id
+    from reached
+    left join blocked
+        on
+            reached.identifier_type = blocked.identifier_type
+            and reached.identifier_value = blocked.identifier_value
+    where blocked.identifier_value is null
+
+)
+
+select * from final
