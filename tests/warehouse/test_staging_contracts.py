@@ -27,9 +27,11 @@ def declared_tables() -> dict[tuple[str, str], set[str]]:
 
 
 def sources_of_dbt() -> list[dict[str, Any]]:
-    return [
+    """Sources that are landed. The quarantine is a book of landing, which no source.yml declares."""
+    every = [
         source for path in STAGING.rglob("_*__sources.yml") for source in yaml.safe_load(path.read_text())["sources"]
     ]
+    return [source for source in every if source["name"] != "quarantine"]
 
 
 def unknown_columns(sql: str, columns: set[str]) -> set[str]:

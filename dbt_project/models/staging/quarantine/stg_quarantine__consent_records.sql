@@ -1,7 +1,7 @@
 {#
     A record is in quarantine until it is replayed. Its text is kept here: models that read it say what it means.
 #}
-with source as (
+with records as (
 
     select * from {{ source('quarantine', 'records') }}
 
@@ -16,18 +16,18 @@ consent_records as (
 final as (
 
     select
-        source.quarantine_id,
-        source.source,
-        source.entity,
-        source.field,
-        source.rule,
-        source.record,
-        coalesce({{ is_json('source.record') }} and substr(trim(source.record), 1, 1) = '{', false) as is_parsed,
-        source.quarantined_at
-    from source
+        records.quarantine_id,
+        records.source,
+        records.entity,
+        records.field,
+        records.rule,
+        records.record,
+        coalesce({{ is_json('records.record') }} and substr(trim(records.record), 1, 1) = '{', false) as is_parsed,
+        records.quarantined_at
+    from records
     inner join consent_records
-        on source.source = consent_records.source and source.entity = consent_records.entity
-    where source.replayed_at is null
+        on records.source = consent_records.source and records.entity = consent_records.entity
+    where records.replayed_at is null
 
 )
 
