@@ -3,7 +3,7 @@
     grain: one row per (decision_key, identifier_type, identifier_value) of a record that states a consent
     rebuild: a view over staging and the quarantine
 #}
-{#- A suppressed profile gets nothing, whatever its status says beside it; a deleted one grants nothing, and its no stays. -#}
+{#- A suppressed profile gets nothing, whatever its status says; a deleted one grants nothing, and its no stays. -#}
 {%- set statements = [
     {
         'name': 'email', 'field': 'email_consent', 'purpose': "'email_marketing'", 'channel': "'email'",
@@ -122,7 +122,9 @@ stated as (
 
     union all
 
-    {{ state_consents('klaviyo', 'event', 'events', 'message_event_id', [event], [['klaviyo_person_id', 'person_id']]) }}
+    {{ state_consents(
+        'klaviyo', 'event', 'events', 'message_event_id', [event], [['klaviyo_person_id', 'person_id']]
+    ) }}
 
 ),
 
@@ -140,7 +142,9 @@ refused as (
         {{ json_of_quarantine(['$.id']) }} as record_key,
         quarantined_events.quarantine_id,
         'metric_id' as word_field,
-        case when quarantined_events.metric_id is not null then coalesce(metrics.message_event, 'none') end as decision_word,
+        case
+            when quarantined_events.metric_id is not null then coalesce(metrics.message_event, 'none')
+        end as decision_word,
         {# Whatever a message event says, it concerns messages. #}
         coalesce(metrics.channel || '_marketing', 'messages') as purpose_word,
         metrics.channel as channel_word,

@@ -6,9 +6,15 @@
 {#- A box that was never ticked says nothing: not_subscribed is a no where the shop knows when it was said. -#}
 {%- set statements, quarantined = [], [] -%}
 {%- set accepts = json_of_quarantine(['$.accepts_marketing']) -%}
-{%- set email_state = 'coalesce(' ~ json_of_quarantine(['$.email_marketing_consent_state', '$.defaultEmailAddress.marketingState']) ~ ', case when '
+{%- set email_state = json_of_quarantine(
+    ['$.email_marketing_consent_state', '$.defaultEmailAddress.marketingState']
+) -%}
+{%- set email_state = 'coalesce(' ~ email_state ~ ', case when '
     ~ parse_flag(accepts) ~ " then 'subscribed' end)" -%}
-{%- set states = {'email': email_state, 'sms': json_of_quarantine(['$.sms_marketing_consent_state', '$.defaultPhoneNumber.smsMarketingConsent.state'])} -%}
+{%- set sms_state = json_of_quarantine(
+    ['$.sms_marketing_consent_state', '$.defaultPhoneNumber.smsMarketingConsent.state']
+) -%}
+{%- set states = {'email': email_state, 'sms': sms_state} -%}
 {%- for channel in ['email', 'sms'] -%}
     {%- set status, date = channel ~ '_marketing_status', channel ~ '_marketing_updated_at' -%}
     {%- set said = "case when " ~ status ~ " = 'not_subscribed' and " ~ date ~ " is null then 'none'"

@@ -124,7 +124,7 @@ compared as (
 
 ),
 
-{# At equal moments the no wins. A yes to a purpose with another legal basis takes back a no, and gives nothing by itself. #}
+{# At equal moments the no wins. A yes to a purpose with another legal basis takes back a no and gives nothing else. #}
 weighed as (
 
     select

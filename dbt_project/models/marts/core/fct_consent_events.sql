@@ -3,6 +3,7 @@
     rebuild: full table
     why here: what dim_consents is judged from, and what nobody owns yet; a decision without identifiers has rows too
 #}
+{%- set key = "concat_ws('|', judged.decision_key, judged.identifier_type, judged.identifier_value, judged.purpose)" %}
 with
 
 decisions as (
@@ -35,7 +36,7 @@ reaches as (
 
 ),
 
-{# A date behind the arrival is a clock that runs fast, by a day at most; otherwise it is wrong, and the arrival counts. #}
+{# A date after the arrival is a clock that runs fast, by a day at most; a later one is wrong, and the arrival counts. #}
 understood as (
 
     select
@@ -84,8 +85,7 @@ judged as (
 final as (
 
     select
-        {{ md5_hex("concat_ws('|', judged.decision_key, judged.identifier_type, judged.identifier_value, judged.purpose)") }}
-            as consent_event_id,
+        {{ md5_hex(key) }} as consent_event_id,
         customer_identifiers.customer_id,
         judged.source,
         judged.entity,
