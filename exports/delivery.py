@@ -18,9 +18,17 @@ from typing import Protocol
 
 import duckdb
 
-from exports import diff, ledger, reader, registry
+from exports import diff, freshness, ledger, reader, registry
 from exports.destination import Batch, DeliveryContext, Destination, Record, Session
-from exports.errors import BatchRejectedError, DestinationError, GuardError, MissingSettingError, TransientError
+from exports.errors import (
+    BatchRejectedError,
+    DestinationError,
+    GuardError,
+    InvalidSettingError,
+    MissingSettingError,
+    StaleServingError,
+    TransientError,
+)
 from exports.settings import Settings
 from exports.spec import ExportSpec
 
@@ -66,7 +74,7 @@ class ExportStatus:
 
 @dataclass(frozen=True)
 class GuardVerdict:
-    """Whether a guard rail stops the delivery, and why."""
+    """Whether a guard stops the delivery, and why."""
 
     tripped: bool
     reasons: tuple[str, ...] = ()
@@ -86,8 +94,12 @@ class DeliveryPlan:
     held: int
     """Changed records that the destination refused as they are: not sent again until they change, or by force."""
     withheld: Mapping[str, int]
-    """Customers who met the export's conditions and are not in it, by reason."""
+    """Customers who met the export's conditions and are not in it, by reason; among them those whose consent no longer
+    stands now, though the export still holds them.
+    """
     guard: GuardVerdict
+    stale: tuple[str, ...] = ()
+    """Why the serving file may not be delivered; empty where it may."""
     missing_settings: tuple[str, ...] = ()
     unfinished: tuple[str, ...] = ()
     """Ids of deliveries that will be continued first."""
@@ -124,6 +136,8 @@ class DeliveryReceipt:
     started_at: datetime
     finished_at: datetime
     guard: GuardVerdict = GuardVerdict(tripped=False)
+    stale: tuple[str, ...] = ()
+    """For a dry run: why the serving file may not be delivered."""
     resumed: tuple[DeliveryReceipt, ...] = ()
     """Receipts of earlier deliveries that this call continued and finished."""
 
@@ -159,19 +173,35 @@ def list_exports(settings: Settings) -> list[ExportStatus]:
         return [_status(connection, spec, settings) for spec in specs.values()]
 
 
-def plan(settings: Settings, name: str) -> DeliveryPlan:
+def plan(settings: Settings, name: str, *, now: Callable[[], datetime] | None = None) -> DeliveryPlan:
     """What `deliver` would send now, as counts. Sends nothing, writes nothing.
 
-    Raises UnknownExportError, SpecError, ServingError, LedgerBusyError. A guard that would stop it, or a variable
-    that is not set, is told in the plan and does not raise.
+    Raises UnknownExportError, SpecError, ServingError, LedgerBusyError. A guard that would stop it, a serving file that
+    is too old, or a variable that is not set, is in the plan and does not raise.
     """
+    moment = (now or _utc_now)()
     spec = registry.find_export(settings.manifest_path, name)
     destination = registry.open_destination(spec.destination, settings)
     destination.check(spec)
     with _workspace(settings, write=False) as connection:
-        reader.check_relation(connection, spec)
-        diff.compute_current(connection, spec)
-        return _plan(connection, spec, destination, retry_held=False)
+        withheld = _compute_current(connection, spec, settings, moment)
+        staleness = freshness.judge_freshness(connection, settings, moment)
+        difference = diff.compute_operations(connection, spec, retry_held=False)
+        return DeliveryPlan(
+            export=spec.name,
+            destination=spec.destination,
+            records=difference.records,
+            adds=difference.adds,
+            updates=difference.updates,
+            removes=difference.removes,
+            unchanged=difference.unchanged,
+            held=difference.held,
+            withheld=withheld,
+            guard=_judge(spec, difference),
+            stale=staleness.reasons,
+            missing_settings=destination.missing_settings(),
+            unfinished=tuple(stored.delivery_id for stored in ledger.unfinished_deliveries(connection, spec)),
+        )
 
 
 def deliver(
@@ -180,6 +210,8 @@ def deliver(
     *,
     dry_run: bool = False,
     force: bool = False,
+    consent_removals: bool = False,
+    reason: str | None = None,
     progress: Progress | None = None,
     retry: RetryPolicy | None = None,
     now: Callable[[], datetime] | None = None,
@@ -187,17 +219,24 @@ def deliver(
 ) -> DeliveryReceipt:
     """Sends what has changed since the last delivery, after finishing any delivery that was cut short.
 
-    `dry_run`: count only; sends and writes nothing. `force`: deliver although a guard stops it, and send again what
-    the destination refused before. `progress`: called with (records answered for, records in all). `now`: the clock,
-    in UTC.
+    `dry_run`: count only; sends and writes nothing. `force`: deliver although a guard, or a failed load of consent
+    decisions, stops it, and send again what the destination refused before. `consent_removals`: send nothing but the
+    removals that persons decided, however many they are. Both need a `reason`, which the ledger keeps. `progress`:
+    called with (records answered for, records in all). `now`: the clock, in UTC.
 
-    Raises MissingSettingError where the destination is not configured, GuardError where a guard stops it (both before
-    anything is sent), TransientError when the destination could not be reached in the attempts that `retry` allows
-    (what was accepted is kept, the next call continues), DestinationError when it refuses us, and what `plan` raises.
+    Raises MissingSettingError where the destination is not configured, StaleServingError where the serving file is too
+    old, GuardError where a guard stops it (the first two before anything is sent; the last after the removals that
+    persons decided, where those alone pass the guard), TransientError when the destination could not be reached in the
+    attempts that `retry` allows (what was accepted is kept, the next call continues), DestinationError when it refuses
+    us, and what `plan` raises.
     """
     clock = now or _utc_now
     if dry_run:
-        return _dry_run(plan(settings, name), clock())
+        return _dry_run(plan(settings, name, now=clock), clock())
+    if (force or consent_removals) and not (reason or "").strip():
+        raise InvalidSettingError(
+            "an override needs a reason: the ledger keeps why a guard was overridden", code="no_reason"
+        )
     started_at = clock()
     spec = registry.find_export(settings.manifest_path, name)
     destination = registry.open_destination(spec.destination, settings)
@@ -205,11 +244,53 @@ def deliver(
     if missing := destination.missing_settings():
         raise MissingSettingError(missing, spec.name)
     with _workspace(settings, write=True) as connection:
-        reader.check_relation(connection, spec)
-        diff.compute_current(connection, spec)
-        run = _Run(connection, spec, destination, retry or RetryPolicy(), clock, sleep, progress)
+        withheld = _compute_current(connection, spec, settings, started_at)
+        staleness = freshness.judge_freshness(connection, settings, started_at)
+        _refuse_stale(spec, staleness, force=force)
+        override = (reason or "").strip() if force or consent_removals else None
+        run = _Run(
+            connection,
+            spec,
+            destination,
+            retry or RetryPolicy(),
+            clock,
+            sleep,
+            progress,
+            withheld,
+            override,
+            staleness.reasons,
+        )
         resumed = tuple(run.resume(stored) for stored in ledger.unfinished_deliveries(connection, spec))
-        return replace(run.deliver_new(force=force), resumed=resumed, started_at=started_at)
+        receipt = run.deliver_decided_removals() if consent_removals else run.deliver_new(force=force)
+        return replace(receipt, resumed=resumed, started_at=started_at)
+
+
+def _compute_current(
+    connection: duckdb.DuckDBPyConnection, spec: ExportSpec, settings: Settings, moment: datetime
+) -> dict[str, int]:
+    """Fills `current_rows` with what may be delivered at a moment; returns the customers withheld, by reason."""
+    reader.check_relation(connection, spec)
+    withheld = reader.withheld_counts(connection, spec)
+    for reason, count in reader.find_unconsented(connection, spec, settings.as_of or moment).items():
+        withheld[reason] = withheld.get(reason, 0) + count
+    diff.compute_current(connection, spec)
+    return withheld
+
+
+def _refuse_stale(spec: ExportSpec, staleness: freshness.Staleness, *, force: bool) -> None:
+    reasons = staleness.too_old if force else staleness.reasons
+    if not reasons:
+        return
+    way_out = ""
+    if not staleness.too_old:
+        way_out = (
+            f" To deliver all the same: `merganser export deliver {spec.name} --force --reason ...`; the ledger keeps "
+            "the reason"
+        )
+    raise StaleServingError(
+        f"{spec.name}: the serving file may not be delivered: {'; '.join(reasons)}. Nothing was sent.{way_out}",
+        code="stale",
+    )
 
 
 @dataclass(frozen=True)
@@ -223,19 +304,51 @@ class _Run:
     now: Callable[[], datetime]
     sleep: Callable[[float], None]
     progress: Progress | None
+    withheld: Mapping[str, int]
+    override: str | None
+    """Why somebody overrides what would stop the delivery; None where nobody does."""
+    overridden: tuple[str, ...]
+    """What that is, beside the guard."""
 
     def deliver_new(self, *, force: bool) -> DeliveryReceipt:
-        """Plans what differs now, stores the plan, and sends it."""
-        spec = self.spec
-        difference = diff.compute_operations(self.connection, spec, retry_held=force)
-        withheld = reader.withheld_counts(self.connection, spec)
-        verdict = _judge(spec, difference)
-        if verdict.tripped and not force:
-            raise GuardError(
-                f"{spec.name}: {'; '.join(verdict.reasons)}. Nothing was sent. If this is what you want, run "
-                f"`merganser export deliver {spec.name} --force`",
-                code="guard",
+        """Plans what differs now, stores the plan, and sends it.
+
+        Where a guard stops it, the removals that persons decided are sent, if they alone pass the guard.
+        """
+        difference = diff.compute_operations(self.connection, self.spec, retry_held=force)
+        verdict = _judge(self.spec, difference)
+        if not verdict.tripped or force:
+            return self._deliver_operations(difference, verdict)
+        decided = diff.keep_decided_removals(self.connection, self.spec)
+        sent = 0
+        if decided.removes and not _judge_removals(self.spec, decided):
+            sent = self._deliver_operations(decided, verdict).removes
+        raise GuardError(self._guard_message(verdict, decided.removes, sent), code="guard")
+
+    def deliver_decided_removals(self) -> DeliveryReceipt:
+        """Sends nothing but the removals that persons decided, and what has to be sent again because of them."""
+        verdict = _judge(self.spec, diff.compute_operations(self.connection, self.spec, retry_held=False))
+        return self._deliver_operations(diff.keep_decided_removals(self.connection, self.spec), verdict)
+
+    def _guard_message(self, verdict: GuardVerdict, decided: int, sent: int) -> str:
+        command = f"merganser export deliver {self.spec.name}"
+        if sent:
+            outcome = f"Only the {sent} removals that persons decided were sent"
+        elif decided:
+            outcome = (
+                f"Nothing was sent, and {decided} persons who said no, or whose consent expired, are still at the "
+                f"destination. To send their removals alone: `{command} --consent-removals --reason ...`"
             )
+        else:
+            outcome = "Nothing was sent"
+        return (
+            f"{self.spec.name}: {'; '.join(verdict.reasons)}. {outcome}. If the whole change is right: "
+            f"`{command} --force --reason ...`; the ledger keeps the reason"
+        )
+
+    def _deliver_operations(self, difference: diff.Difference, verdict: GuardVerdict) -> DeliveryReceipt:
+        """Stores the operations that were computed as a delivery, and sends it."""
+        spec, withheld = self.spec, self.withheld
         if difference.operations:
             planned_at = self.now()
             stored = ledger.StoredDelivery(f"{planned_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}", planned_at)
@@ -246,7 +359,8 @@ class _Run:
                 delivery=stored,
                 batch_size=self.destination.batch_size,
                 withheld=withheld,
-                forced=force,
+                override=self.override,
+                overridden=(*self.overridden, *verdict.reasons),
             )
             receipt = self._receipt(stored, "delivered", self._send_delivery(stored))
         else:
@@ -393,40 +507,29 @@ class _Run:
         )
 
 
-def _plan(
-    connection: duckdb.DuckDBPyConnection, spec: ExportSpec, destination: Destination, *, retry_held: bool
-) -> DeliveryPlan:
-    difference = diff.compute_operations(connection, spec, retry_held=retry_held)
-    return DeliveryPlan(
-        export=spec.name,
-        destination=spec.destination,
-        records=difference.records,
-        adds=difference.adds,
-        updates=difference.updates,
-        removes=difference.removes,
-        unchanged=difference.unchanged,
-        held=difference.held,
-        withheld=reader.withheld_counts(connection, spec),
-        guard=_judge(spec, difference),
-        missing_settings=destination.missing_settings(),
-        unfinished=tuple(stored.delivery_id for stored in ledger.unfinished_deliveries(connection, spec)),
-    )
-
-
 def _judge(spec: ExportSpec, difference: diff.Difference) -> GuardVerdict:
-    """A failed model upstream must never empty an audience; a person's own decision to leave must never be held back
-    by that.
+    """Whether a guard stops the delivery: the export came up all but empty, or too large a share would be removed.
+
+    The cause of a removal does not matter: a wrong load of consent decisions removes people as a failed model does.
     """
     reasons = []
-    if difference.operations and difference.records < spec.guard.min_records:
+    few = difference.removes < spec.guard.min_removed and difference.removes == difference.decided_removes
+    if difference.operations and difference.records < spec.guard.min_records and not few:
         reasons.append(f"the export holds {difference.records} records, its guard asks for {spec.guard.min_records}")
-    unexplained = difference.removes - difference.decided_removes
-    if difference.delivered and unexplained / difference.delivered > spec.guard.max_removed_share:
-        reasons.append(
-            f"{unexplained} of {difference.delivered} delivered records would be removed without a decision of their "
-            f"persons, its guard allows a share of {spec.guard.max_removed_share:g}"
-        )
+    reasons += _judge_removals(spec, difference)
     return GuardVerdict(tripped=bool(reasons), reasons=tuple(reasons))
+
+
+def _judge_removals(spec: ExportSpec, difference: diff.Difference) -> list[str]:
+    """Why the removals of a delivery are too many; empty where they are not."""
+    guard, removed, delivered = spec.guard, difference.removes, difference.delivered
+    if not delivered or removed < guard.min_removed or removed / delivered <= guard.max_removed_share:
+        return []
+    reason = (
+        f"{removed} of {delivered} delivered records would be removed ({difference.decided_removes} of them because "
+        f"their persons' consent ended), its guard allows a share of {guard.max_removed_share:g}"
+    )
+    return [reason]
 
 
 def _dry_run(planned: DeliveryPlan, moment: datetime) -> DeliveryReceipt:
@@ -449,6 +552,7 @@ def _dry_run(planned: DeliveryPlan, moment: datetime) -> DeliveryReceipt:
         started_at=moment,
         finished_at=moment,
         guard=planned.guard,
+        stale=planned.stale,
     )
 
 

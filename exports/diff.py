@@ -6,7 +6,7 @@ Add here when: another kind of difference is sent. Keep out: sending, state, any
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 
@@ -41,14 +41,13 @@ class Difference:
 
 def compute_current(connection: duckdb.DuckDBPyConnection, spec: ExportSpec) -> None:
     """Fills the temporary table `current_rows`: key, customer, row hash and removal fields of every row of the
-    export.
+    export, but those of customers in `unconsented` (reader.py).
 
     The row hash covers the names and values of all declared columns and the normaliser's version: a change of any
     sends the record.
     """
     values = ", ".join(f"cast({quote(name)} as varchar)" for name in spec.column_names)
     shape = quote_text(f"{spec.normaliser_version}:{','.join(spec.column_names)}")
-    customer = "cast(customer_id as varchar)" if "customer_id" in spec.column_names else "cast(null as varchar)"
     fields = ", ".join(f"{quote_text(name)}, cast({quote(name)} as varchar)" for name in spec.removal_fields)
     removal = f"cast(json_object({fields}) as varchar)" if fields else "cast(null as varchar)"
     connection.execute(
@@ -56,10 +55,12 @@ def compute_current(connection: duckdb.DuckDBPyConnection, spec: ExportSpec) -> 
         create or replace temporary table current_rows as
         select
             cast({quote(spec.key)} as varchar) as record_key,
-            {customer} as customer_id,
+            cast(customer_id as varchar) as customer_id,
             sha256(concat({shape}, cast(json_array({values}) as varchar))) as row_hash,
             {removal} as removal_fields
         from {relation(spec)}
+        where customer_id is not null
+            and cast(customer_id as varchar) not in (select customer_id from unconsented where customer_id is not null)
         """
     )
 
@@ -136,7 +137,42 @@ def compute_operations(connection: duckdb.DuckDBPyConnection, spec: ExportSpec, 
         {"mirror": parameters["mirror"]},
     )
     reasserted = _reassert_shared_identifiers(connection, spec)
-    return _count(connection, spec, reasserted)
+    _find_decided_customers(connection, spec)
+    return _count(connection, reasserted)
+
+
+def keep_decided_removals(connection: duckdb.DuckDBPyConnection, spec: ExportSpec) -> Difference:
+    """Reduces `operations` to the removals that persons decided (withdrawn, denied, expired, unreadable consent), and
+    to the records that have to be sent again because of them. Call after `compute_operations`.
+    """
+    connection.execute(
+        """
+        delete from operations
+        where action <> 'remove' or customer_id is null
+            or customer_id not in (select customer_id from decided_customers)
+        """
+    )
+    reasserted = _reassert_shared_identifiers(connection, spec)
+    full = _count(connection, reasserted)
+    left_out = full.adds + full.updates - reasserted
+    return replace(full, adds=0, updates=reasserted, removes=full.decided_removes, unchanged=full.unchanged + left_out)
+
+
+def _find_decided_customers(connection: duckdb.DuckDBPyConnection, spec: ExportSpec) -> None:
+    """Fills the temporary table `decided_customers`: who is withheld for a reason of their own. Unknown is none: a
+    consent table that came up empty makes everybody unknown.
+    """
+    connection.execute(
+        f"""
+        create or replace temporary table decided_customers as
+        select cast(customer_id as varchar) as customer_id
+        from {WITHHELD}
+        where export = $export and reason like 'no_consent:%' and reason <> 'no_consent:unknown'
+        union
+        select customer_id from unconsented where reason <> 'no_consent:unknown'
+        """,
+        {"export": spec.name},
+    )
 
 
 def _reassert_shared_identifiers(connection: duckdb.DuckDBPyConnection, spec: ExportSpec) -> int:
@@ -167,23 +203,19 @@ def _reassert_shared_identifiers(connection: duckdb.DuckDBPyConnection, spec: Ex
     return int(row[0]) if row else 0
 
 
-def _count(connection: duckdb.DuckDBPyConnection, spec: ExportSpec, reasserted: int) -> Difference:
+def _count(connection: duckdb.DuckDBPyConnection, reasserted: int) -> Difference:
     verdicts = dict(connection.execute("select verdict, count(*) from comparison group by 1").fetchall())
     totals = connection.execute(
-        f"""
+        """
         select
             (select count(*) from current_rows),
             (select count(*) from comparison where delivered_hash is not null),
             (select count(*) from operations where action = 'retract'),
             (
                 select count(*) from comparison
-                where verdict = 'remove' and customer_id in (
-                    select customer_id from {WITHHELD}
-                    where export = $export and reason like 'no_consent:%' and reason <> 'no_consent:unknown'
-                )
+                where verdict = 'remove' and customer_id in (select customer_id from decided_customers)
             )
-        """,
-        {"export": spec.name},
+        """
     ).fetchone()
     assert totals is not None
     return Difference(

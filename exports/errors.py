@@ -56,12 +56,16 @@ class ServingError(PermanentError):
     """serving.duckdb is absent, or does not hold what the manifest promises."""
 
 
+class StaleServingError(PermanentError):
+    """serving.duckdb is too old to be delivered: its age, or consent decisions that it does not know."""
+
+
 class LedgerBusyError(TransientError):
     """Another process has the ledger open."""
 
 
 class GuardError(PermanentError):
-    """A guard rail of the export stopped a delivery before anything was sent."""
+    """A guard of the export stopped a delivery; at most removals that persons decided were sent."""
 
 
 class BatchRejectedError(PermanentError):

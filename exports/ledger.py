@@ -11,7 +11,7 @@ hashes and the declared removal fields as they were sent, and drops those of a f
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,8 +43,12 @@ create table if not exists ledger.deliveries (
     held_count bigint not null,
     withheld varchar not null,       -- JSON: reason -> customers
     planned_at timestamp not null,
-    finished_at timestamp
+    finished_at timestamp,
+    override_reason varchar,         -- why somebody overrode what would have stopped it
+    overridden varchar               -- JSON: what would have stopped it
 );
+alter table ledger.deliveries add column if not exists override_reason varchar;
+alter table ledger.deliveries add column if not exists overridden varchar;
 create table if not exists ledger.delivery_batches (
     delivery_id varchar not null,
     batch_number integer not null,
@@ -181,19 +185,21 @@ def store_plan(
     delivery: StoredDelivery,
     batch_size: int | None,
     withheld: Mapping[str, int],
-    forced: bool,
+    override: str | None,
+    overridden: Sequence[str],
 ) -> None:
     """Stores the delivery, its batches and its records from the temporary table `operations`, in one transaction.
 
     Removals come first, then what replaces them, so that a removal by a shared identifier never undoes a later
-    addition.
+    addition. `override`: the reason why somebody overrode what would have stopped it, which `overridden` lists.
     """
     with transaction(connection):
         connection.execute(
-            "insert into ledger.deliveries values (?, ?, ?, ?, ?, ?, 'planned', ?, ?, ?, ?, ?, ?, ?, ?, null)",
-            [delivery.delivery_id, spec.name, spec.destination, spec.mode, spec.purpose, spec.channel, forced,
-             difference.adds, difference.updates, difference.removes, difference.unchanged, difference.held,
-             json.dumps(dict(withheld)), delivery.planned_at],
+            "insert into ledger.deliveries values (?, ?, ?, ?, ?, ?, 'planned', ?, ?, ?, ?, ?, ?, ?, ?, null, ?, ?)",
+            [delivery.delivery_id, spec.name, spec.destination, spec.mode, spec.purpose, spec.channel,
+             override is not None, difference.adds, difference.updates, difference.removes, difference.unchanged,
+             difference.held, json.dumps(dict(withheld)), delivery.planned_at, override,
+             json.dumps(list(overridden)) if override is not None else None],
         )  # fmt: skip
         connection.execute(
             """

@@ -8,6 +8,7 @@ the warehouse itself, which only the build opens.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -16,6 +17,7 @@ from exports.destination import Record
 from exports.errors import ServingError
 from exports.spec import ExportSpec
 
+CONSENTS = 'serving."marts"."dim_consents"'
 WITHHELD = 'serving."exports"."exp_withheld__customers"'
 ROWS_PER_READ = 4096
 
@@ -85,6 +87,40 @@ def withheld_counts(connection: duckdb.DuckDBPyConnection, spec: ExportSpec) -> 
         raise ServingError(
             "exports.exp_withheld__customers is not in the serving file: build and publish it first"
         ) from None
+    return {row[0]: row[1] for row in rows}
+
+
+def find_unconsented(connection: duckdb.DuckDBPyConnection, spec: ExportSpec, moment: datetime) -> dict[str, int]:
+    """Fills the temporary table `unconsented` (customer_id, reason): customers of the export who have no live grant for
+    its purpose and channel at `moment` (UTC). Returns how many, by reason.
+
+    The model asked the same when it was built. A grant may have expired since, and a model may have forgotten to ask.
+    """
+    try:
+        connection.execute(
+            f"""
+            create or replace temporary table unconsented as
+            select
+                members.customer_id,
+                min(
+                    case
+                        when consents.status is null then 'no_consent:unknown'
+                        when consents.status <> 'granted' then 'no_consent:' || consents.status
+                        else 'no_consent:expired'
+                    end
+                ) as reason
+            from (select distinct cast(customer_id as varchar) as customer_id from {relation(spec)}) as members
+            left join {CONSENTS} as consents
+                on cast(consents.customer_id as varchar) = members.customer_id
+                    and consents.purpose = $purpose and consents.channel = $channel
+            where consents.status is distinct from 'granted' or consents.expires_at <= $moment
+            group by 1
+            """,
+            {"purpose": spec.purpose, "channel": spec.channel, "moment": moment},
+        )
+    except duckdb.CatalogException:
+        raise ServingError("marts.dim_consents is not in the serving file: build and publish it first") from None
+    rows = connection.execute("select reason, count(*) from unconsented group by 1 order by 1").fetchall()
     return {row[0]: row[1] for row in rows}
 
 

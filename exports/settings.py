@@ -9,7 +9,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from exports.errors import InvalidSettingError
+
+MAX_AGE_VARIABLE = "MERGANSER_SERVING_MAX_AGE_HOURS"
+DEFAULT_MAX_AGE_HOURS = 36.0  # a daily build may be late by half a day
+LONGEST_MAX_AGE_HOURS = 8784.0
+AS_OF_VARIABLE = "MERGANSER_AS_OF"
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,41 @@ class Settings:
             manifest_path=target / "manifest.json",
             environment=variables,
         )
+
+    @property
+    def consent_landings_path(self) -> Path:
+        """Where landing says which consent decisions have arrived."""
+        return self.home / "consent_landings.json"
+
+    @property
+    def max_serving_age(self) -> timedelta:
+        """How long after the start of its build the serving file may be delivered. Raises InvalidSettingError."""
+        text = self.variable(MAX_AGE_VARIABLE)
+        try:
+            hours = DEFAULT_MAX_AGE_HOURS if text is None else float(text)
+        except ValueError:
+            hours = 0.0
+        if not 0 < hours <= LONGEST_MAX_AGE_HOURS:
+            raise InvalidSettingError(
+                f"{MAX_AGE_VARIABLE} (serving_max_age_hours in settings.yml) must be hours above 0 and up to "
+                f"{LONGEST_MAX_AGE_HOURS:g}",
+                code="invalid_setting",
+            )
+        return timedelta(hours=hours)
+
+    @property
+    def as_of(self) -> datetime | None:
+        """The pinned moment (UTC, without zone) at which consent is judged; None: now. Raises InvalidSettingError."""
+        text = self.variable(AS_OF_VARIABLE)
+        try:
+            moment = datetime.fromisoformat(text) if text else None
+        except ValueError:
+            raise InvalidSettingError(
+                f"{AS_OF_VARIABLE} is not a moment in ISO 8601, such as 2026-06-30T00:00:00", code="invalid_setting"
+            ) from None
+        if moment is not None and moment.tzinfo is not None:
+            moment = moment.astimezone(UTC).replace(tzinfo=None)
+        return moment
 
     def with_environment(self, **variables: str) -> Settings:
         """The same settings with some variables set: how the demo points the webhook at its own loopback receiver."""

@@ -18,16 +18,16 @@ Pii = Literal["direct", "indirect", "none"]
 
 
 class Guard(BaseModel):
-    """Rails that stop a delivery before anything is sent."""
+    """Limits that stop a delivery before anything is sent."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     min_records: int = Field(default=1, ge=0)
     """Fewest rows the export must hold while there is anything to send."""
     max_removed_share: float = Field(default=0.5, ge=0, le=1)
-    """Largest share (0 to 1) of the delivered records that one delivery may remove without an explicit decision of
-    theirs.
-    """
+    """Largest share (0 to 1) of the delivered records that one delivery may remove, whatever the cause."""
+    min_removed: int = Field(default=3, ge=1)
+    """Fewest removals that the share is judged on; fewer always pass, so that a small audience can lose a member."""
 
 
 class Column(BaseModel):
@@ -117,6 +117,10 @@ def _check(spec: ExportSpec, destinations: Collection[str]) -> None:
             f"{spec.name}: config.meta.export.destination: no destination {spec.destination!r}; known: {known}"
         )
     by_name = {column.name: column for column in spec.columns}
+    if "customer_id" not in by_name:
+        raise SpecError(
+            f"{spec.name}: its YAML declares no column customer_id: a delivery asks by it whether consent still stands"
+        )
     for label, fields in (("key", (spec.key,)), ("removal_fields", spec.removal_fields)):
         for field in fields:
             if field not in by_name:

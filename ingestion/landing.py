@@ -18,6 +18,7 @@ from typing import Literal
 
 import duckdb
 
+from ingestion.consent_landings import announce_landing, ensure_consent_landings, settle_landing
 from ingestion.deliveries import Delivery, deliveries
 from ingestion.errors import DeliveryRefusedError, IngestionError, SchemaChangedError, UnreadableFileError
 from ingestion.fields import note_fields
@@ -143,6 +144,7 @@ def land(
     """
     with open_warehouse(settings) as connection:
         ensure_books(connection)
+        ensure_consent_landings(settings, connection, sources)
         load = _next_load(connection, loaded_at)
         failures = ensure_tables(connection, sources)
         targets = [Target(source, name) for source in sources for name in source.entities]
@@ -156,6 +158,8 @@ def land(
             reason = (unfetched or {}).get((target.source.source, target.name))
             if reason:
                 _book_failure(connection, target, load, reason)
+                if target.entity.bears_consent:
+                    settle_landing(settings, target.source.source, target.name, failed=True, changed=True)
             if progress:
                 progress(replace(here, result=reports[-1]))
     return LandingReport(load.load_id, load.loaded_at, tuple(reports))
@@ -175,6 +179,7 @@ def ensure_raw_tables(settings: Settings, sources: Sequence[SourceSpec]) -> None
     """
     with open_warehouse(settings) as connection:
         ensure_books(connection)
+        ensure_consent_landings(settings, connection, sources)
         failures = ensure_tables(connection, sources)
     if failures:
         raise SchemaChangedError("\n".join(failures.values()))
@@ -201,16 +206,27 @@ def _land_entity(
 ) -> EntityReport:
     """Lands what is new of one entity, or books why not: `failure` is known before it starts."""
     files: list[LandingFile] = []
+    announced = False
     try:
         if failure is None:
             known = _known_files(connection, target)
             found = find_files(settings, target.entity) + find_replays(settings, target.source.source, target.name)
             files = changed_files(settings, target.entity, found, known)
+            if files and target.entity.bears_consent:
+                announce_landing(settings, target.source.source, target.name)
+                announced = True
     except IngestionError as error:
         failure = str(error)
     except duckdb.Error as error:
         failure = _describe(error)
-    return land_files(connection, settings, target, load, files, failure=failure, allow_empty=allow_empty)
+    report = land_files(connection, settings, target, load, files, failure=failure, allow_empty=allow_empty)
+    if target.entity.bears_consent:
+        changed = not announced or bool(report.landed or report.quarantined or report.deleted)
+        try:
+            settle_landing(settings, report.source, report.entity, failed=report.status == "failed", changed=changed)
+        except IngestionError as error:
+            report = replace(report, status="failed", error=report.error or str(error))
+    return report
 
 
 def land_files(

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import duckdb
 
+from ingestion.consent_landings import announce_rebuild, ensure_consent_landings
 from ingestion.errors import IngestionError, RebuildRefusedError
 from ingestion.files import LandingFile, changed_files
 from ingestion.judging import Load, Target
@@ -40,6 +41,7 @@ def rebuild(
     targets = [Target(source, name) for name in source.entities]
     with open_warehouse(settings) as connection, _workplace(settings) as workplace:
         ensure_books(connection)
+        ensure_consent_landings(settings, connection, [source])
         plans = {target.name: _plan(connection, settings, target) for target in targets}
         reports = []
         with open_warehouse(workplace) as work:
@@ -52,6 +54,7 @@ def rebuild(
                 reports.append(_land_again(work, workplace, target, plans[target.name]))
                 if progress:
                     progress(replace(here, result=reports[-1]))
+        announce_rebuild(settings, source)
         _take_over(connection, workplace.warehouse_path, source)
         [(last, moment)] = connection.execute(
             "select load_id, loaded_at from raw_ops.loads order by load_id desc limit 1"

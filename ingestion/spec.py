@@ -297,6 +297,7 @@ class EntitySpec(Dialect):
     legal_basis: LegalBasis | None = None  # overrides the source's, and so does the purpose
     purpose: str | None = None
     expires: ExpirySpec | None = None
+    bears_consent: bool = False  # its records say whom we may contact: what arrives makes a published build too old
     optional: bool = True
     description: str | None = None
     columns: dict[str, Column] = Field(min_length=1)

@@ -353,13 +353,27 @@ def export_deliver(
     name: Annotated[str | None, typer.Argument(help="Name of the export.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Deliver every declared export.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count only: nothing is sent.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Deliver although a guard stops it.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Deliver although a guard stops it; needs --reason, which the ledger keeps.")
+    ] = False,
+    consent_removals: Annotated[
+        bool,
+        typer.Option("--consent-removals", help="Send nothing but the removals that persons decided; needs --reason."),
+    ] = False,
+    reason: Annotated[str | None, typer.Option("--reason", help="Why a guard is overridden.")] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Send what has changed since the last delivery."""
     if (name is not None) == every:
         raise WrongUseError("Name an export, or say --all.", "`merganser export list` shows them.")
+    if (force or consent_removals) != bool((reason or "").strip()):
+        raise WrongUseError(
+            "--force and --consent-removals need --reason, and --reason needs one of them.",
+            'As in --force --reason "the segment was narrowed on purpose"; the ledger keeps it.',
+        )
+    if consent_removals and (force or every or dry_run):
+        raise WrongUseError("--consent-removals takes the name of one export, and neither --force nor --dry-run.")
     from orchestration import console
     from orchestration.lib import stages
     from orchestration.lib.locking import held
@@ -367,9 +381,19 @@ def export_deliver(
     place = _home(home, None)
     with console.shown_progress(quiet=as_json) as progress, held(place, "export"):
         if name is None:
-            outcomes = stages.deliver_all(place, dry_run=dry_run, force=force, progress=progress("export"))
+            outcomes = stages.deliver_all(
+                place, dry_run=dry_run, force=force, reason=reason, progress=progress("export")
+            )
         else:
-            receipt = stages.deliver_export(place, name, dry_run=dry_run, force=force, progress=progress("export"))
+            receipt = stages.deliver_export(
+                place,
+                name,
+                dry_run=dry_run,
+                force=force,
+                consent_removals=consent_removals,
+                reason=reason,
+                progress=progress("export"),
+            )
             outcomes = [stages.ExportOutcome(name, receipt.status, receipt)]
     if not as_json:
         console.show_outcomes(outcomes)

@@ -273,6 +273,8 @@ def show_plan(plan: DeliveryPlan) -> None:
     )
     for reason, count in plan.withheld.items():
         console.print(f"  withheld: {count:,} ({reason})", markup=False)
+    for reason in plan.stale:
+        console.print(f"  may not be delivered: {reason}", markup=False, style="red")
     for reason in plan.guard.reasons:
         console.print(f"  stopped by its guard: {reason}", markup=False, style="red")
     if plan.missing_settings:

@@ -177,6 +177,11 @@ def write_settings(home: Home, **values: object) -> None:
     write_whole(home.settings, yaml.safe_dump(settings | values, sort_keys=False))
 
 
+def value_in_settings(home: Home, name: str) -> object | None:
+    """A single value of the home's settings.yml, or None where it is absent. Raises WrongUseError."""
+    return _read_settings(home.settings).get(name)
+
+
 def sources_in_settings(home: Home) -> dict[str, str] | None:
     """The sources that this home has switched on, each with its loader; None where settings.yml names none.
 

@@ -6,6 +6,7 @@ Add here: what readers find in the file beside the tables. Keep out: audits (qua
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -158,7 +159,7 @@ def _permitted(home: Home) -> BuildReport:
 
 
 def _write(
-    home: Home, new: Path, relations: list[Relation], info: tuple[str, ...], progress: Progress
+    home: Home, new: Path, relations: list[Relation], info: tuple[str | None, ...], progress: Progress
 ) -> dict[str, int]:
     """Copy the relations into a new file and compare the counts; returns rows by table."""
     import duckdb
@@ -188,7 +189,7 @@ def _write(
             progress(number, len(relations), label)
             counts[label] = _copy(connection, relation)
         connection.execute(_create_build_info())
-        connection.execute(f"insert into serving.main.{_BUILD_INFO} values (?, ?, ?, ?)", list(info))
+        connection.execute(f"insert into serving.main.{_BUILD_INFO} values (?, ?, ?, ?, ?)", list(info))
         connection.execute("detach warehouse")
         connection.execute("checkpoint serving")
         progress(len(relations), len(relations), "")
@@ -229,12 +230,14 @@ def _create_build_info() -> str:
         build_id varchar not null,
         built_at timestamp not null,
         published_at timestamp not null,
-        as_of timestamp not null
+        as_of timestamp not null,
+        consent_landings varchar -- JSON: entity -> token, as the build found them; exports/freshness.py compares them
     )"""
 
 
-def _build_info(build: BuildReport, published_at: str) -> tuple[str, ...]:
-    return (build.build_id, build.started_at, published_at, build.as_of or build.started_at)
+def _build_info(build: BuildReport, published_at: str) -> tuple[str | None, ...]:
+    landings = None if build.consent_landings is None else json.dumps(build.consent_landings, sort_keys=True)
+    return (build.build_id, build.started_at, published_at, build.as_of or build.started_at, landings)
 
 
 def _remove_leftovers(serving: Path) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from orchestration.lib import publishing, quality, transform
 from orchestration.lib.errors import CorridorError, PublicationRefusedError, WrongUseError
-from orchestration.lib.home import Home, normal_moment, sources_in_settings
+from orchestration.lib.home import Home, normal_moment, sources_in_settings, value_in_settings
 from orchestration.lib.locking import held
 from orchestration.lib.progress import Progress, silent
 from orchestration.lib.translation import corridor_terms
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from ingestion.landing import LandingReport
     from ingestion.spec import SourceSpec
 
+# Variables of the export room that settings.yml may hold under these names; the environment wins.
+SETTINGS_OF_EXPORTS = {"MERGANSER_SERVING_MAX_AGE_HOURS": "serving_max_age_hours"}
 STAGES = ("ingest", "build", "check", "publish", "export")
 
 
@@ -239,7 +241,12 @@ def export_settings(home: Home, variables: Mapping[str, str] | None = None) -> E
     """The export room's settings for a home; `variables` are set beside those of the environment."""
     from exports.settings import Settings
 
-    return Settings.from_home(home.path, {**os.environ, **home.environment(), **(variables or {})})
+    in_settings = {
+        variable: str(value)
+        for variable, name in SETTINGS_OF_EXPORTS.items()
+        if (value := value_in_settings(home, name)) is not None
+    }
+    return Settings.from_home(home.path, {**in_settings, **os.environ, **home.environment(), **(variables or {})})
 
 
 def list_exports(home: Home) -> list[ExportStatus]:
@@ -266,10 +273,15 @@ def deliver_export(
     *,
     dry_run: bool = False,
     force: bool = False,
+    consent_removals: bool = False,
+    reason: str | None = None,
     variables: Mapping[str, str] | None = None,
     progress: Progress = silent,
 ) -> DeliveryReceipt:
-    """Deliver one export. Raises WrongUseError, LockedError, or CorridorError with what destination or guard said."""
+    """Deliver one export. `force` and `consent_removals` need a reason (exports/delivery.py).
+
+    Raises WrongUseError, LockedError, or CorridorError with what destination or guard said.
+    """
     from exports import delivery
 
     with corridor_terms():
@@ -279,6 +291,8 @@ def deliver_export(
             name,
             dry_run=dry_run,
             force=force,
+            consent_removals=consent_removals,
+            reason=reason,
             progress=lambda done, total: progress(done, total, name),
         )
 
@@ -288,6 +302,7 @@ def deliver_all(
     *,
     dry_run: bool = False,
     force: bool = False,
+    reason: str | None = None,
     variables: Mapping[str, str] | None = None,
     progress: Progress = silent,
 ) -> list[ExportOutcome]:
@@ -297,7 +312,9 @@ def deliver_all(
     outcomes = []
     for name in known_exports(home):
         try:
-            receipt = deliver_export(home, name, dry_run=dry_run, force=force, variables=variables, progress=progress)
+            receipt = deliver_export(
+                home, name, dry_run=dry_run, force=force, reason=reason, variables=variables, progress=progress
+            )
         except CorridorError as error:
             if not isinstance(error.__cause__, ExportError):
                 raise

@@ -54,6 +54,8 @@ class BuildReport:
     `counts`: nodes by kind and outcome, `{"model": {"success": 80}, "test": {"pass": 400, "fail": 1}}`.
     `selection`: what dbt was asked for; empty means everything, and only then may the result be published.
     `seconds`: wall clock of the build; `seconds_per_node`: of the nodes, by name, slowest first.
+    `consent_landings`: the token of each entity that bears consent, as the build found them (ingestion/
+    consent_landings.py); None where they could not be read.
     """
 
     build_id: str
@@ -63,6 +65,7 @@ class BuildReport:
     selection: list[str] = field(default_factory=list)
     full_refresh: bool = False
     as_of: str = ""
+    consent_landings: dict[str, str] | None = None
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     failures: list[NodeFailure] = field(default_factory=list)
     seconds_per_node: dict[str, float] = field(default_factory=dict)
@@ -148,6 +151,8 @@ class BuildRecord:
     @classmethod
     def begin(cls, home: Home, selection: Sequence[str] = (), *, full_refresh: bool = False) -> BuildRecord:
         """Record that a build has begun. `selection`: what it was asked for; empty is everything."""
+        from ingestion.consent_landings import read_tokens
+
         started = datetime.now(UTC)
         report = BuildReport(
             build_id=f"{started:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
@@ -157,6 +162,7 @@ class BuildRecord:
             selection=list(selection),
             full_refresh=full_refresh,
             as_of=home.as_of,
+            consent_landings=read_tokens(home.path),
         )
         before = home.build_record.read_bytes() if home.build_record.exists() else None
         _record(home, report)

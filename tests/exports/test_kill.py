@@ -132,6 +132,10 @@ def publish_contacts(world: World, rows: list[dict[str, Any]]) -> None:
         f'insert into exports."{CRM}" select unnest(?::varchar[]), unnest(?::varchar[]), 100, unnest(?::varchar[])',
         [[row[name] for row in rows] for name in ("record_key", "customer_id", "segment_note")],
     )
+    connection.execute(
+        "insert into marts.dim_consents "
+        f"""select distinct customer_id, 'customer_service', 'crm', 'granted', null::timestamp from exports."{CRM}" """
+    )
     connection.close()
 
 

@@ -37,7 +37,10 @@ def test_no_personal_value_reaches_the_ledger_or_the_output(
     connected.publish({WEBHOOK: [SEEDED, cart(2)]})
     texts = [repr(plan(connected.settings, WEBHOOK)), repr(deliver(connected.settings, WEBHOOK))]
     connected.publish({WEBHOOK: [cart(1, email="x" + EMAIL, first_name=NAME)]})
-    texts += [repr(deliver(connected.settings, WEBHOOK, force=True)), repr(list_exports(connected.settings))]
+    texts += [
+        repr(deliver(connected.settings, WEBHOOK, force=True, reason="a test")),
+        repr(list_exports(connected.settings)),
+    ]
     assert receiver.members["cart-00001"]["email"] == "x" + EMAIL
     output = capfd.readouterr()
     for text in (*texts, output.out, output.err, caplog.text):

@@ -243,7 +243,7 @@ def test_what_was_refused_is_tried_again_by_force(connected: World, receiver: Re
     connected.publish({WEBHOOK: CARTS[:2]})
     receiver.answers = [refuse("cart-00001")]
     deliver(connected.settings, WEBHOOK)
-    assert deliver(connected.settings, WEBHOOK, force=True).adds == 1
+    assert deliver(connected.settings, WEBHOOK, force=True, reason="a test").adds == 1
 
 
 def test_a_refused_removal_stays_owed(connected: World, receiver: Receiver) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -110,9 +111,20 @@ class World:
         path.write_text(json.dumps({"nodes": nodes}))
 
     def publish(
-        self, rows: dict[str, list[dict[str, Any]]], withheld: list[tuple[str, str, str]] | None = None
+        self,
+        rows: dict[str, list[dict[str, Any]]],
+        withheld: list[tuple[str, str, str]] | None = None,
+        *,
+        consents: list[tuple[str, str, str, str, datetime | None]] | None = None,
+        built_at: datetime | None = None,
+        landings: dict[str, str] | None = None,
     ) -> None:
-        """Writes the serving file aside and renames it. `withheld`: (export, customer_id, reason)."""
+        """Writes the serving file aside and renames it.
+
+        `withheld`: (export, customer_id, reason). `consents`: (customer_id, purpose, channel, status, expires_at);
+        without them every customer of the rows has a grant that never expires. `built_at`: without it, now.
+        `landings`: the landings of consent that its build knew.
+        """
         aside = self.home / "serving.tmp"
         aside.unlink(missing_ok=True)
         connection = duckdb.connect(str(aside))
@@ -133,6 +145,27 @@ class World:
                 "insert into exports.exp_withheld__customers values (?, ?, ?, ?)",
                 [f"{export}:{customer}", export, customer, reason],
             )
+        if consents is None:
+            consents = [
+                (str(row["customer_id"]), DECLARED[name]["purpose"], DECLARED[name]["channel"], "granted", None)
+                for name, members in rows.items()
+                for row in members
+            ]
+        connection.execute("create schema marts")
+        connection.execute(
+            "create table marts.dim_consents "
+            "(customer_id varchar, purpose varchar, channel varchar, status varchar, expires_at timestamp)"
+        )
+        if consents:
+            granted = list(dict.fromkeys(consents))
+            connection.executemany("insert into marts.dim_consents values (?, ?, ?, ?, ?)", granted)
+        connection.execute(
+            "create table main.build_info (build_id varchar, built_at timestamp, consent_landings varchar)"
+        )
+        connection.execute(
+            "insert into main.build_info values ('b1', ?, ?)",
+            [built_at or datetime.now(UTC).replace(tzinfo=None), json.dumps(landings or {})],
+        )
         connection.close()
         aside.replace(self.home / "serving.duckdb")
 
