@@ -22,11 +22,15 @@ _EXTRACTED = re.compile(EXTRACTED_FILE)
 
 @dataclass(frozen=True)
 class Delivery:
-    """Files that land together. `is_whole`: they are the whole table. `is_paged`: an extraction wrote them."""
+    """Files that land together. `is_whole`: they are the whole table. `is_paged`: an extraction wrote them.
+
+    `is_ordered`: what it does depends on the deliveries before it.
+    """
 
     files: tuple[LandingFile, ...]
     is_whole: bool = False
     is_paged: bool = False
+    is_ordered: bool = False
     is_replay: bool = False
 
 
@@ -51,4 +55,4 @@ def _one_by_one(entity: EntitySpec, files: Sequence[LandingFile]) -> Iterator[De
         groups.setdefault(extracted[1] if extracted else alone, []).append(file)
     for name, members in sorted(groups.items()):
         is_paged = bool(name) and name != members[0].name
-        yield Delivery(tuple(members), entity.is_whole, is_paged)
+        yield Delivery(tuple(members), entity.is_whole, is_paged, is_ordered=True)

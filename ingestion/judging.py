@@ -116,6 +116,8 @@ class Judge:
         self.is_whole = is_whole
         self.is_paged = is_paged
         self.flagged = 0
+        self.first_row: int | None = None  # row id of the first record of a stream
+        self.removed, self.before_removal = 0, 0  # rows that are absent from a whole table or scope, of how many
         self.content = content_columns(target.entity)
         self.columns = _list((*target.entity.columns, "_extra", "_payload"))
 
@@ -238,6 +240,9 @@ class Judge:
         whole = self.is_whole and bool(self.entity.key)
         if not whole and not staged.has_scopes:
             if self.is_whole:
+                there = self._count(f"{self.table} where _superseded_at is null and _deleted_at is null")
+                came = self._count('incoming where "$problems" is null')
+                self.removed, self.before_removal = max(there - came, 0), there
                 self._supersede_all()
             return 0, ()
         null_key = " or ".join(f"{quote(name)} is null" for name in self.entity.key)
@@ -250,6 +255,7 @@ class Judge:
             )
             return 0, (warning,)
         key = _list(self.entity.key)
+        scope = "" if whole else f" and rowid in ({self._scoped()})"
         scoped = "" if whole else f" and raw.rowid in ({self._scoped()})"
         cursor = self.connection.execute(
             f"update {self.table} set _deleted_at = ? where rowid in (select raw.rowid from {self.table} as raw"
@@ -258,6 +264,9 @@ class Judge:
             [self.load.loaded_at],
         )
         deleted = _changed(cursor)
+        if deleted:
+            left = self._count(f"{self.table} where _superseded_at is null and _deleted_at is null{scope}")
+            self.removed, self.before_removal = deleted, deleted + left
         if self.entity.mode == "snapshot":
             self._supersede_all()
         return deleted, ()
@@ -300,6 +309,7 @@ class Judge:
                 raise NotAllGoodError from error
             first = self._number_arrived(stream)
             began = first if began is None else began
+        self.first_row = began
         total = sum(stream.count for stream in streams)
         arrived = f"{self.table} where _load_id = {literal(self.load.load_id)} and rowid >= {began}"
         key = key_hash(self.entity)

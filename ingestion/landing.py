@@ -23,6 +23,7 @@ from ingestion.deliveries import Delivery, deliveries
 from ingestion.errors import DeliveryRefusedError, IngestionError, SchemaChangedError, UnreadableFileError
 from ingestion.fields import note_fields
 from ingestion.files import KnownFile, LandingFile, changed_files, find_files, find_replays
+from ingestion.holding import Acceptance, Gatekeeper, HeldLoad, LoadHeldError
 from ingestion.judging import Counts, Judge, Load, NotAllGoodError, Target
 from ingestion.readers import Incoming, clear_stage, in_order, stage
 from ingestion.settings import Settings
@@ -30,7 +31,7 @@ from ingestion.spec import SourceSpec
 from ingestion.statements import literal, quote
 from ingestion.warehouse import ensure_books, ensure_tables, open_warehouse, transaction, written_once
 
-Status = Literal["landed", "nothing_new", "failed"]
+Status = Literal["landed", "nothing_new", "failed", "held"]
 
 _LOG_BYTES = 16 * 2**20  # DuckDB's log goes into the warehouse file when it reaches this size (checkpoint_threshold)
 
@@ -78,6 +79,7 @@ class EntityReport:
     schema_changes: str | None = None
     warnings: tuple[str, ...] = ()
     error: str | None = None
+    held: tuple[HeldLoad, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,8 @@ class LandingReport:
 
     @property
     def ok(self) -> bool:
-        """Whether no entity failed. Quarantined records are no failure: they are counted and kept."""
-        return all(entity.status != "failed" for entity in self.entities)
+        """Whether no entity failed or is held. Quarantined records are no failure: they are counted and kept."""
+        return all(entity.status not in ("failed", "held") for entity in self.entities)
 
     @property
     def extracted(self) -> int:
@@ -130,6 +132,7 @@ def land(
     *,
     loaded_at: datetime | None = None,
     allow_empty: bool = False,
+    acceptance: Acceptance | None = None,
     unfetched: Mapping[tuple[str, str], str] | None = None,
     progress: Callable[[LandingProgress], None] | None = None,
 ) -> LandingReport:
@@ -137,10 +140,11 @@ def land(
 
     `loaded_at`: the moment that the load is known by (without zone, or with any: it becomes UTC); default now. It is
     moved to one microsecond after the last load's where it is not later already. `allow_empty`: a delivery that is the
-    whole table may be empty. `unfetched`: by source and entity, why nothing new could be fetched before; what is there
-    lands, and the books call the load failed. `progress` is called before and after each entity. An entity that fails
-    is in the report with its error and keeps what it had; the others go on. Raises WarehouseLockedError when another
-    process holds the warehouse, SettingError when a setting has no sense.
+    whole table may be empty. `acceptance`: lands loads that are held. `unfetched`: by source and entity, why nothing
+    new could be fetched before; what is there lands, and the books call the load failed. `progress` is called before
+    and after each entity. An entity that fails or is held is in the report with its reason and keeps what it had; the
+    others go on. Raises WarehouseLockedError when another process holds the warehouse, SettingError when a setting has
+    no sense.
     """
     with open_warehouse(settings) as connection:
         ensure_books(connection)
@@ -154,7 +158,17 @@ def land(
             if progress:
                 progress(here)
             failure = failures.get((target.source.source, target.name))
-            reports.append(_land_entity(connection, settings, target, load, failure=failure, allow_empty=allow_empty))
+            reports.append(
+                _land_entity(
+                    connection,
+                    settings,
+                    target,
+                    load,
+                    failure=failure,
+                    allow_empty=allow_empty,
+                    acceptance=acceptance,
+                )
+            )
             reason = (unfetched or {}).get((target.source.source, target.name))
             if reason:
                 _book_failure(connection, target, load, reason)
@@ -203,6 +217,7 @@ def _land_entity(
     *,
     failure: str | None,
     allow_empty: bool,
+    acceptance: Acceptance | None,
 ) -> EntityReport:
     """Lands what is new of one entity, or books why not: `failure` is known before it starts."""
     files: list[LandingFile] = []
@@ -219,11 +234,16 @@ def _land_entity(
         failure = str(error)
     except duckdb.Error as error:
         failure = _describe(error)
-    report = land_files(connection, settings, target, load, files, failure=failure, allow_empty=allow_empty)
+    gatekeeper = Gatekeeper(connection, target, load, acceptance)
+    report = land_files(
+        connection, settings, target, load, files, failure=failure, allow_empty=allow_empty, gatekeeper=gatekeeper
+    )
     if target.entity.bears_consent:
         changed = not announced or bool(report.landed or report.quarantined or report.deleted)
         try:
-            settle_landing(settings, report.source, report.entity, failed=report.status == "failed", changed=changed)
+            settle_landing(
+                settings, report.source, report.entity, failed=report.status in ("failed", "held"), changed=changed
+            )
         except IngestionError as error:
             report = replace(report, status="failed", error=report.error or str(error))
     return report
@@ -238,10 +258,13 @@ def land_files(
     *,
     failure: str | None = None,
     allow_empty: bool = False,
+    gatekeeper: Gatekeeper | None = None,
 ) -> EntityReport:
     """Lands these files of an entity, delivery by delivery, and books what each did.
 
-    A delivery that cannot land ends it; the ones before it stay. `failure`: it is known not to work before it starts.
+    A delivery that cannot land ends it; the ones before it stay. So does one that is held where the order of arrival
+    matters: the later ones wait, unless one is the whole table, which makes the held one void. `failure`: it is known
+    not to work before it starts. `gatekeeper`: examines each delivery; without one, no gate is applied.
     """
     ledger = _Ledger(connection, target, load)
     try:
@@ -252,7 +275,13 @@ def land_files(
                 ledger.keep(ledger.report)
             for number, delivery in enumerate(pending, start=1):
                 later = any(other.is_whole for other in pending[number:])
-                _land_delivery(connection, settings, ledger, delivery, allow_empty=allow_empty, has_later=later)
+                attempt = _Attempt(connection, settings, ledger, gatekeeper, allow_empty=allow_empty, has_later=later)
+                _land_delivery(attempt, delivery)
+                if ledger.report.held and delivery.is_ordered and number < len(pending):
+                    ledger.wait(len(pending) - number)
+                    break
+            if gatekeeper:
+                gatekeeper.settle_others()
             return ledger.report
     except IngestionError as error:
         failure = str(error)
@@ -267,42 +296,67 @@ def land_files(
     return failed
 
 
-def _land_delivery(
-    connection: duckdb.DuckDBPyConnection,
-    settings: Settings,
-    ledger: _Ledger,
-    delivery: Delivery,
-    *,
-    allow_empty: bool,
-    has_later: bool,
-) -> None:
-    """Lands one delivery with its books. One that may not replace the table is passed over where a later one does."""
-    target, load = ledger.target, ledger.load
+@dataclass(frozen=True)
+class _Attempt:
+    """With what a delivery is landed. `has_later`: a later delivery of this load is the whole table."""
 
-    def attempt(*, hopes_for_good: bool) -> None:
-        staged = stage(connection, settings, target.entity, delivery.files, hopes_for_good=hopes_for_good)
+    connection: duckdb.DuckDBPyConnection
+    settings: Settings
+    ledger: _Ledger
+    gatekeeper: Gatekeeper | None
+    allow_empty: bool
+    has_later: bool
+
+    def land(self, delivery: Delivery, *, hopes_for_good: bool) -> None:
+        """Lands a delivery in a transaction. Raises NotAllGoodError, LoadHeldError, and what stage and judge raise."""
+        connection, ledger = self.connection, self.ledger
+        staged = stage(connection, self.settings, ledger.target.entity, delivery.files, hopes_for_good=hopes_for_good)
         if delivery.is_whole and staged.is_cut_short:
             raise DeliveryRefusedError(
                 f"{delivery.files[-1].name} looks cut short: its last record is broken and no line end follows. It is"
                 " declared to be the whole table, so nothing of it was taken; bring it again"
             )
         with _streaming(connection, delivery) if staged.streams else nullcontext(), ledger.transaction():
-            judge = Judge(connection, target, load, is_whole=delivery.is_whole, is_paged=delivery.is_paged)
-            counts = judge.land(staged, allow_empty=allow_empty and not has_later)
+            judge = Judge(
+                connection, ledger.target, ledger.load, is_whole=delivery.is_whole, is_paged=delivery.is_paged
+            )
+            counts = judge.land(staged, allow_empty=self.allow_empty and not self.has_later)
+            records: Mapping[str, int] = {}
             if delivery.is_replay:
                 judge.mark_replayed()
-            ledger.add(staged, counts, delivery)
+            elif self.gatekeeper:
+                alone = delivery.is_ordered
+                records = self.gatekeeper.examine(judge, staged, delivery.files, counts.extracted, alone=alone)
+            ledger.add(staged, counts, delivery, records)
 
+
+def _land_delivery(attempt: _Attempt, delivery: Delivery) -> None:
+    """Lands one delivery with its books, less the files that are held.
+
+    A delivery that may not replace the table is passed over where a later one does.
+    """
+    ledger = attempt.ledger
     try:
         try:
-            attempt(hopes_for_good=Judge.may_stream(target.entity))
+            attempt.land(delivery, hopes_for_good=Judge.may_stream(ledger.target.entity))
         except NotAllGoodError:
-            attempt(hopes_for_good=False)
+            attempt.land(delivery, hopes_for_good=False)
     except (DeliveryRefusedError, UnreadableFileError) as error:
-        if not has_later:
+        if not attempt.has_later:
             raise
         with ledger.transaction():
             ledger.pass_over(delivery, f"passed over, as a later delivery is there: {error}")
+    except LoadHeldError as error:
+        if attempt.has_later:
+            with ledger.transaction():
+                ledger.pass_over(delivery, f"would be held, and is passed over, as a later delivery is there: {error}")
+            return
+        with ledger.transaction():
+            ledger.hold(error.held, attempt.gatekeeper)
+        names = {name for one in error.held for name in one.files}
+        rest = tuple(file for file in delivery.files if file.name not in names)
+        if rest:
+            _land_delivery(attempt, replace(delivery, files=rest))
 
 
 @contextmanager
@@ -311,6 +365,16 @@ def _streaming(connection: duckdb.DuckDBPyConnection, delivery: Delivery) -> Ite
     is_large = sum(file.size_bytes for file in delivery.files) >= _LOG_BYTES
     with in_order(connection), written_once(connection) if is_large else nullcontext():
         yield
+
+
+def _describe_held(target: Target, held: Sequence[HeldLoad]) -> str:
+    gates = ", ".join(sorted({one.finding.gate for one in held}))
+    told = "; ".join(map(str, held[:3])) + (f"; and {len(held) - 3} more" if len(held) > 3 else "")
+    return (
+        f"held: {told}. Nothing of it landed, and the files stay where they are. Bring them again corrected, under the"
+        f" same names; or, where they are right, land them: merganser ingest {target.source.source} --accept-load"
+        f' {gates.replace(", ", " --accept-load ")} --reason "...".'
+    )
 
 
 def _describe(error: duckdb.Error) -> str:
@@ -357,18 +421,19 @@ class _Ledger:
             self.report = before
             raise
 
-    def add(self, staged: Incoming, counts: Counts, delivery: Delivery) -> None:
+    def add(self, staged: Incoming, counts: Counts, delivery: Delivery, records: Mapping[str, int]) -> None:
         """Books a delivery that landed."""
         name, changes = self.target.name, None
         if staged.fields and not delivery.is_replay:
             changes = note_fields(self.connection, self.target.source, name, self.load.load_id, staged.fields)
         report = self.report
         told = (f"fields that changed: {changes}.",) if changes else ()
-        self._book_files(delivery)
+        status: Status = "landed" if counts.changed or report.status == "landed" else "nothing_new"
+        self._book_files(delivery, records)
         self.keep(
             replace(
                 self._with_files(delivery),
-                status="landed" if counts.changed or report.status == "landed" else "nothing_new",
+                status="held" if report.held else status,
                 extracted=report.extracted + counts.extracted,
                 landed=report.landed + counts.landed,
                 quarantined=report.quarantined + counts.quarantined,
@@ -380,9 +445,21 @@ class _Ledger:
             )
         )
 
+    def hold(self, held: Sequence[HeldLoad], gatekeeper: Gatekeeper | None) -> None:
+        """Books what is held; its files are not booked, so that the next load looks at them again."""
+        if gatekeeper:
+            gatekeeper.hold(held)
+        every = (*self.report.held, *held)
+        self.keep(replace(self.report, status="held", held=every, error=_describe_held(self.target, every)))
+
+    def wait(self, count: int) -> None:
+        """Books that later deliveries wait behind one that is held."""
+        waiting = f"{count} later deliver{'y waits' if count == 1 else 'ies wait'} behind it, as their order decides."
+        self.keep(replace(self.report, error=f"{self.report.error} {waiting}"))
+
     def pass_over(self, delivery: Delivery, warning: str) -> None:
         """Books the files of a delivery that did nothing."""
-        self._book_files(delivery)
+        self._book_files(delivery, {})
         self.keep(replace(self._with_files(delivery), warnings=(*self.report.warnings, warning)))
 
     def keep(self, report: EntityReport) -> None:
@@ -421,12 +498,16 @@ class _Ledger:
         count = self.report.file_count + len(delivery.files)
         return replace(self.report, file_count=count, bytes=self.report.bytes + size)
 
-    def _book_files(self, delivery: Delivery) -> None:
-        source, name = self.target.source.source, self.target.name
+    def _book_files(self, delivery: Delivery, records: Mapping[str, int]) -> None:
+        source, name, load_id = self.target.source.source, self.target.name, self.load.load_id
         self.connection.executemany(
-            "insert into raw_ops.files values (?, ?, ?, ?, ?, ?, ?)",
+            "insert into raw_ops.files (source, entity, file_name, size_bytes, modified_ns, sha256, load_id,"
+            " record_count) values (?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                (source, name, file.name, file.size_bytes, file.modified_ns, file.sha256, self.load.load_id)
+                (
+                    *(source, name, file.name, file.size_bytes, file.modified_ns, file.sha256, load_id),
+                    records.get(file.name),
+                )
                 for file in delivery.files
             ],
         )

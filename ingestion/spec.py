@@ -11,7 +11,9 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from ingestion.thresholds import GATES
 
 SIMPLE_TYPES = ("varchar", "bigint", "double", "boolean", "date", "timestamp", "json")
 POSITION = ("_file", "_row")  # may be a key: each line of a file is then a record of its own
@@ -38,6 +40,32 @@ def normalise_name(header: str) -> str:
 
 class _Declaration(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+def _off_is_text(value: Any) -> Any:
+    """YAML reads a bare `off` as false."""
+    if not isinstance(value, dict):
+        return value
+    return {gate: "off" if chosen is False else chosen for gate, chosen in value.items()}
+
+
+def _known_thresholds(value: dict[str, Any]) -> dict[str, Any]:
+    for gate, chosen in value.items():
+        if gate not in GATES:
+            raise ValueError(f"{gate!r} is not a gate; known are {', '.join(GATES)}")
+        unknown = sorted(set(chosen) - set(GATES[gate].thresholds)) if chosen != "off" else []
+        if unknown:
+            known = ", ".join(GATES[gate].thresholds)
+            raise ValueError(f"gate {gate} has no threshold {', '.join(unknown)}; it has {known}, or is `off`")
+    return value
+
+
+# By gate: thresholds that differ from the defaults (thresholds.py), or `off`.
+Gates = Annotated[
+    dict[str, Literal["off"] | dict[str, Annotated[float, Field(ge=0)]]],
+    BeforeValidator(_off_is_text),
+    AfterValidator(_known_thresholds),
+]
 
 
 class Dialect(_Declaration):
@@ -115,6 +143,7 @@ class ColumnSpec(Dialect):
     path: str | None = None  # JSON pointer (RFC 6901) into a record as the API gave it; else /<from>, else /<name>
     value: str | None = None  # the same for every record, where the files do not say it
     compared: bool = True  # false: a loader's own mark (when it synced); alone it makes no new version
+    gates: Gates = Field(default_factory=dict)
     description: str | None = None
 
     @field_validator("path")
@@ -298,6 +327,7 @@ class EntitySpec(Dialect):
     purpose: str | None = None
     expires: ExpirySpec | None = None
     bears_consent: bool = False  # its records say whom we may contact: what arrives makes a published build too old
+    gates: Gates = Field(default_factory=dict)
     optional: bool = True
     description: str | None = None
     columns: dict[str, Column] = Field(min_length=1)

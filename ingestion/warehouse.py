@@ -56,6 +56,17 @@ create table if not exists raw_ops.fields (
     source varchar, entity varchar, field varchar, type varchar, is_in_every_record boolean, first_load_id varchar,
     lost_load_id varchar
 );
+alter table raw_ops.files add column if not exists record_count bigint;
+create table if not exists raw_ops.load_profiles (
+    load_id varchar, source varchar, entity varchar, unit varchar, slice bigint, row_count bigint, column_name varchar,
+    filled_count bigint, distinct_count bigint, top_count bigint, low double, median double, high double,
+    shapes map(varchar, bigint), hours map(bigint, bigint), mix map(ubigint, bigint)
+);
+create table if not exists raw_ops.held_loads (
+    source varchar, entity varchar, file_names varchar[], gate varchar, column_name varchar, usual varchar,
+    found varchar, cause varchar, first_load_id varchar, held_at timestamp, outcome varchar, settled_at timestamp,
+    settled_load_id varchar, settled_by varchar, reason varchar
+);
 """
 _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 

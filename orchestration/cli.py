@@ -142,6 +142,15 @@ def ingest(
         bool,
         typer.Option("--allow-empty", help="A delivery that is the whole table may be empty: all rows are deleted."),
     ] = False,
+    accept_load: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--accept-load", metavar="GATE", help="Land what this gate holds (all: any gate); needs --reason."
+        ),
+    ] = None,
+    reason: Annotated[
+        str, typer.Option("--reason", help="Why a held load is landed; kept in raw_ops.held_loads.")
+    ] = "",
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Make the raw tables of the source again from its landing files.")
     ] = False,
@@ -151,8 +160,10 @@ def ingest(
     """Fetch and land what is new of a source, or of all, in the raw tables."""
     if bool(sources) == every:
         raise WrongUseError("Name a source, or say --all.", f"Declared sources: {', '.join(_source_names(home))}.")
-    if rebuild and (every or since or until or streams or allow_empty):
+    if rebuild and (every or since or until or streams or allow_empty or accept_load):
         raise WrongUseError("--rebuild takes the names of sources, and no other option.", "It fetches nothing.")
+    if accept_load and (every or since or until or streams):
+        raise WrongUseError("--accept-load takes the names of sources: a held load is accepted where it was seen.")
     from orchestration import console
     from orchestration.lib import stages
     from orchestration.lib.locking import held
@@ -168,6 +179,8 @@ def ingest(
                 window=stages.span(since, until),
                 streams=streams or (),
                 allow_empty=allow_empty,
+                accepted_gates=accept_load or (),
+                reason=reason,
                 progress=progress("ingest"),
             )
     if not as_json:

@@ -321,6 +321,14 @@ def show_status(home: Home, status: Status) -> None:
         console.print(status.note, markup=False, style="yellow")
     if status.sources:
         console.print(_source_totals(status.sources))
+    for hold in status.held:
+        column = f" of {hold.column}" if hold.column else ""
+        console.print(
+            f"held       {hold.source}.{hold.entity}, {hold.gate}{column}: {hold.found}; {hold.usual}"
+            f" ({len(hold.files)} file{'s' if len(hold.files) != 1 else ''}, since {hold.held_at:%Y-%m-%d %H:%M} UTC)",
+            markup=False,
+            style="yellow",
+        )
     build, check = status.build, status.check
     if build:
         outcome = "succeeded" if build["succeeded"] else "failed"

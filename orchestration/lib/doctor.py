@@ -15,7 +15,7 @@ from orchestration.lib.errors import CorridorError
 from orchestration.lib.home import Home, sources_in_settings
 from orchestration.lib.progress import Progress, silent
 from orchestration.lib.stages import known_sources
-from orchestration.lib.summary import read_sources
+from orchestration.lib.summary import read_held, read_sources
 from orchestration.lib.translation import corridor_terms
 
 _FREE_BYTES_WANTED = 2_000_000_000  # a build writes the serving file beside the old one
@@ -36,7 +36,7 @@ class Finding:
 
 def examine(home: Home, *, connect: bool = False, progress: Progress = silent) -> list[Finding]:
     """Everything that a run needs. `connect`: also ask each fetched source for a first page, which is thrown away."""
-    return [*_place(home), *_sources(home, connect=connect, progress=progress), *_readers(home)]
+    return [*_place(home), *_sources(home, connect=connect, progress=progress), *_held(home), *_readers(home)]
 
 
 def _place(home: Home) -> Iterator[Finding]:
@@ -84,6 +84,21 @@ def _sources(home: Home, *, connect: bool, progress: Progress) -> Iterator[Findi
         elif not missing:
             where = "" if loader == "dlt" else f" and bring its files to {home.landing}"
             yield Finding(name, "look", "nothing has landed yet", f"merganser ingest {name}{where}")
+
+
+def _held(home: Home) -> Iterator[Finding]:
+    try:
+        holds = read_held(home)
+    except CorridorError:
+        return
+    for hold in holds:
+        column = f" of {hold.column}" if hold.column else ""
+        yield Finding(
+            f"{hold.source}.{hold.entity}",
+            "look",
+            f"a load is held by {hold.gate}{column}: {hold.found}; {hold.usual}",
+            f"Correct {hold.files[0]}, or: merganser ingest {hold.source} --accept-load {hold.gate} --reason ...",
+        )
 
 
 def _landed(home: Home) -> dict[str, str]:

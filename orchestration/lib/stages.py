@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from exports.settings import Settings as ExportSettings
     from exports.spec import ExportSpec
     from ingestion.extraction import StreamReport, Window
+    from ingestion.holding import Acceptance
     from ingestion.landing import LandingReport
+    from ingestion.settings import Settings as IngestionSettings
     from ingestion.spec import SourceSpec
 
 # Variables of the export room that settings.yml may hold under these names; the environment wins.
@@ -97,14 +99,16 @@ def ingest(
     window: Window | None = None,
     streams: Sequence[str] = (),
     allow_empty: bool = False,
+    accepted_gates: Sequence[str] = (),
+    reason: str = "",
     progress: Progress = silent,
 ) -> IngestReport:
     """Fetch what is new of the named sources, or of all that are switched on, and land it.
 
     `window` and `streams` read a span, or some streams, of one fetched source again. `allow_empty` lets a delivery that
-    is the whole table be empty. A source or stream that fails is
-    told in the report and stops no other. Raises WrongUseError for a source that nobody declared, LockedError,
-    CorridorError.
+    is the whole table be empty. `accepted_gates` (or "all") land, for a `reason`, the loads that these gates hold now,
+    and fetch nothing. A source or stream that fails is reported and stops no other. Raises WrongUseError for a source
+    that nobody declared and for a gate that holds nothing, LockedError, CorridorError.
     """
     from ingestion.fetching import entities_of, fetch, is_fetched_unasked
     from ingestion.landing import land
@@ -123,8 +127,9 @@ def ingest(
         ]
         _check_window(chosen, fetched, window, streams)
         settings = Settings.from_home(home.path)
+        acceptance = _acceptance(settings, chosen, accepted_gates, reason)
         reports = []
-        for source in fetched:
+        for source in fetched if acceptance is None else ():
 
             def tell(stream: str, count: int, name: str = source.source) -> None:
                 progress(count, None, f"{name}: {stream}")
@@ -140,12 +145,41 @@ def ingest(
             settings,
             chosen,
             allow_empty=allow_empty,
+            acceptance=acceptance,
             unfetched=unfetched,
             progress=lambda told: progress(
                 told.number - (told.result is None), told.total, f"{told.source}.{told.entity}"
             ),
         )
     return IngestReport(landing, reports)
+
+
+def _acceptance(
+    settings: IngestionSettings, sources: Sequence[SourceSpec], gates: Sequence[str], reason: str
+) -> Acceptance | None:
+    """The decision to land what these gates hold. Raises WrongUseError for a gate that holds nothing of the sources."""
+    from getpass import getuser
+
+    from ingestion.holding import Acceptance, open_holds
+    from ingestion.warehouse import open_warehouse
+
+    if not gates:
+        return None
+    if not reason.strip():
+        raise WrongUseError("A load that is held is landed for a reason.", 'Say --reason "...": it is kept in the log.')
+    with open_warehouse(settings) as connection:
+        held = {hold.gate for source in sources for hold in open_holds(connection, source.source)}
+    unknown = sorted(set(gates) - held - {"all"})
+    if unknown or not held:
+        raise WrongUseError(
+            f"No load of {', '.join(source.source for source in sources)} is held by {', '.join(unknown or gates)}.",
+            f"Held by: {', '.join(sorted(held)) or 'no gate'}.",
+        )
+    try:
+        user = getuser()
+    except (OSError, KeyError):  # a container may run under a user that has no name
+        user = f"user {os.getuid()}"
+    return Acceptance(frozenset(gates), reason.strip(), user)
 
 
 def rebuild(home: Home, names: Sequence[str], progress: Progress = silent) -> IngestReport:
@@ -374,14 +408,14 @@ def _run_stage(
 
 
 def fail_unless_landed(report: IngestReport) -> None:
-    """Raises CorridorError naming what was not fetched or did not land; records in quarantine are no failure."""
+    """Raises CorridorError naming what was not fetched, did not land or is held; quarantine is no failure."""
     failed = [f"{stream.source}.{stream.stream}: {stream.error}" for stream in report.streams if stream.error]
-    failed += [f"{e.source}.{e.entity}: {e.error}" for e in report.landing.entities if e.status == "failed"]
+    failed += [f"{e.source}.{e.entity}: {e.error}" for e in report.landing.entities if e.status in ("failed", "held")]
     if failed:
         more = f" (and {len(failed) - 3} more)" if len(failed) > 3 else ""
         count = len(report.streams) + len(report.landing.entities)
         raise CorridorError(
-            f"{len(failed)} of {count} streams and entities did not arrive: {'; '.join(failed[:3])}{more}",
+            f"{len(failed)} of {count} streams and entities did not arrive or are held: {'; '.join(failed[:3])}{more}",
             "The others did. Mend what is named and run `merganser ingest --all` again.",
         )
 

@@ -17,6 +17,8 @@ from orchestration.lib.warehouse import opened
 if TYPE_CHECKING:
     import duckdb
 
+    from ingestion.holding import OpenHold
+
 
 @dataclass(frozen=True)
 class SegmentSize:
@@ -74,6 +76,7 @@ class Status:
     published: dict[str, str]
     summary: Summary | None
     note: str = ""
+    held: list[OpenHold] = field(default_factory=list)
 
 
 def read_summary(home: Home) -> Summary | None:
@@ -135,9 +138,9 @@ def _legal_bases(home: Home) -> dict[str, tuple[str, ...]]:
 
 def read_status(home: Home) -> Status:
     """How a home stands. A warehouse that is locked or absent is told in `note` and does not raise."""
-    note, sources = "", []
+    note, sources, held = "", [], []
     try:
-        sources = read_sources(home)
+        sources, held = read_sources(home), read_held(home)
     except CorridorError as error:
         note = error.message
     build, check = transform.last_build(home), quality.last_check(home)
@@ -151,7 +154,18 @@ def read_status(home: Home) -> Status:
         published=publishing.published_build(home),
         summary=read_summary(home),
         note=note,
+        held=held,
     )
+
+
+def read_held(home: Home) -> list[OpenHold]:
+    """The loads that are held now; raises LockedError while another process writes the warehouse."""
+    from ingestion.holding import open_holds
+
+    if not home.warehouse.exists():
+        return []
+    with opened(home) as connection:
+        return open_holds(connection)
 
 
 def _chosen(report: object | None, *names: str) -> dict[str, Any]:

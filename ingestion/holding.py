@@ -1,0 +1,401 @@
+"""Holding: a load that breaks a gate does not land; it stays in the landing zone until somebody decides or it changes.
+
+raw_ops.held_loads has a row per held unit (a file, or the files of one extraction), gate and column. It is open while
+the load is held. `outcome` says how it ended: accepted (by whom and why), or withdrawn (the file was replaced, removed,
+passed over for a later whole table, or breaks the gate no more).
+
+Add here when something else may be held, or settled in another way. Keep out: figures (profiles.py), gates (gates.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import duckdb
+
+from ingestion.errors import IngestionError
+from ingestion.files import LandingFile
+from ingestion.gates import Finding, Limits, compare, compare_copies, compare_files, compare_removals
+from ingestion.judging import EXTRACTED_FILE, Judge, Load, Target
+from ingestion.profiles import (
+    LARGEST_SAMPLE_ROWS,
+    MOST_SLICES,
+    ROWS_PER_UNIT,
+    SAMPLE_ROWS,
+    SMALLEST_PROFILE_ROWS,
+    Profile,
+    kind_of,
+    profile_sample,
+    profiled_columns,
+    read_history,
+    store,
+    take_sample,
+)
+from ingestion.readers import Incoming
+from ingestion.statements import literal, quote, same
+
+_UNIT = f"coalesce(nullif(regexp_extract(_file, {literal(EXTRACTED_FILE)}, 1), ''), _file)"
+_COPIES_LOOKED_FOR = 500  # records with new keys
+_USUAL_FILES = 10
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """Somebody's decision to land what these gates hold ("all": any gate): who and why."""
+
+    gates: frozenset[str]
+    reason: str
+    by: str
+
+    def covers(self, gate: str) -> bool:
+        """Whether it is about this gate."""
+        return gate in self.gates or "all" in self.gates
+
+
+@dataclass(frozen=True)
+class HeldLoad:
+    """Files that do not land, the gate that they break, and the figures."""
+
+    source: str
+    entity: str
+    files: tuple[str, ...]
+    finding: Finding
+
+    def __str__(self) -> str:
+        more = f" and {len(self.files) - 1} more" if len(self.files) > 1 else ""
+        return f"{self.finding} ({self.files[0]}{more})"
+
+
+class LoadHeldError(IngestionError):
+    """Units of a delivery break gates; nothing of the delivery was kept."""
+
+    def __init__(self, held: Sequence[HeldLoad]) -> None:
+        super().__init__("; ".join(map(str, held)))
+        self.held = tuple(held)
+
+
+class Gatekeeper:
+    """Examines the deliveries of one entity in one load, and keeps the books of what it held."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        target: Target,
+        load: Load,
+        acceptance: Acceptance | None = None,
+    ) -> None:
+        self.connection = connection
+        self.target = target
+        self.entity = target.entity
+        self.load = load
+        self.acceptance = acceptance
+        self.limits = Limits(target.entity)
+        self.source, self.name = target.source.source, target.name
+        self.names = [self.source, self.name]
+        self.held: list[HeldLoad] = []
+
+    def examine(
+        self, judge: Judge, staged: Incoming, files: Sequence[LandingFile], extracted: int, *, alone: bool
+    ) -> Mapping[str, int]:
+        """Compares a delivery that was judged, within its transaction; returns how many records each file had.
+
+        `alone`: its files are held together or not at all. Raises LoadHeldError naming what breaks a gate and was not
+        accepted.
+        """
+        counts = self._count_by_file(judge, staged, files, extracted)
+        findings = compare_files(self.limits, counts, self._earlier_counts(counts), self._usual_sizes(files))
+        removal = compare_removals(self.limits, judge.removed, judge.before_removal)
+        findings += [removal] if removal else []
+        if extracted:
+            findings += self._profile(judge, staged, files, extracted, alone=alone)
+        held = self._by_unit(findings, files, alone=alone)
+        refused = [one for one in held if not self._is_accepted(one)]
+        if refused:
+            raise LoadHeldError(refused)
+        for one in held:
+            self._settle(one.files, one.finding, "accepted")
+        return counts
+
+    # --- what is compared
+
+    def _count_by_file(
+        self, judge: Judge, staged: Incoming, files: Sequence[LandingFile], extracted: int
+    ) -> dict[str, int]:
+        if len(files) == 1:
+            return {files[0].name: extracted}
+        came = f"(select _file from {judge.table} where {self._inserted(judge)})"
+        if not staged.streams:
+            came = "(select _file from incoming union all select _file from rejected)"
+        found = dict(self.connection.execute(f"select _file, count(*) from {came} group by all").fetchall())
+        return {file.name: found.get(file.name, 0) for file in files}
+
+    def _earlier_counts(self, counts: Mapping[str, int]) -> dict[str, int]:
+        return dict(
+            self.connection.execute(
+                "select file_name, coalesce(min(record_count), 0) from raw_ops.files"
+                " where source = ? and entity = ? and file_name in (select unnest(?)) group by 1",
+                [*self.names, list(counts)],
+            ).fetchall()
+        )
+
+    def _usual_sizes(self, files: Sequence[LandingFile]) -> list[int]:
+        rows = self.connection.execute(
+            "select arg_max(record_count, load_id) from raw_ops.files where source = ? and entity = ?"
+            " and not regexp_matches(file_name, ?) and file_name not in (select unnest(?)) and record_count is not null"
+            f" group by file_name order by max(load_id) desc, file_name desc limit {_USUAL_FILES}",
+            [*self.names, EXTRACTED_FILE, [file.name for file in files]],
+        ).fetchall()
+        return [count for (count,) in rows]
+
+    def _profile(
+        self, judge: Judge, staged: Incoming, files: Sequence[LandingFile], extracted: int, *, alone: bool
+    ) -> list[Finding]:
+        """Profiles the delivery, keeps its profiles, and returns what its columns and contents are too far off in."""
+        lost = self._lost_columns(staged, files)
+        if extracted < SMALLEST_PROFILE_ROWS and not lost:
+            return []
+        history = read_history(self.connection, self.source, self.name)
+        if not history:
+            history = self._baseline(judge)
+        if lost:
+            lost = [finding for finding in lost if _was_filled(finding, history)]
+        if extracted < SMALLEST_PROFILE_ROWS:
+            return lost
+        slices = len(history) < MOST_SLICES
+        self._sample(judge, staged, extracted, 1 if alone else len(files), alone=alone, slices=slices)
+        profiles = profile_sample(self.connection, self.entity, tomorrow=self._tomorrow(), slices=slices)
+        profiles = [profile for profile in profiles if profile.rows >= SMALLEST_PROFILE_ROWS]
+        findings = [found for one in profiles if one.slice is None for found in compare(self.entity, one, history)]
+        told = {finding.column for finding in findings}
+        findings += [finding for finding in lost if finding.column not in told]
+        if history:
+            findings += self._compare_copies(judge, profiles)
+        store(self.connection, self.source, self.name, self.load.load_id, profiles)
+        return findings
+
+    def _lost_columns(self, staged: Incoming, files: Sequence[LandingFile]) -> list[Finding]:
+        """Declared columns that every earlier record had, and that no file of this delivery has in its header."""
+        # An API leaves out what is empty, and a line of JSON may: there a column is lost when it is never filled.
+        is_structured = all(file.format != "ndjson" and not re.match(EXTRACTED_FILE, file.name) for file in files)
+        if not staged.fields or not is_structured or self.entity.policy.missing_columns == "ignore":
+            return []
+        names = [name for name in profiled_columns(self.entity) if name not in staged.fields]
+        rows = self.connection.execute(
+            "select field from raw_ops.fields where source = ? and entity = ? and is_in_every_record"
+            " and lost_load_id is null and field in (select unnest(?))",
+            [*self.names, names],
+        ).fetchall()
+        return [
+            Finding("missing_column", name, "every earlier file had it", "the column is not there")
+            for (name,) in sorted(rows)
+            if self.limits.of("missing_column", name)
+        ]
+
+    def _baseline(self, judge: Judge) -> list[Profile]:
+        """The raw table's own profiles, where loads were too small to have one, or came before there were profiles."""
+        before = self._before(judge)
+        [(count,)] = self.connection.execute(f"select count(*) from {judge.table}{before}").fetchall()
+        if count < SMALLEST_PROFILE_ROWS:
+            return []
+        share = max(1, count // SAMPLE_ROWS)
+        relation = f"(select *, rowid as place from {judge.table}{before})"
+        take_sample(self.connection, self.entity, relation, unit="''", number="place", share=share, slices=True)
+        return profile_sample(self.connection, self.entity, tomorrow=self._tomorrow(), slices=True)
+
+    def _sample(self, judge: Judge, staged: Incoming, extracted: int, units: int, *, alone: bool, slices: bool) -> None:
+        wanted = min(max(SAMPLE_ROWS, ROWS_PER_UNIT * units), LARGEST_SAMPLE_ROWS)
+        relation = f"(select * from {judge.table} where {self._inserted(judge)})"
+        if not staged.streams:
+            relation = '(select * from incoming where "$problems" is null)' if staged.may_have_problems else "incoming"
+        take_sample(
+            self.connection,
+            self.entity,
+            relation,
+            unit="''" if alone else _UNIT,
+            number="_row",
+            share=max(1, extracted // wanted),
+            slices=slices,
+        )
+
+    def _compare_copies(self, judge: Judge, profiles: Sequence[Profile]) -> list[Finding]:
+        if not self.entity.key or not self.limits.of("copied_content"):
+            return []
+        findings = []
+        for profile in profiles:
+            probe = self._probe(profile) if profile.slice is None else None
+            if probe is None:
+                continue
+            new = (
+                f"(select * from sample where unit = {literal(profile.unit)} and not exists (select 1 from"
+                f" {judge.table} as raw{self._before(judge, 'raw.')}"
+                f" and {same(self.entity.key, 'raw', 'sample')}) limit {_COPIES_LOOKED_FOR})"
+            )
+            copied, of = self._count_copies(judge, new, probe)
+            if compare_copies(self.limits, copied, of, 0.0) is None:
+                continue
+            known = f"(select * from {judge.table}{self._before(judge)} using sample {_COPIES_LOOKED_FOR} rows)"
+            same_before, of_before = self._count_copies(judge, known, probe)
+            found = compare_copies(self.limits, copied, of, same_before / max(of_before, 1))
+            if found:
+                findings.append(Finding(found.gate, None, found.usual, found.found, profile.unit))
+        return findings
+
+    def _probe(self, profile: Profile) -> str | None:
+        """The column to look copies up by: not an id, and different in most records; a moment before a text."""
+        candidates = [
+            (kind_of(self.entity.columns[name].type) == "time", column.distinct, name)
+            for name, column in profile.columns.items()
+            if name not in (*self.entity.key, self.entity.version)
+            and not (name == "id" or name.endswith("_id"))
+            and self.entity.columns[name].type not in ("json", "boolean")
+            and column.distinct >= 0.5 * profile.rows
+        ]
+        return max(candidates)[2] if candidates else None
+
+    def _count_copies(self, judge: Judge, records: str, probe: str) -> tuple[int, int]:
+        """How many records equal a raw row with another key in 8 of 10 filled fields, and how many there are."""
+        left_out = {*self.entity.key, self.entity.version, probe}
+        fields = [quote(name) for name in profiled_columns(self.entity) if name not in left_out]
+        filled = " + ".join(f"cast(given.{field} is not null as integer)" for field in fields) or "0"
+        equal = " + ".join(f"coalesce(cast(given.{field} = raw.{field} as integer), 0)" for field in fields) or "0"
+        [(copied, of)] = self.connection.execute(
+            f"with given as materialized (select *, row_number() over () as _place from {records}),"
+            " copies as (select distinct _place from given inner join"
+            f" (select * from {judge.table}{self._before(judge)}"
+            f" and {quote(probe)} in (select {quote(probe)} from given))"
+            f" as raw on given.{quote(probe)} = raw.{quote(probe)}"
+            f" where not ({same(self.entity.key, 'given', 'raw')}) and ({filled}) >= 2"
+            f" and ({equal}) >= 0.8 * ({filled}))"
+            " select (select count(*) from copies), (select count(*) from given)"
+        ).fetchall()
+        return int(copied), int(of)
+
+    def _inserted(self, judge: Judge) -> str:
+        return f"_load_id = {literal(self.load.load_id)} and rowid >= {judge.first_row}"
+
+    def _before(self, judge: Judge, prefix: str = "") -> str:
+        """A where clause: rows that were there before this delivery."""
+        if judge.first_row is None:
+            [(first,)] = self.connection.execute(
+                f"select min(rowid) from {judge.table} where _load_id = {literal(self.load.load_id)}"
+            ).fetchall()
+            return f" where {prefix}rowid < {first}" if first is not None else " where true"
+        return f" where {prefix}rowid < {judge.first_row}"
+
+    def _tomorrow(self) -> str:
+        return (self.load.loaded_at + timedelta(days=1)).isoformat(sep=" ")
+
+    # --- what is held
+
+    def _by_unit(self, findings: Sequence[Finding], files: Sequence[LandingFile], *, alone: bool) -> list[HeldLoad]:
+        every = tuple(file.name for file in files)
+        units: dict[str, list[str]] = defaultdict(list)
+        if not alone:
+            for name, unit in self.connection.execute(
+                f"select _file, {_UNIT} from (select unnest(?) as _file)", [list(every)]
+            ).fetchall():
+                units[unit].append(name)
+        by_file = {name: tuple(members) for members in units.values() for name in members}
+        held = []
+        for finding in findings:
+            members = every if alone else by_file.get(finding.unit) or tuple(units.get(finding.unit, every))
+            held.append(HeldLoad(self.source, self.name, members, finding))
+        return held
+
+    def _is_accepted(self, one: HeldLoad) -> bool:
+        """Whether somebody who could see that it was held accepted it."""
+        if self.acceptance is None or not self.acceptance.covers(one.finding.gate):
+            return False
+        return bool(
+            self.connection.execute(
+                f"select 1 from raw_ops.held_loads where {_SAME} and outcome is null limit 1",
+                self._key(one.files, one.finding),
+            ).fetchall()
+        )
+
+    def hold(self, held: Sequence[HeldLoad]) -> None:
+        """Books what is held; what is held already stays as it was booked, with the figures of today."""
+        for one in held:
+            key = self._key(one.files, one.finding)
+            self.connection.execute(
+                f"update raw_ops.held_loads set usual = ?, found = ? where {_SAME} and outcome is null",
+                [one.finding.usual, one.finding.found, *key],
+            )
+            self.connection.execute(
+                "insert into raw_ops.held_loads (source, entity, file_names, gate, column_name, usual, found, cause,"
+                " first_load_id, held_at) select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 where not exists ("
+                " select 1 from raw_ops.held_loads where source = $1 and entity = $2 and file_names = $3 and gate = $4"
+                " and column_name is not distinct from $5 and outcome is null)",
+                [
+                    *key,
+                    *(one.finding.usual, one.finding.found, one.finding.cause),
+                    *(self.load.load_id, self.load.loaded_at),
+                ],
+            )
+        self.held.extend(held)
+
+    def settle_others(self) -> None:
+        """Closes what was held before and is not held any more."""
+        still = {(one.files, one.finding.gate, one.finding.column) for one in self.held}
+        for files, gate, column in self.connection.execute(
+            "select file_names, gate, column_name from raw_ops.held_loads"
+            " where source = ? and entity = ? and outcome is null",
+            self.names,
+        ).fetchall():
+            if (tuple(files), gate, column) not in still:
+                self._settle(files, Finding(gate, column, "", ""), "withdrawn")
+
+    def _settle(self, files: Sequence[str], finding: Finding, outcome: str) -> None:
+        accepted = self.acceptance if outcome == "accepted" else None
+        self.connection.execute(
+            "update raw_ops.held_loads set outcome = ?, settled_at = ?, settled_load_id = ?, settled_by = ?, reason = ?"
+            f" where {_SAME} and outcome is null",
+            [
+                *(outcome, self.load.loaded_at, self.load.load_id),
+                *(accepted.by if accepted else None, accepted.reason if accepted else None),
+                *self._key(files, finding),
+            ],
+        )
+
+    def _key(self, files: Sequence[str], finding: Finding) -> list[object]:
+        return [*self.names, list(files), finding.gate, finding.column]
+
+
+_SAME = "source = ? and entity = ? and file_names = ? and gate = ? and column_name is not distinct from ?"
+
+
+@dataclass(frozen=True)
+class OpenHold:
+    """A load that is held now, as the books have it."""
+
+    source: str
+    entity: str
+    files: tuple[str, ...]
+    gate: str
+    column: str | None
+    usual: str
+    found: str
+    cause: str
+    held_at: datetime
+
+
+def open_holds(connection: duckdb.DuckDBPyConnection, source: str | None = None) -> list[OpenHold]:
+    """What is held now, of one source or of all; nothing where the warehouse has no such book yet."""
+    if not connection.execute(
+        "select 1 from duckdb_tables() where schema_name = 'raw_ops' and table_name = 'held_loads'"
+    ).fetchall():
+        return []
+    rows = connection.execute(
+        "select source, entity, file_names, gate, column_name, usual, found, cause, held_at from raw_ops.held_loads"
+        " where outcome is null and (cast(? as varchar) is null or source = ?) order by all",
+        [source, source],
+    ).fetchall()
+    return [OpenHold(source, entity, tuple(files), *rest) for source, entity, files, *rest in rows]
+
+
+def _was_filled(finding: Finding, history: Sequence[Profile]) -> bool:
+    return sum(past.column(str(finding.column)).filled for past in history) >= SMALLEST_PROFILE_ROWS
