@@ -109,7 +109,7 @@ def _write_files(home: Path) -> Settings:
     )
     zone.write("click/1.ndjson", _clicks())
     zone.write_payloads("price/1.1.a.parquet", [[{"id": str(i), "visits": i} for i in range(3000)]])
-    zone.write_payloads("price/2.1.a.parquet", [[{"id": str(i), "visits": i // 2 * 2} for i in range(0, 3000, 2)]])
+    zone.write_payloads("price/2.1.a.parquet", [[{"id": str(i), "visits": i // 2 * 2} for i in range(3000) if i % 5]])
     return settings
 
 
