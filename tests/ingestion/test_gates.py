@@ -5,6 +5,7 @@ The shop is synthetic: 400 orders with customers, amounts, currencies and moment
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from ingestion.consent_landings import consent_landings_path
 from ingestion.holding import Acceptance
 from ingestion.landing import EntityReport, land
 from ingestion.rebuilding import rebuild
@@ -347,8 +349,6 @@ def test_where_order_decides_later_files_wait_and_say_so(landing: Landing) -> No
 
 
 def _payloads(records: Sequence[Record]) -> str:
-    import json
-
     texts = ", ".join("'" + json.dumps(one).replace("'", "''") + "'" for one in records)
     return f"select unnest([{texts}]) as _payload, 1::bigint as _page, false as _complete"
 
@@ -493,3 +493,17 @@ def test_the_demo_and_what_is_added_to_it_are_never_held(landing: Landing) -> No
             assert report.ok, [(one.source, one.entity, one.error) for one in report.entities if one.error]
             since += timedelta(days=days)
     assert landing.rows("select count(*) from raw_ops.held_loads") == [(0,)]
+
+
+def test_a_held_load_of_consents_makes_deliveries_refuse(landing: Landing) -> None:
+    """A withdrawal may be among what is held: the consent landings say that the load has not landed."""
+    landing.source = shop(bears_consent=True)
+    write(landing, "2026-01", orders(400))
+    landing.land()
+    write(landing, "2026-02", list(POISONS["the e-mail column is gone"][0](orders(150, first=400))))
+    assert landing.land_one().status == "held"
+    [state] = json.loads(consent_landings_path(landing.settings.home).read_text())["entities"].values()
+    assert state["outcome"] == "failed"
+    assert _accept(landing, "all").status == "landed"
+    [state] = json.loads(consent_landings_path(landing.settings.home).read_text())["entities"].values()
+    assert state["outcome"] == "landed"
