@@ -166,7 +166,8 @@ PURPOSE_OF_EXPORT = {
 def test_nobody_without_consent_leaves(workbench: Workbench, data: st.DataObject) -> None:
     """Invariant 6: whatever people decided, in whatever order it arrived, an export row has a live grant behind it.
 
-    The oracle reads raw consent records and knows nothing of the models: per e-mail address the latest decision counts.
+    The oracle reads raw consent records and knows nothing of the models: a refusal by any address of a customer counts
+    until the same customer says yes later.
     """
     workbench.empty()
     workbench.write(WorldConfig(customers=100, seed=3, history_days=400))
@@ -211,20 +212,22 @@ def test_nobody_without_consent_leaves(workbench: Workbench, data: st.DataObject
                 """
                 with decided as (
                     select
-                        lower(trim(email)) as email,
-                        arg_max(decision, decided_at) as latest
+                        identifiers.customer_id,
+                        max(decided_at) filter (decision = 'granted') as granted_at,
+                        max(decided_at) filter (decision <> 'granted') as refused_at
                     from raw_consent_banner.decisions
-                    where purpose = ? and channel = ? and email is not null
+                    inner join marts.bdg_customer_identifiers as identifiers
+                        on identifiers.identifier_type = 'email'
+                            and identifiers.identifier_value = lower(trim(decisions.email))
+                    where purpose = ? and channel = ?
                     group by 1
                 )
                 select count(*)
                 from exports."""
                 + export
                 + """ as leaving
-                inner join marts.bdg_customer_identifiers as identifiers
-                    on identifiers.customer_id = leaving.customer_id and identifiers.identifier_type = 'email'
-                inner join decided on decided.email = identifiers.identifier_value
-                where decided.latest <> 'granted'
+                inner join decided using (customer_id)
+                where decided.refused_at >= coalesce(decided.granted_at, decided.refused_at)
                 """,
                 [purpose, channel],
             ).fetchone()
