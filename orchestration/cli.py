@@ -270,15 +270,18 @@ def quarantine_list(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Where refused records stood and what they broke. Shows no value of a record."""
+    """Refused records and what they broke, and consent decisions that cannot be read. Shows no value of a record."""
     from ingestion.quarantine import Chosen
     from orchestration import console
-    from orchestration.lib import quarantine
+    from orchestration.lib import consent, quarantine
 
-    found = quarantine.list_records(_home(home, None), Chosen(source=source, entity=entity, rule=rule), limit)
+    place = _home(home, None)
+    found = quarantine.list_records(place, Chosen(source=source, entity=entity, rule=rule), limit)
+    decisions = [] if rule else consent.list_unreadable(place, source=source, entity=entity, limit=limit)
     if not as_json:
         console.show_quarantine(found)
-    _end(as_json, "quarantine list", found)
+        console.show_unreadable_decisions(decisions)
+    _end(as_json, "quarantine list", {**vars(found), "unreadable_decisions": decisions})
 
 
 @quarantine_app.command("show", epilog=EXIT_CODES)

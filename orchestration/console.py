@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ingestion.landing import LandingReport
     from ingestion.quarantine import QuarantinedRecord, QuarantineList, ReplayReport
     from ingestion.spec import SourceSpec
+    from orchestration.lib.consent import UnreadableDecision
     from orchestration.lib.doctor import Finding
     from orchestration.lib.errors import CorridorError
     from orchestration.lib.home import Home
@@ -178,6 +179,21 @@ def show_quarantine(found: QuarantineList) -> None:
     console.print(f"{found.total:,} records were refused, {found.waiting:,} of them wait.", markup=False)
 
 
+def show_unreadable_decisions(decisions: Sequence[UnreadableDecision]) -> None:
+    """Consent decisions that cannot be read, and how each is repaired. No value of a record."""
+    console = out()
+    columns = ("record", "key", "quarantine id", "field", "cannot be read", "holds back")
+    table = new_table("Consent decisions that cannot be read, as of the last build", *columns)
+    for decision in decisions:
+        of = f"{decision.source}.{decision.entity}"
+        held = f"{decision.customer_count:,} customers" if decision.holds else "nobody"
+        table.add_row(of, decision.record_key, decision.quarantine_id, decision.field, decision.reason, held)
+    if table.row_count:
+        console.print(table)
+    for reason, remedy in sorted({(decision.reason, decision.remedy) for decision in decisions}):
+        console.print(f"  {reason}: {remedy}", markup=False)
+
+
 def show_quarantined_records(found: Sequence[tuple[QuarantinedRecord, str]]) -> None:
     """Refused records as they came."""
     for record, text in found:
@@ -228,6 +244,13 @@ def show_check(home: Home, report: CheckReport) -> None:
         console.print(f"broken  {result.table}: {result.says}: {told_result}{keys}", markup=False, style="red")
     if report.build_fault:
         console.print(f"broken  {report.build_fault}", markup=False, style="red")
+    if report.consent.get("unreadable"):
+        console.print(
+            "consent {unreadable:,} decisions cannot be read: {holding:,} hold {customers_held:,} customers back,"
+            " {reaching_nobody:,} reach nobody yet. `merganser quarantine list` shows them.".format(**report.consent),
+            markup=False,
+            style="yellow",
+        )
     held = len(report.results) - len(report.failures)
     verdict = "passed" if report.passed else "failed"
     console.print(

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
+from orchestration.lib.consent import count_unreadable
 from orchestration.lib.expectations import Rule, TableSuite, load_suites
 from orchestration.lib.files import damaged, read_mapping, write_whole
 from orchestration.lib.home import Home
@@ -49,7 +50,8 @@ class AuditResult:
 @dataclass(frozen=True)
 class CheckReport:
     """What the audit of one build found. `passed` needs the build to have succeeded wholly and every rule to hold;
-    `warehouse` is the fingerprint of the file that was looked at: only that very file is published."""
+    `warehouse` is the fingerprint of the file that was looked at: only that very file is published. `consent` counts
+    the decisions that cannot be read; they hold people back and do not stop publication."""
 
     build_id: str
     passed: bool
@@ -61,6 +63,7 @@ class CheckReport:
     build_fault: str = ""
     dbt_tests: dict[str, int] = field(default_factory=dict)
     results: list[AuditResult] = field(default_factory=list)
+    consent: dict[str, int] = field(default_factory=dict)
 
     @property
     def failures(self) -> list[AuditResult]:
@@ -80,6 +83,7 @@ def check(home: Home, *, suites: Sequence[TableSuite] | None = None, progress: P
     moment = (build and (build.as_of or build.started_at)) or home.as_of or started.isoformat(timespec="seconds")
     with opened(home) as connection:
         known = {f"{schema}.{name}" for schema, name in connection.execute(_all_relations()).fetchall()}
+        consent = count_unreadable(connection)
     if suites is None:
         suites = load_suites(_declared_exports(home))
     texts = {"<as_of>": f"cast('{moment}' as timestamp)", "<raw_counts>": _raw_counts(known)}
@@ -98,6 +102,7 @@ def check(home: Home, *, suites: Sequence[TableSuite] | None = None, progress: P
         build_fault=fault,
         dbt_tests=_dbt_tests(build),
         results=results,
+        consent=consent,
     )
     write_whole(home.quality_result, json.dumps(asdict(report), indent=2))
     write_report(home.quality_report, asdict(report))

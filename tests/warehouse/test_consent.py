@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from orchestration.lib.consent import count_unreadable, list_unreadable
+from orchestration.lib.warehouse import opened
 from tests.warehouse.workbench import Workbench
 
 FIRST, SECOND = datetime.fromisoformat("2026-06-20T08:00:00"), datetime.fromisoformat("2026-06-21T08:00:00")
@@ -32,8 +34,8 @@ def all_of(purposes: tuple[str, ...], status: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Case:
-    """`decisions`: what the banner's records say beside a decision_id, or a line as it is. EMAIL, WIDE, PHONE, PLAIN,
-    """`decisions`: what the banner says beside a decision_id, or a line as it is. EMAIL, WIDE, PHONE, PLAIN,
+    """`decisions`: what the banner says beside a decision_id, or a line as it is. EMAIL, WIDE, PHONE, PLAIN, NATIONAL
+    and USER in their texts become the customer's. `changes`: the purposes that end with another status than they began.
     `more`: records of other sources, by source/entity. `second`: decisions that land a day later.
     """
 
@@ -568,3 +570,22 @@ def test_a_decision_of_an_identifier_that_nobody_owns_is_kept(built: Workbench) 
     assert built.query(
         "select customer_id, effect, customers_reached_count from marts.fct_consent_events where record_key = 'nobodys'"
     ) == [(None, "refuses", 0)]
+
+
+def test_unreadable_decisions_are_counted_and_listed_without_a_personal_value(built: Workbench) -> None:
+    with opened(built.home) as connection:
+        counts = count_unreadable(connection)
+    listed = list_unreadable(built.home, limit=1000)
+    held = [case for case in CASES if "unreadable" in case.changes.values()]
+    assert counts["unreadable"] == len(listed) > len(held)
+    assert counts["customers_held"] == len(held)
+    assert {decision.reason for decision in listed} >= {"quarantined", "decision", "purpose", "channel", "date"}
+    assert {(one.source, one.entity) for one in listed if one.quarantine_id is None} >= {("hubspot", "contacts")}
+    assert all(one.remedy and (one.record_key or one.quarantine_id) for one in listed)
+    shown = json.dumps([vars(one) for one in listed], default=str)
+    assert not [email for email in map(email_of, NUMBERS) if email in shown]
+    assert "15123456" not in shown
+
+
+def test_nothing_is_listed_before_a_build(workbench: Workbench) -> None:
+    assert list_unreadable(workbench.home) == []
