@@ -15,6 +15,8 @@ import hashlib
 import io
 import json
 import os
+import re
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -25,7 +27,11 @@ from typing import BinaryIO, Protocol
 from exports.destination import Batch, BatchResult, Cell, DeliveryContext, Record
 from exports.errors import DestinationError
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet takes a cell that begins with one of these, or with its full-width or small form, for a formula.
+FORMULA_STARTS = ("=", "+", "-", "@")
+# A phone number, a negative amount, a dash alone: no letter in it, so there is no function that it could call.
+_HARMLESS = re.compile(r"[+-]\d[\d .,()/-]*%?|-|\+", re.ASCII)
+_IGNORED_FIRST = re.compile(r"\A[\s\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]*")
 FLUSH_AT = 1 << 20
 
 
@@ -221,8 +227,17 @@ def json_cell(cell: Cell) -> str | int | float | bool | None:
     return cell
 
 
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet may take a text for a formula: by its first character that is to be seen, or because it
+    begins with a tab or the end of a line."""
+    if _HARMLESS.fullmatch(text):
+        return False
+    first = unicodedata.normalize("NFKC", _IGNORED_FIRST.sub("", text, count=1)[:1])
+    return text.startswith(("\t", "\r", "\n")) or first.startswith(FORMULA_STARTS)
+
+
 def _csv_cell(cell: Cell) -> str | int | float:
-    """A value as a CSV cell; a text that a spreadsheet would run as a formula is quoted with an apostrophe."""
+    """A value as a CSV cell; a text that a spreadsheet would run as a formula gets an apostrophe before it."""
     value = json_cell(cell)
     if value is None:
         return ""
@@ -230,6 +245,6 @@ def _csv_cell(cell: Cell) -> str | int | float:
         return "true" if value else "false"
     if isinstance(cell, str):
         # A bare carriage return would end the line for some readers, and the csv module does not quote it.
-        guarded = "'" + cell if cell.startswith(FORMULA_STARTS) else cell
+        guarded = "'" + cell if is_formula(cell) else cell
         return guarded.replace("\r\n", "\n").replace("\r", "\n")
     return value

@@ -10,13 +10,15 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from orchestration.lib import progress as told
+from orchestration.lib.printable import printable, printable_lines
 
 if TYPE_CHECKING:
     from exports.delivery import DeliveryPlan, DeliveryReceipt, ExportStatus
@@ -38,16 +40,25 @@ _SLOWEST_SHOWN = 5
 _WIDTH_OF_A_FILE = 160  # characters: what is piped or kept is not cut to the 80 of an unknown terminal
 
 
+class PlainConsole(Console):
+    """A console to which all text is plain, in lines, tables, titles and prompts: no markup, no emoji, no control
+    characters. What has a style gets it from `style=`, or is a `Text` that says nothing from outside."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """What Rich makes of each string before it prints it."""
+        return super().render_str(printable_lines(text), **{**options, "markup": False, "emoji": False})
+
+
 def out() -> Console:
     """The console for results; made anew so that tests and pipes see the standard output of the moment."""
     width = None if sys.stdout.isatty() else _WIDTH_OF_A_FILE
-    return Console(file=sys.stdout, highlight=False, width=width)
+    return PlainConsole(file=sys.stdout, highlight=False, width=width)
 
 
 def err() -> Console:
     """The console for progress and errors."""
     width = None if sys.stderr.isatty() else _WIDTH_OF_A_FILE
-    return Console(file=sys.stderr, highlight=False, stderr=True, width=width)
+    return PlainConsole(file=sys.stderr, highlight=False, stderr=True, width=width)
 
 
 @contextmanager
@@ -63,7 +74,7 @@ def shown_progress(*, quiet: bool) -> Iterator[Callable[[str], told.Progress]]:
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("[dim]{task.description}"),
+        TextColumn("{task.description}", style="dim", markup=False),
     ]
     with Progress(*columns, console=console) as bars:
 
@@ -76,7 +87,7 @@ def shown_progress(*, quiet: bool) -> Iterator[Callable[[str], told.Progress]]:
             task = bars.add_task("", total=None, stage=stage)
 
             def tell(done: int, total: int | None, label: str) -> None:
-                bars.update(task, completed=done, total=total, description=label[:60])
+                bars.update(task, completed=done, total=total, description=printable(label)[:60])
 
             return tell
 
@@ -125,7 +136,7 @@ def show_setup(report: SetupReport) -> None:
 def show_findings(findings: Sequence[Finding]) -> None:
     """What was looked at, what is missing first."""
     table = new_table("Doctor", "", "of", "seen", "what to do", numbers=())
-    marks = {"missing": "[red]✗", "look": "[yellow]![/yellow]", "fine": "[green]✓"}
+    marks = {"missing": Text("✗", "red"), "look": Text("!", "yellow"), "fine": Text("✓", "green")}
     for finding in sorted(findings, key=lambda finding: list(marks).index(finding.state)):
         table.add_row(marks[finding.state], finding.subject, finding.told, finding.next_step)
     out().print(table)
@@ -327,7 +338,7 @@ def show_run(home: Home, report: RunReport, summary: Summary | None) -> None:
     if report.check is not None and not report.check.passed:
         show_check(home, report.check)
     if summary is not None and report.publication is not None:
-        console.print(_people(summary), markup=False)
+        _show_people(summary)
         console.print(_segments(summary.segments))
     if report.exports:
         console.print(_deliveries(report.exports))
@@ -364,19 +375,24 @@ def show_status(home: Home, status: Status) -> None:
             f"published  {status.published['build_id']}, {status.published['published_at']} UTC", markup=False
         )
     if status.summary is not None:
-        console.print(_people(status.summary), markup=False)
+        _show_people(status.summary)
         console.print(_segments(status.summary.segments))
     if not (build or status.sources):
         console.print("Nothing is here yet: run `merganser demo`, or `merganser ingest --all`.", markup=False)
 
 
-def _people(summary: Summary) -> str:
-    return (
-        f"\n{summary.identifiers:,} identifiers, joined {summary.joins:,} times, are {summary.customers:,} customers, "
-        f"{summary.identified_customers:,} of them identified.\n"
-        f"{summary.identifiers_withheld:,} identifiers join nobody (shared, blocked or invalid). "
-        f"{summary.merges:,} customers were merged into another since they first appeared.\n"
+def _show_people(summary: Summary) -> None:
+    console = out()
+    console.print()
+    console.print(
+        f"{summary.identifiers:,} identifiers, joined {summary.joins:,} times, are {summary.customers:,} customers, "
+        f"{summary.identified_customers:,} of them identified."
     )
+    console.print(
+        f"{summary.identifiers_withheld:,} identifiers join nobody (shared, blocked or invalid). "
+        f"{summary.merges:,} customers were merged into another since they first appeared."
+    )
+    console.print()
 
 
 def _segments(segments: list[SegmentSize]) -> Table:

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from orchestration.console import new_table, out
-from orchestration.lib.identity_graph import printable
+from orchestration.lib.printable import printable
 
 if TYPE_CHECKING:
     from orchestration.lib.evaluation import Evaluation
@@ -277,8 +276,7 @@ def _show_counts(title: str, counts: Mapping[str, int]) -> None:
 
 
 def _add_row(table: Table, *cells: str | None, style: str | None = None) -> None:
-    """A row of plain text: what stands in a value is no markup and steers no terminal."""
-    table.add_row(*(Text(printable(cell or "")) for cell in cells), style=style)
+    table.add_row(*(cell or "" for cell in cells), style=style)
 
 
 def _name(identifier: Identifier) -> str:

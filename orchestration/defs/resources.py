@@ -6,12 +6,15 @@ Add here: another thing that assets share. Keep out: what is done with it.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
 from dagster_dbt import DbtCliResource
 
 from orchestration.lib.home import PROJECT_ROOT, Home, open_home
+from orchestration.lib.redaction import hide_values
 
 # What writes the warehouse runs one at a time, as DuckDB takes one writing process: dagster.yaml limits each pool to 1.
 WAREHOUSE_POOL = "warehouse"
@@ -25,6 +28,7 @@ class HomeResource(dg.ConfigurableResource["HomeResource"]):
     path: str = ""
     as_of: str = ""
     webhook_url: str = ""
+    webhook_allowed_hosts: str = ""
 
     def opened(self) -> Home:
         """The home, with its settings read anew."""
@@ -32,7 +36,22 @@ class HomeResource(dg.ConfigurableResource["HomeResource"]):
 
     def variables(self) -> dict[str, str]:
         """Variables for the destinations, beside those of the environment."""
-        return {"MERGANSER_WEBHOOK_URL": self.webhook_url} if self.webhook_url else {}
+        chosen = {
+            "MERGANSER_WEBHOOK_URL": self.webhook_url,
+            "MERGANSER_WEBHOOK_ALLOWED_HOSTS": self.webhook_allowed_hosts,
+        }
+        return {name: value for name, value in chosen.items() if value}
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Errors as Dagster may keep them: it writes an error with all its causes into its event log, and a database quotes
+    the value it fell over."""
+    try:
+        yield
+    except Exception as error:
+        hide_values(error)
+        raise
 
 
 def dbt_command_line() -> DbtCliResource:

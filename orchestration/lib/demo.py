@@ -36,13 +36,13 @@ def run(
     as the run lasts. `fresh` throws away what an earlier demo left in this home.
     Raises WrongUseError when the home holds another demo, or anything that no demo made.
     """
-    from exports.destinations.webhook.destination import SECRET_VARIABLE, URL_VARIABLE
+    from exports.destinations.webhook.destination import ALLOWED_VARIABLE, SECRET_VARIABLE, URL_VARIABLE
     from exports.destinations.webhook.loopback import serve
 
     home = prepare(home, customers=customers, seed=seed, fresh=fresh, progress=progress("demo"))
     secret = token_hex(32)
     with serve(home.exports / "webhook", secret) as receiver:
-        variables = {URL_VARIABLE: receiver.url, SECRET_VARIABLE: secret}
+        variables = {URL_VARIABLE: receiver.url, SECRET_VARIABLE: secret, ALLOWED_VARIABLE: "127.0.0.1"}
         return home, stages.run(home, variables=variables, progress=progress)
 
 

@@ -378,11 +378,6 @@ def shortest_path(edges: Iterable[Edge], start: int, goal: int) -> list[tuple[in
     return steps[::-1]
 
 
-def printable(text: str) -> str:
-    """A value as it can be shown: characters that would steer a terminal or break a picture are replaced."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
-
-
 def _spellings(value: str) -> list[str]:
     """The ways in which a normalised value may look that a person writes like this."""
     plain = value.strip()

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 
-from orchestration.lib.identity_graph import Edge, GraphAnswer, Identifier, PathAnswer, printable
+from orchestration.lib.identity_graph import Edge, GraphAnswer, Identifier, PathAnswer
+from orchestration.lib.printable import printable
 
 MOST_DRAWN = 60  # identifiers: with more, a picture is wallpaper; those nearest to what was asked for are drawn
 _BOX, _GAP, _LINE, _MARGIN = 250, 360, 30, 24  # widths of a box and of a gap, height of a line, in pixels

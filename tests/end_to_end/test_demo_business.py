@@ -587,6 +587,7 @@ def next_day(
         with serve(home.exports / "webhook", "a secret of the tests") as receiver:
             report = merganser("run", "--as-of", A_DAY_LATER.isoformat(), "--home", home.path,
                                MERGANSER_WEBHOOK_URL=receiver.url,
+                               MERGANSER_WEBHOOK_ALLOWED_HOSTS="127.0.0.1",
                                MERGANSER_WEBHOOK_SECRET="a secret of the tests")  # fmt: skip
         held_open.append(reader.execute(build_id).fetchall()[0][0])
         reader.execute("select count(*), max(customer_id) from marts.dim_customers").fetchall()

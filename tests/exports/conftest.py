@@ -25,5 +25,9 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def connected(world: World, receiver: Receiver) -> World:
     """A world whose webhook points at the receiver."""
-    world.environment = {"MERGANSER_WEBHOOK_URL": receiver.url, "MERGANSER_WEBHOOK_SECRET": "a secret of the tests"}
+    world.environment = {
+        "MERGANSER_WEBHOOK_URL": receiver.url,
+        "MERGANSER_WEBHOOK_SECRET": "a secret of the tests",
+        "MERGANSER_WEBHOOK_ALLOWED_HOSTS": "127.0.0.1",
+    }
     return world

@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exports.delivery import DeliveryReceipt, deliver, plan
 from exports.errors import DestinationError, GuardError
+from exports.files import _csv_cell, is_formula
 from tests.exports.worlds import CRM, META, World, contact, member, sha256
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -225,6 +228,40 @@ def test_a_cell_is_never_a_formula(world: World, start: str) -> None:
     (row,) = rows_of(deliver(world.settings, CRM), "add")
     assert row["segment_note"] == f"'{start}HYPERLINK(1)".replace("\r", "\n")
     assert row["lifetime_revenue_amount"] == "-3.50"
+
+
+FORMULAS = (
+    "=1+1", " =1", "\u00a0=1", "\u200b=1", "\ufeff=1", "\n=1", "\x00=1", "\uff1d1", "\uff0b1+A1", "\uff0dA1",
+    "\uff20SUM(1)", " \uff1dHYPERLINK(1)", "\ufe621+A1", "+cmd|' /C calc'!A0", "-2+3+cmd|' /C calc'!A0", "@SUM(1+1)",
+    "+A1", "-A1", "--1", "+49 170 1234567 x=1", "\t", "\rtext", "+\u0661A", "-1+1",
+)  # fmt: skip
+ORDINARY = (
+    "+491701234567", "+49 170 123-45 67", "+1 (415) 555-0100", "+49/170/1234567", "-3.50", "-1,234.56", "-5", "-12.5%",
+    "-", "+", "a=b", "a@b.example", "'=1", "", " text", "1-2", "2026-06-30", "Stra\u00dfe 1 - 3", "\u674e", "-1.234,56",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_a_text_that_a_spreadsheet_would_run_is_guarded(text: str) -> None:
+    assert _csv_cell(text) == "'" + text.replace("\r", "\n")
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_phone_numbers_and_negative_amounts_are_not_damaged(text: str) -> None:
+    assert _csv_cell(text) == text
+
+
+@given(st.text(), st.sampled_from(["", " ", "\t", "\u200b", "\u00a0"]), st.sampled_from("=+-@\uff1d\uff0b\uff0d\uff20"))
+def test_what_begins_like_a_formula_and_holds_a_letter_is_guarded(text: str, before: str, start: str) -> None:
+    cell = _csv_cell(f"{before}{start}{text}A")
+    assert str(cell).startswith("'")
+
+
+@given(st.text())
+def test_a_cell_is_itself_or_guarded(text: str) -> None:
+    unix = text.replace("\r\n", "\n").replace("\r", "\n")
+    assert _csv_cell(text) in (unix, "'" + unix)
+    assert is_formula(text) is (_csv_cell(text) != unix)
 
 
 def test_an_ordinary_cell_is_left_as_it_is(world: World) -> None:

@@ -358,7 +358,11 @@ def test_the_loopback_receiver_keeps_each_batch_once(world: World, tmp_path: Pat
     world.publish({WEBHOOK: CARTS[:2]})
     inbox = world.settings.exports_dir / "webhook_inbox"
     with loopback.serve(inbox, secret="shared") as running:
-        settings = world.settings.with_environment(MERGANSER_WEBHOOK_URL=running.url, MERGANSER_WEBHOOK_SECRET="shared")
+        settings = world.settings.with_environment(
+            MERGANSER_WEBHOOK_URL=running.url,
+            MERGANSER_WEBHOOK_SECRET="shared",
+            MERGANSER_WEBHOOK_ALLOWED_HOSTS="127.0.0.1",
+        )
         receipt = deliver(settings, WEBHOOK)
         assert deliver(settings, WEBHOOK).status == "nothing to send"
     (kept,) = inbox.iterdir()
@@ -371,7 +375,9 @@ def test_the_loopback_receiver_refuses_another_secret(world: World) -> None:
     with loopback.serve(world.settings.exports_dir / "webhook_inbox", secret="shared") as running:
         for secret in ("other", ""):
             settings = world.settings.with_environment(
-                MERGANSER_WEBHOOK_URL=running.url, MERGANSER_WEBHOOK_SECRET=secret
+                MERGANSER_WEBHOOK_URL=running.url,
+                MERGANSER_WEBHOOK_SECRET=secret,
+                MERGANSER_WEBHOOK_ALLOWED_HOSTS="127.0.0.1",
             )
             with pytest.raises(DestinationError, match="401"):
                 deliver(settings, WEBHOOK)

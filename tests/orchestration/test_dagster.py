@@ -105,7 +105,7 @@ def test_a_small_world_through_dagster(tmp_path: Path) -> None:
 
     home = demo.prepare(open_home(tmp_path / "home"), customers=100, seed=7)
     with serve(tmp_path / "inbox") as receiver, home.entered():
-        resource = HomeResource(path=str(home.path), webhook_url=receiver.url)
+        resource = HomeResource(path=str(home.path), webhook_url=receiver.url, webhook_allowed_hosts="127.0.0.1")
         definitions = build_defs({"home": resource})
         job = definitions.resolve_job_def("main_job")
         with dg.DagsterInstance.ephemeral() as instance:

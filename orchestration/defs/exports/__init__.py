@@ -12,7 +12,7 @@ import dagster as dg
 from exports.errors import MissingSettingError
 from exports.spec import ExportSpec
 from orchestration.defs.quality import SERVING
-from orchestration.defs.resources import PATIENCE, HomeResource
+from orchestration.defs.resources import PATIENCE, HomeResource, reported
 from orchestration.lib import stages
 from orchestration.lib.errors import CorridorError, LockedError
 from orchestration.lib.locking import held
@@ -48,34 +48,35 @@ def _delivery(spec: ExportSpec) -> dg.AssetsDefinition:
         retry_policy=PATIENCE,
     )
     def deliver(home: HomeResource) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        place = home.opened()
-        try:
-            with held(place, f"deliver {spec.name}"):
-                plan = stages.plan_export(place, spec.name)
-                receipt = stages.deliver_export(place, spec.name, variables=home.variables())
-        except LockedError:
-            raise
-        except CorridorError as error:
-            waits = not isinstance(error.__cause__, MissingSettingError)
-            raise dg.Failure(error.message, allow_retries=waits) from error
-        answered = receipt.delivered + sum(receipt.rejected.values()) + sum(receipt.deferred.values())
-        yield dg.MaterializeResult(
-            asset_key=key,
-            metadata={
-                "status": receipt.status,
-                "added": receipt.adds,
-                "updated": receipt.updates,
-                "removed": receipt.removes,
-                "unchanged": receipt.unchanged,
-                "withheld": dict(receipt.withheld),
-                "rejected": dict(receipt.rejected),
-            },
-        )
-        yield dg.AssetCheckResult(
-            check_name=_CHECK,
-            asset_key=key,
-            passed=answered == plan.operations,
-            metadata={"planned": plan.operations, "answered": answered},
-        )
+        with reported():
+            place = home.opened()
+            try:
+                with held(place, f"deliver {spec.name}"):
+                    plan = stages.plan_export(place, spec.name)
+                    receipt = stages.deliver_export(place, spec.name, variables=home.variables())
+            except LockedError:
+                raise
+            except CorridorError as error:
+                waits = not isinstance(error.__cause__, MissingSettingError)
+                raise dg.Failure(error.message, allow_retries=waits) from error
+            answered = receipt.delivered + sum(receipt.rejected.values()) + sum(receipt.deferred.values())
+            yield dg.MaterializeResult(
+                asset_key=key,
+                metadata={
+                    "status": receipt.status,
+                    "added": receipt.adds,
+                    "updated": receipt.updates,
+                    "removed": receipt.removes,
+                    "unchanged": receipt.unchanged,
+                    "withheld": dict(receipt.withheld),
+                    "rejected": dict(receipt.rejected),
+                },
+            )
+            yield dg.AssetCheckResult(
+                check_name=_CHECK,
+                asset_key=key,
+                passed=answered == plan.operations,
+                metadata={"planned": plan.operations, "answered": answered},
+            )
 
     return deliver

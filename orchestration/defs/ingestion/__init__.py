@@ -11,7 +11,7 @@ from datetime import timedelta
 import dagster as dg
 
 from ingestion.spec import SourceSpec
-from orchestration.defs.resources import PATIENCE, WAREHOUSE_POOL, HomeResource
+from orchestration.defs.resources import PATIENCE, WAREHOUSE_POOL, HomeResource, reported
 from orchestration.lib import stages
 from orchestration.lib.locking import held
 
@@ -47,21 +47,22 @@ def _source_assets(source: SourceSpec) -> dg.AssetsDefinition:
         retry_policy=PATIENCE,
     )
     def land(home: HomeResource) -> Iterator[dg.MaterializeResult[None]]:
-        place = home.opened()
-        with held(place, f"land {source.source}"):
-            report = stages.ingest(place, [source.source])
-        for entity in report.landing.entities:
-            yield dg.MaterializeResult(
-                asset_key=raw_key(entity.source, entity.entity),
-                metadata={
-                    "load_id": report.landing.load_id,
-                    "status": entity.status,
-                    "extracted": entity.extracted,
-                    "landed": entity.landed,
-                    "quarantined": entity.quarantined,
-                    "unchanged": entity.unchanged,
-                },
-            )
-        stages.fail_unless_landed(report)
+        with reported():
+            place = home.opened()
+            with held(place, f"land {source.source}"):
+                report = stages.ingest(place, [source.source])
+            for entity in report.landing.entities:
+                yield dg.MaterializeResult(
+                    asset_key=raw_key(entity.source, entity.entity),
+                    metadata={
+                        "load_id": report.landing.load_id,
+                        "status": entity.status,
+                        "extracted": entity.extracted,
+                        "landed": entity.landed,
+                        "quarantined": entity.quarantined,
+                        "unchanged": entity.unchanged,
+                    },
+                )
+            stages.fail_unless_landed(report)
 
     return land

@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.defs.resources import PATIENCE, WAREHOUSE_POOL, HomeResource
+from orchestration.defs.resources import PATIENCE, WAREHOUSE_POOL, HomeResource, reported
 from orchestration.lib import publishing, quality, stages
 from orchestration.lib.errors import PublicationRefusedError
 from orchestration.lib.locking import held
@@ -36,20 +36,21 @@ def build_defs(manifest: Mapping[str, Any]) -> dg.Definitions:
         description="Every declared expectation, run on the warehouse as it was built",
     )
     def audit(home: HomeResource) -> dg.MaterializeResult[None]:
-        place = home.opened()
-        with held(place, "check"):
-            report = quality.check(place)
-        try:
-            stages.fail_unless_checked(place, report)
-        except PublicationRefusedError as error:
-            raise dg.Failure(error.message, allow_retries=False) from error
-        return dg.MaterializeResult(
-            metadata={
-                "build_id": report.build_id,
-                "rules": len(report.results),
-                "report": dg.MetadataValue.path(str(place.quality_report)),
-            }
-        )
+        with reported():
+            place = home.opened()
+            with held(place, "check"):
+                report = quality.check(place)
+            try:
+                stages.fail_unless_checked(place, report)
+            except PublicationRefusedError as error:
+                raise dg.Failure(error.message, allow_retries=False) from error
+            return dg.MaterializeResult(
+                metadata={
+                    "build_id": report.build_id,
+                    "rules": len(report.results),
+                    "report": dg.MetadataValue.path(str(place.quality_report)),
+                }
+            )
 
     @dg.asset(
         key=SERVING,
@@ -61,19 +62,20 @@ def build_defs(manifest: Mapping[str, Any]) -> dg.Definitions:
         description="The file that readers open: what passed its audit, in one rename",
     )
     def serving(home: HomeResource) -> dg.MaterializeResult[None]:
-        place = home.opened()
-        with held(place, "publish"):
-            try:
-                report = publishing.publish(place)
-            except PublicationRefusedError as error:
-                raise dg.Failure(error.message, allow_retries=False) from error
-        return dg.MaterializeResult(
-            metadata={
-                "build_id": report.build_id,
-                "tables": len(report.row_counts),
-                "dagster/row_count": sum(report.row_counts.values()),
-                "path": dg.MetadataValue.path(report.path),
-            }
-        )
+        with reported():
+            place = home.opened()
+            with held(place, "publish"):
+                try:
+                    report = publishing.publish(place)
+                except PublicationRefusedError as error:
+                    raise dg.Failure(error.message, allow_retries=False) from error
+            return dg.MaterializeResult(
+                metadata={
+                    "build_id": report.build_id,
+                    "tables": len(report.row_counts),
+                    "dagster/row_count": sum(report.row_counts.values()),
+                    "path": dg.MetadataValue.path(report.path),
+                }
+            )
 
     return dg.Definitions(assets=[audit, serving])

@@ -12,7 +12,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
 
 from orchestration.defs.ingestion import raw_key
-from orchestration.defs.resources import PATIENCE, WAREHOUSE_POOL, HomeResource
+from orchestration.defs.resources import PATIENCE, WAREHOUSE_POOL, HomeResource, reported
 from orchestration.lib import transform
 from orchestration.lib.locking import held
 from orchestration.lib.warehouse import probe
@@ -52,19 +52,20 @@ def build_defs(manifest: Mapping[str, Any]) -> dg.Definitions:
     )
     def dbt_project(context, home: HomeResource, dbt: DbtCliResource) -> Iterator[Any]:  # type: ignore[no-untyped-def]
         # Dagster refuses an annotation of `context` that is postponed to text, as all are here.
-        place = home.opened()
-        with held(place, "build"), place.entered():
-            transform.make_raw_tables(place)
-            probe(place)
-            selection = [key.to_user_string() for key in context.selected_asset_keys] if context.is_subset else []
-            record = transform.BuildRecord.begin(place, selection)
-            invocation = dbt.cli(
-                ["build", "--exclude-resource-type", "unit_test"], context=context, raise_on_error=False
-            )
-            yield from invocation.stream()
-            report = record.end(transform.results_in(invocation.get_artifact("run_results.json"), manifest))
-        if not report.succeeded:
-            names = ", ".join(failure.name for failure in report.failures[:5])
-            raise dg.Failure(f"The build failed in {len(report.failures)} places: {names}", allow_retries=False)
+        with reported():
+            place = home.opened()
+            with held(place, "build"), place.entered():
+                transform.make_raw_tables(place)
+                probe(place)
+                selection = [key.to_user_string() for key in context.selected_asset_keys] if context.is_subset else []
+                record = transform.BuildRecord.begin(place, selection)
+                invocation = dbt.cli(
+                    ["build", "--exclude-resource-type", "unit_test"], context=context, raise_on_error=False
+                )
+                yield from invocation.stream()
+                report = record.end(transform.results_in(invocation.get_artifact("run_results.json"), manifest))
+            if not report.succeeded:
+                names = ", ".join(failure.name for failure in report.failures[:5])
+                raise dg.Failure(f"The build failed in {len(report.failures)} places: {names}", allow_retries=False)
 
     return dg.Definitions(assets=[dbt_project])
