@@ -29,6 +29,17 @@ Identifier = tuple[str, str]
 Row = dict[str, Any]
 REFUSALS = {"denied", "withdrawn"}
 DAYS_A_GRANT_LASTS = {"advertising": 395, "email_marketing": 730}
+NEVER = datetime.fromisoformat("1900-01-01T00:00:00")
+PURPOSES_OF_METRICS = {
+    "Unsubscribed": "email_marketing",
+    "Marked Email as Spam": "email_marketing",
+    "Bounced Email": "email_marketing",
+    "Unsubscribed from SMS": "sms_marketing",
+    "Failed to Deliver SMS": "sms_marketing",
+}
+ARRIVAL = datetime.fromisoformat(
+    "9999-01-01T00:00:00"
+)  # a no without a date counts from its arrival, and the demo lands after all that it tells
 
 
 def read(path: Path, statement: str, *values: object) -> list[Row]:
@@ -96,34 +107,41 @@ def decisions(home: Home) -> list[Decision]:
     found = []
     for row in landed_rows(home, "consent_banner", "decisions"):
         with_whom = [(kind, row[kind]) for kind in ("user_id", "email", "anonymous_id") if row.get(kind)]
+        if row["decision"] == "granted" and len(with_whom) > 1:  # a yes of a person is none of the device's other users
+            with_whom = [(kind, value) for kind, value in with_whom if kind != "anonymous_id"]
         who = tuple((kind, value.strip().lower() if kind == "email" else value) for kind, value in with_whom)
         record = ("consent_banner", "decisions", row["decision_id"])
         found.append(Decision(row["purpose"], row["decision"], _moment(row["decided_at"]), who, record))
     for row in _newest(landed_rows(home, "shopify", "customer"), "updated_at"):
         state, at = row["email_marketing_consent_state"], row["email_marketing_consent_consent_updated_at"]
-        if not row["_fivetran_deleted"] and (state == "subscribed" or (state and at)):
-            said = "granted" if state == "subscribed" else "denied"
-            who = (("shopify_customer_id", row["id"]),)
-            found.append(Decision("email_marketing", said, _moment(at), who, ("shopify", "customer", row["id"])))
+        own, record = ("shopify_customer_id", row["id"]), ("shopify", "customer", row["id"])
+        if state == "subscribed" and not row["_fivetran_deleted"]:
+            found.append(Decision("email_marketing", "granted", _moment(at), (own,), record))
+        elif state and state != "subscribed" and at:
+            found.append(Decision("email_marketing", "denied", _moment(at), (own, *_contact(row, "phone")), record))
     metrics = {row["id"]: row["name"] for row in landed_rows(home, "klaviyo", "metric")}
     for row in landed_rows(home, "klaviyo", "event"):
-        purpose = {"Unsubscribed": "email_marketing", "Unsubscribed from SMS": "sms_marketing"}.get(
-            metrics[row["metric_id"]]
-        )
+        purpose = PURPOSES_OF_METRICS.get(metrics[row["metric_id"]])
         if purpose:
             who = (("klaviyo_person_id", row["person_id"]),)
             found.append(Decision(purpose, "withdrawn", _moment(row["datetime"]), who, ("klaviyo", "event", row["id"])))
     for row in _newest(landed_rows(home, "hubspot", "contacts"), "lastmodifieddate"):
-        if not row["is_deleted"] and str(row["hs_email_optout"]).lower() == "true":
-            who = (("hubspot_contact_id", row["id"]),)
-            at = _moment(row["lastmodifieddate"])
-            found.append(Decision("email_marketing", "withdrawn", at, who, ("hubspot", "contacts", row["id"])))
+        if str(row["hs_email_optout"]).lower() == "true":
+            who = (("hubspot_contact_id", row["id"]), *_contact(row, "phone", "mobilephone"))
+            found.append(Decision("email_marketing", "withdrawn", ARRIVAL, who, ("hubspot", "contacts", row["id"])))
     return found
+
+
+def _contact(row: Row, *phones: str) -> tuple[Identifier, ...]:
+    """The address and the international numbers of a record."""
+    numbers = [re.sub(r"[^0-9+]", "", row[name] or "") for name in phones]
+    email = (row["email"] or "").strip().lower()
+    return (*([("email", email)] if email else []), *(("phone", number) for number in numbers if number[:1] == "+"))
 
 
 @dataclass
 class Standing:
-    """How a customer stands to a purpose: the live grants, and the refusals that nothing later on the same identifier
+    """How a customer stands to a purpose: the live grants after the last refusal, and the refusals that no later grant
     took back."""
 
     grants: list[Decision] = field(default_factory=list)
@@ -134,18 +152,42 @@ class Standing:
         return bool(self.grants) and not self.refusals
 
 
-def standing(identifiers: Collection[Identifier], purpose: str, made: Iterable[Decision], as_of: datetime) -> Standing:
-    """Judge by the last word on each identifier: a live yes on one is wanted, and a no on any of them decides."""
-    last: dict[Identifier, Decision] = {}
-    for decision in sorted(made, key=lambda each: (each.at, each.decision in REFUSALS)):
-        if decision.purpose != purpose or (decision.decision == "granted" and decision.at > as_of):
-            continue
-        last |= {identifier: decision for identifier in decision.identifiers if identifier in identifiers}
+def standing(
+    identifiers: Collection[Identifier],
+    purpose: str,
+    made: Iterable[Decision],
+    as_of: datetime,
+    named: Collection[Identifier] = (),
+) -> Standing:
+    """Judge by the customer's last word: a refusal stands until a later grant, and at one moment the refusal wins.
+
+    `named`: further identifiers that records of the customer name, and that are not its own: a no with one counts too.
+    """
+    about = [each for each in made if each.purpose == purpose]
+    refused = [e for e in about if e.decision in REFUSALS and not {*identifiers, *named}.isdisjoint(e.identifiers)]
+    granted = [e for e in about if e.decision == "granted" and not set(identifiers).isdisjoint(e.identifiers)]
+    granted = [each for each in granted if each.at <= as_of]
+    newest = max((each.at for each in granted), default=NEVER)
+    last_refusal = max((each.at for each in refused), default=NEVER)
     lasts = timedelta(days=DAYS_A_GRANT_LASTS[purpose])
     return Standing(
-        grants=[each for each in last.values() if each.decision == "granted" and each.at + lasts > as_of],
-        refusals=[each for each in last.values() if each.decision in REFUSALS],
+        grants=[each for each in granted if each.at > last_refusal and each.at + lasts > as_of],
+        refusals=[each for each in refused if each.at >= newest],
     )
+
+
+def named_by_records(home: Home) -> dict[str, set[Identifier]]:
+    """What the records of a customer name, whoever the graph gives it to."""
+    named = defaultdict(set)
+    for row in read(
+        home.warehouse,
+        "select customer_id, observations.identifier_type, observations.identifier_value"
+        " from intermediate.int_identity__observations as observations"
+        " inner join intermediate.int_identity__customer_identifiers as own"
+        " on own.identifier_type = own_type and own.identifier_value = own_value where customer_id is not null",
+    ):
+        named[row["customer_id"]].add((row["identifier_type"], row["identifier_value"]))
+    return named
 
 
 def identifiers_by_customer(serving: Path) -> dict[str, set[Identifier]]:

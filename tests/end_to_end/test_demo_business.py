@@ -134,11 +134,11 @@ def test_everybody_delivered_said_yes_and_nobody_else_did(
     demo_home: Home, delivered: dict[str, dict[str, Row]], joined: dict[str, set[Identifier]], export: str
 ) -> None:
     """The consent records of the landed files, judged in Python, select the very same customers of the segment."""
-    made = oracles.decisions(demo_home)
+    made, named = oracles.decisions(demo_home), oracles.named_by_records(demo_home)
     members = by_key(demo_home.serving, f"segments.seg_{SEGMENT[export]}", "customer_id")
     golden = by_key(demo_home.serving, "marts.dim_customers", "customer_id")
     reachable = {c for c in members if golden[c]["email"] or (export == META and golden[c]["phone"])}
-    standings = {c: oracles.standing(joined[c], PURPOSE[export], made, NOW) for c in members}
+    standings = {c: oracles.standing(joined[c], PURPOSE[export], made, NOW, named[c]) for c in members}
     may = {c for c in reachable if standings[c].may}
     assert customers_of(export, delivered[export]) == may
     assert any(standings[c].refusals for c in reachable - may)
@@ -149,7 +149,7 @@ def test_everybody_delivered_said_yes_and_nobody_else_did(
 def test_the_yes_was_given_by_the_person_who_is_contacted(
     demo_home: Home, delivered: dict[str, dict[str, Row]], joined: dict[str, set[Identifier]], export: str
 ) -> None:
-    """By the truth: the owner of the address that was sent gave the consent himself, and never took it back."""
+    """By the truth: whoever is written to gave the consent, or somebody who was signed in to that person's account."""
     made, owners = oracles.decisions(demo_home), oracles.owners_of_identifiers(demo_home)
     people = {
         (source, entity): oracles.owners_of_records(demo_home, source, entity)
@@ -161,6 +161,7 @@ def test_the_yes_was_given_by_the_person_who_is_contacted(
         contacted = owners["email", email] if email else owners["phone", phone]
         grants = oracles.standing(joined[customer], PURPOSE[export], made, NOW).grants
         givers = {people[grant.record[:2]].get(grant.record[2]) for grant in grants}
+        givers |= {owner for grant in grants for kind, id_ in grant.identifiers for owner in owners[kind, id_]}
         assert contacted & givers, customer
 
 
@@ -651,10 +652,10 @@ def test_a_day_later_the_audience_changes_by_what_happened(
     demo_home: Home, next_day: NextDay, delivered: dict[str, dict[str, Row]]
 ) -> None:
     """The withdrawal, the order and the clock remove; the clock adds; the new address updates; nothing else moves."""
-    made = oracles.decisions(next_day.home)
+    made, named = oracles.decisions(next_day.home), oracles.named_by_records(next_day.home)
     joined = oracles.identifiers_by_customer(next_day.home.serving)
     candidates = (delivered[META].keys() | newly_lapsed(demo_home)) - {next_day.ordered}
-    may = {c for c in candidates if oracles.standing(joined[c], "advertising", made, A_DAY_LATER).may}
+    may = {c for c in candidates if oracles.standing(joined[c], "advertising", made, A_DAY_LATER, named[c]).may}
     got = next_day.got(META)
     assert set(got["add"]) == may - delivered[META].keys()
     assert set(got["remove"]) == delivered[META].keys() - may
@@ -684,6 +685,7 @@ def test_a_day_later_the_cart_is_bought(
     forgotten = A_DAY_LATER - CART_FORGOTTEN_AFTER
     too_old = {key for key, row in by_key(demo_home.serving, f"exports.{CART}").items() if row["left_at"] < forgotten}
     made, joined = oracles.decisions(next_day.home), oracles.identifiers_by_customer(next_day.home.serving)
+    named = oracles.named_by_records(next_day.home)
     customers = customer_of_identifiers(next_day.home)
     ripened = {
         row["token"]
@@ -692,7 +694,7 @@ def test_a_day_later_the_cart_is_bought(
         for customer in [
             customers.get(("shopify_customer_id", row["customer_id"])) or customers.get(("email", row["email"]))
         ]
-        if customer and oracles.standing(joined[customer], "email_marketing", made, A_DAY_LATER).may
+        if customer and oracles.standing(joined[customer], "email_marketing", made, A_DAY_LATER, named[customer]).may
     }
     expected = {"add": ripened, "update": set(), "remove": {next_day.cart} | too_old, "retract": set()}
     assert keys_of(next_day.got(CART)) == expected

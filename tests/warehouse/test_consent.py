@@ -7,6 +7,7 @@ Add here: a decision as it comes from a source, and its right outcome. Keep out:
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +16,9 @@ from typing import Any
 
 import pytest
 
+from ingestion.registry import load_sources
 from orchestration.lib.consent import count_unreadable, list_unreadable
+from orchestration.lib.home import PROJECT_ROOT
 from orchestration.lib.warehouse import opened
 from tests.warehouse.workbench import Workbench
 
@@ -204,6 +207,17 @@ CASES = [
         (yes(purpose="analytics", channel="web", decided_at="2024-01-01T00:00:00Z"),),
         {"analytics": "expired"},
     ),
+    Case("no, dated at the zero of a calendar", (no(decided_at="1970-01-01T00:00:00Z"),), ADS),
+    Case(
+        "yes, dated at the zero of a calendar",
+        (yes(decided_at="1970-01-01T00:00:00Z"),),
+        ADS_HELD,
+        starts_with_yes=False,
+    ),
+    Case("a negative number is no one", (no(decision="-1"),), ADS_HELD),
+    Case("addresses in a list", (no(email=["somebody@else.example", "EMAIL"]),), ADS),
+    Case("a contact in an object", (by(contact={"email": "EMAIL", "phone": None}),), ADS),
+    Case("in another language", (no(decision="widerrufen", purpose="Werbung", channel=None),), ADS),
     # What is no withdrawal
     Case("asked, not answered", (no(decision="pending"),)),
     Case("never asked", (no(decision="not set"),)),
@@ -433,6 +447,8 @@ def filled(value: Any, name: str) -> Any:
     """The value with the customer's own identifiers in the place of their names."""
     if isinstance(value, dict):
         return {key: filled(inner, name) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [filled(inner, name) for inner in value]
     if not isinstance(value, str):
         return value
     number = NUMBERS[name]
@@ -589,3 +605,16 @@ def test_unreadable_decisions_are_counted_and_listed_without_a_personal_value(bu
 
 def test_nothing_is_listed_before_a_build(workbench: Workbench) -> None:
     assert list_unreadable(workbench.home) == []
+
+
+def test_every_entity_that_bears_consent_is_known_in_quarantine() -> None:
+    """Landing declares them; dbt has a seed. The id of a profile and the name of a metric alone say nothing."""
+    declared = {
+        (name, entity)
+        for name, source in load_sources().items()
+        for entity, spec in source.entities.items()
+        if spec.bears_consent
+    }
+    with (PROJECT_ROOT / "dbt_project/seeds/privacy/consent_records.csv").open() as file:
+        listed = {(row["source"], row["entity"]) for row in csv.DictReader(file)}
+    assert listed == declared - {("klaviyo", "person_id"), ("klaviyo", "metric")}

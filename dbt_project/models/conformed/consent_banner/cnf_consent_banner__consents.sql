@@ -6,13 +6,24 @@
 {%- set nothing = 'cast(null as ' ~ dbt.type_string() ~ ')' -%}
 with
 
-decisions as (
+staged as (
 
     select
         *,
         {{ normalize_email('user_id') }} as email_of_user_id,
         coalesce(phone, {{ phone_digits('phone_text') }}) as phone_number
     from {{ ref('stg_consent_banner__decisions') }}
+
+),
+
+{# Who names a person by an account or an address says yes for that person, and not for whoever else uses the device or phone. #}
+decisions as (
+
+    select
+        *,
+        coalesce(user_id, email, customer_id, external_id) is not null
+        or position('@' in concat(coalesce(email_text, ''), coalesce(undeclared_fields, ''))) > 0 as names_person
+    from staged
 
 ),
 
@@ -32,6 +43,12 @@ quarantined_fields as (
 quarantined_identifiers as (
 
     select * from {{ ref('cnf_quarantine__identifiers') }}
+
+),
+
+identifier_types as (
+
+    select * from {{ ref('identifier_types') }}
 
 ),
 
@@ -67,7 +84,8 @@ declared as (
             when 5 then decisions.customer_id
             when 6 then decisions.external_id
             else decisions.device_id
-        end as identifier_value
+        end as identifier_value,
+        slots.slot not in (2, 3, 7) or not decisions.names_person as is_exact
     from decisions
     cross join slots
 
@@ -128,18 +146,21 @@ united as (
         decision_id,
         identifier_type,
         identifier_value,
-        true as is_exact
+        is_exact
     from declared
     where identifier_value is not null
 
     union all
 
     select
-        record_key as decision_id,
-        identifier_type,
-        identifier_value,
-        is_exact
+        odd.decision_id,
+        found.identifier_type,
+        found.identifier_value,
+        found.is_exact
+        and (not odd.names_person or coalesce(identifier_types.scope = 'person', false)) as is_exact
     from found
+    inner join odd on found.record_key = odd.decision_id
+    left join identifier_types on found.identifier_type = identifier_types.identifier_type
 
 ),
 

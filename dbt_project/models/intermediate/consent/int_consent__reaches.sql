@@ -81,87 +81,87 @@ national_numbers as (
 
 ),
 
-{# A placeholder ("null", "undefined") names nobody: no record means anybody by it. #}
-named_by_records as (
-
-    select distinct
-        observations.identifier_type,
-        observations.identifier_value,
-        customer_identifiers.customer_id
-    from observations
-    inner join customer_identifiers
-        on
-            observations.own_type = customer_identifiers.identifier_type
-            and observations.own_value = customer_identifiers.identifier_value
-    where customer_identifiers.customer_id is not null
-
-),
-
-holders as (
+{# What a refusal names, and the identifiers of records that this may be. #}
+meant as (
 
     select
         identifier_type,
         identifier_value,
-        customer_id
-    from customer_identifiers
-    where customer_id is not null
+        identifier_value as meant_value
+    from refusing
 
-    union
-
-    select * from named_by_records
-
-),
-
-phones as (
+    union all
 
     select
-        identifier_value,
-        customer_id,
-        right(identifier_value, 7) as last_digits
-    from holders
-    where identifier_type = 'phone'
-
-),
-
-reached as (
-
-    select
-        holders.identifier_type,
-        holders.identifier_value,
-        holders.customer_id
-    from holders
-    inner join refusing
-        on
-            holders.identifier_type = refusing.identifier_type
-            and holders.identifier_value = refusing.identifier_value
-
-    union
-
-    select
-        'phone' as identifier_type,
+        customer_identifiers.identifier_type,
         national_numbers.identifier_value,
-        phones.customer_id
+        customer_identifiers.identifier_value as meant_value
     from national_numbers
-    inner join phones
+    inner join customer_identifiers
         on
-            national_numbers.last_digits = phones.last_digits
-            and right(phones.identifier_value, length(national_numbers.identifier_value))
+            customer_identifiers.identifier_type = 'phone'
+            and national_numbers.last_digits = right(customer_identifiers.identifier_value, 7)
+            and right(customer_identifiers.identifier_value, length(national_numbers.identifier_value))
             = national_numbers.identifier_value
+
+),
+
+owners as (
+
+    select
+        meant.identifier_type,
+        meant.identifier_value,
+        customer_identifiers.customer_id
+    from meant
+    inner join customer_identifiers
+        on
+            meant.identifier_type = customer_identifiers.identifier_type
+            and meant.meant_value = customer_identifiers.identifier_value
+
+),
+
+{# A placeholder ("null", "undefined") names nobody: no record means anybody by it. #}
+namers as (
+
+    select
+        meant.identifier_type,
+        meant.identifier_value,
+        customer_identifiers.customer_id
+    from meant
+    inner join observations
+        on
+            meant.identifier_type = observations.identifier_type
+            and meant.meant_value = observations.identifier_value
+    inner join customer_identifiers
+        on
+            observations.own_type = customer_identifiers.identifier_type
+            and observations.own_value = customer_identifiers.identifier_value
+    left join blocked
+        on
+            meant.identifier_type = blocked.identifier_type
+            and meant.meant_value = blocked.identifier_value
+    where blocked.identifier_value is null
+
+),
+
+united as (
+
+    select * from owners
+
+    union all
+
+    select * from namers
 
 ),
 
 final as (
 
-    select
-        reached.identifier_type,
-        reached.identifier_value,
-        reached.customer_id
-    from reached
-    left join blocked
-        on
-            reached.identifier_type = blocked.identifier_type
-            and reached.identifier_value = blocked.identifier_value
-    where blocked.identifier_value is null
+    select distinct
+        identifier_type,
+        identifier_value,
+        customer_id
+    from united
+    where customer_id is not null
 
 )
 

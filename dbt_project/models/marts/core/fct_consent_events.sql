@@ -36,32 +36,54 @@ reaches as (
 
 ),
 
+{# A date before 2000 is the zero of some calendar, and none. #}
+dated as (
+
+    select
+        decision_key,
+        source,
+        entity,
+        record_key,
+        quarantine_id,
+        word_field,
+        identifier_type,
+        identifier_value,
+        decision_word,
+        purpose_word,
+        channel_word,
+        is_exact,
+        case when decided_at >= cast('2000-01-01' as timestamp) then decided_at end as decided_at,
+        arrived_at
+    from decisions
+
+),
+
 {# A date after the arrival is a clock that runs fast, by a day at most; a later one is wrong, and the arrival counts. #}
 understood as (
 
     select
-        decisions.*,
+        dated.*,
         meanings.purpose,
         meanings.channel,
         meanings.decision,
         case
-            when decisions.decided_at <= {{ dbt.dateadd('day', 1, 'decisions.arrived_at') }} then decisions.decided_at
-            else decisions.arrived_at
+            when dated.decided_at <= {{ dbt.dateadd('day', 1, 'dated.arrived_at') }} then dated.decided_at
+            else dated.arrived_at
         end as effective_at,
         meanings.decision in ('granted', 'confirmed') as is_yes,
         case
             when meanings.decision in ('pending', 'none') then null
-            when decisions.quarantine_id is not null then 'quarantined'
+            when dated.quarantine_id is not null then 'quarantined'
             when meanings.unreadable_reason is not null then meanings.unreadable_reason
-            when meanings.decision in ('granted', 'confirmed') and decisions.decided_at is null then 'date'
+            when meanings.decision in ('granted', 'confirmed') and dated.decided_at is null then 'date'
         end as unreadable_reason
-    from decisions
+    from dated
     inner join meanings
         on
-            decisions.source = meanings.source
-            and decisions.decision_word = meanings.decision_word
-            and decisions.purpose_word = meanings.purpose_word
-            and decisions.channel_word = meanings.channel_word
+            dated.source = meanings.source
+            and dated.decision_word = meanings.decision_word
+            and dated.purpose_word = meanings.purpose_word
+            and dated.channel_word = meanings.channel_word
 
 ),
 
