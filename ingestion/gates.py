@@ -18,6 +18,7 @@ from ingestion.thresholds import GATES, SIGNIFICANCE
 
 _SETS_FOR_A_MIX = 3  # profiles that it takes to know how much a mix of values varies by itself
 _SPREAD_HOURS = 6  # of the day, with at least 2 % each: a batch that runs once a day may run at another hour
+_MANY_VALUES, _SOME_VALUES = 20, 12  # of a column, in every earlier load
 _FUTURE_ALLOWED = 0.01  # a column with more moments in the future holds plans or expiries, which come and go
 _SHAPES = {
     "at": "values with an @",
@@ -128,11 +129,14 @@ def _missing_or_empty(
 
 def _constant_column(limits: Limits, name: str, now: ColumnProfile, past: Sequence[ColumnProfile]) -> Finding | None:
     limit = limits.of("constant_column", name)
-    if not limit or now.filled < limit["min_rows"] or min(column.distinct for column in past) < 20:
+    fewest = min(column.distinct for column in past)
+    if not limit or now.filled < limit["min_rows"] or fewest < _SOME_VALUES:
         return None
     most, count = max((column.top / column.filled, column.filled) for column in past)
     share = now.top / now.filled
-    if share < most + limit["rise"] or _standard_errors(share, now.filled, most, count) < SIGNIFICANCE:
+    # Of a column with few values, a load may have one more often than usual, but hardly one alone.
+    enough = most + limit["rise"] if fewest >= _MANY_VALUES else max(most + limit["rise"], 0.95)
+    if share < enough or _standard_errors(share, now.filled, most, count) < SIGNIFICANCE:
         return None
     return Finding(
         "constant_column",
@@ -223,6 +227,9 @@ def _category_mix(limits: Limits, name: str, now: ColumnProfile, past: Sequence[
     mixes = [column.mix for column in past if column.mix]
     if not limit or not now.mix or now.filled < limit["min_rows"] or len(mixes) < max(_SETS_FOR_A_MIX, len(past)):
         return None
+    # Campaigns, subjects and kinds of events come and go, so only codes and flags are compared.
+    if limits.entity.columns[name].type != "boolean" and not all(map(_is_code, [now, *past])):
+        return None
     pool = _pooled(mixes)
     usual = max(_distance(mix, _pooled([other for other in mixes if other is not mix])) for mix in mixes)
     change = _distance(now.mix, pool)
@@ -232,9 +239,14 @@ def _category_mix(limits: Limits, name: str, now: ColumnProfile, past: Sequence[
     return Finding(
         "category_mix",
         name,
-        f"by at most {_percent(usual)} between earlier loads",
-        f"{_percent(change)} of the records would need another value to be spread as usual",
+        f"at most {_percent(usual)} between earlier loads",
+        f"{_percent(change)} of the records have another value than is usual",
     )
+
+
+def _is_code(column: ColumnProfile) -> bool:
+    """Whether all values are short and in upper case, as currencies and countries are."""
+    return column.shapes.get("code", 0) == column.distinct
 
 
 def _date_range(limits: Limits, name: str, now: ColumnProfile, past: Sequence[ColumnProfile]) -> Finding | None:
@@ -275,6 +287,41 @@ def _hour_of_day(limits: Limits, name: str, now: ColumnProfile, past: Sequence[C
     return Finding(
         "hour_of_day", name, "hours of the day as in earlier loads", f"the hours of the day are moved by {hours:+d}"
     )
+
+
+@dataclass(frozen=True)
+class KnownValues:
+    """Values of a column in records whose keys were there before: how many were filled, and how many of these are gone.
+
+    `ratios`: the quartiles of new by old number, of `pairs` that are both other than 0. `shifts`: the quartiles of the
+    seconds that moments have moved.
+    """
+
+    filled: int
+    gone: int
+    pairs: int = 0
+    ratios: Sequence[float] | None = None
+    shifts: Sequence[float] | None = None
+
+
+def compare_known(limits: Limits, name: str, known: KnownValues) -> Finding | None:
+    """What a load does to a column of records that are there: here each record is its own history."""
+    usual = "the same records, as they are"
+    limit = limits.of("null_rate", name)
+    if limit and known.filled >= limit["min_rows"] and known.gone >= known.filled * limit["fall"]:
+        return Finding("null_rate", name, usual, f"{_percent(known.gone / known.filled)} of the known values are gone")
+    limit = limits.of("number_scale", name)
+    if limit and known.ratios and known.pairs >= limit["min_rows"]:
+        low, _, high = known.ratios
+        if low >= limit["factor"] or high <= 1 / limit["factor"]:
+            return Finding("number_scale", name, usual, f"the numbers are {known.ratios[1]:,.3g} times as large")
+    limit = limits.of("hour_of_day", name)
+    if limit and known.shifts and known.filled >= limit["min_rows"]:
+        low, _, high = known.shifts
+        is_zone = low == high and low % 900 == 0 and 0 < abs(low) <= 14 * 3600
+        if is_zone:
+            return Finding("hour_of_day", name, usual, f"the moments are moved by {low / 3600:+g} hours")
+    return None
 
 
 def compare_files(

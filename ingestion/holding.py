@@ -12,14 +12,23 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import duckdb
 
 from ingestion.errors import IngestionError
 from ingestion.files import LandingFile
-from ingestion.gates import Finding, Limits, compare, compare_copies, compare_files, compare_removals
+from ingestion.gates import (
+    Finding,
+    KnownValues,
+    Limits,
+    compare,
+    compare_copies,
+    compare_files,
+    compare_known,
+    compare_removals,
+)
 from ingestion.judging import EXTRACTED_FILE, Judge, Load, Target
 from ingestion.profiles import (
     LARGEST_SAMPLE_ROWS,
@@ -36,11 +45,14 @@ from ingestion.profiles import (
     take_sample,
 )
 from ingestion.readers import Incoming
-from ingestion.statements import literal, quote, same
+from ingestion.statements import key_hash, literal, quote, same
 
 _UNIT = f"coalesce(nullif(regexp_extract(_file, {literal(EXTRACTED_FILE)}, 1), ''), _file)"
+_KNOWN_LOOKED_AT = 2_000  # records whose keys were there before
 _COPIES_LOOKED_FOR = 500  # records with new keys
 _USUAL_FILES = 10
+_LARGE_LOAD = 100_000  # records; of fewer, the sample costs little wherever it is taken
+_BLOCK_ROWS, _BLOCKS = 2048, 20  # the engine's unit of reading
 
 
 @dataclass(frozen=True)
@@ -174,6 +186,8 @@ class Gatekeeper:
         findings += [finding for finding in lost if finding.column not in told]
         if history:
             findings += self._compare_copies(judge, profiles)
+            columns = {(finding.unit, finding.column) for finding in findings}
+            findings += [one for one in self._compare_known(judge) if (one.unit, one.column) not in columns]
         store(self.connection, self.source, self.name, self.load.load_id, profiles)
         return findings
 
@@ -208,18 +222,68 @@ class Gatekeeper:
 
     def _sample(self, judge: Judge, staged: Incoming, extracted: int, units: int, *, alone: bool, slices: bool) -> None:
         wanted = min(max(SAMPLE_ROWS, ROWS_PER_UNIT * units), LARGEST_SAMPLE_ROWS)
-        relation = f"(select * from {judge.table} where {self._inserted(judge)})"
-        if not staged.streams:
-            relation = '(select * from incoming where "$problems" is null)' if staged.may_have_problems else "incoming"
+        share = max(1, extracted // wanted)
+        loaded = f"_load_id = {literal(self.load.load_id)}"
+        relation = '(select * from incoming where "$problems" is null)' if staged.may_have_problems else "incoming"
+        if staged.streams:
+            relation = f"(select * from {judge.table} where {self._inserted(judge)})"
+        elif units == 1 and extracted >= _LARGE_LOAD and self._is_all_new(judge, extracted):
+            # Blocks that the engine keeps together: whoever reads them passes over the others, a file is read whole.
+            blocks = max(1, extracted // _BLOCK_ROWS // _BLOCKS)
+            relation = f"(select * from {judge.table} where {loaded} and rowid // {_BLOCK_ROWS} % {blocks} = 0)"
+            share = max(1, extracted // blocks // wanted)
         take_sample(
             self.connection,
             self.entity,
             relation,
             unit="''" if alone else _UNIT,
             number="_row",
-            share=max(1, extracted // wanted),
+            share=share,
             slices=slices,
         )
+
+    def _is_all_new(self, judge: Judge, extracted: int) -> bool:
+        """Whether the delivery is all that this load has brought so far, and every record of it landed."""
+        loaded = f"{judge.table} where _load_id = {literal(self.load.load_id)}"
+        [(landed,)] = self.connection.execute(f"select count(*) from {loaded}").fetchall()
+        return bool(landed == extracted)
+
+    def _compare_known(self, judge: Judge) -> list[Finding]:
+        """Compares records whose keys were there before with what raw has of them."""
+        if not judge.has_met or not self.entity.key:
+            return []
+        names = [name for name in profiled_columns(self.entity) if name not in self.entity.key]
+        figures = []
+        for name in names:
+            new, old = f"given.{quote(name)}", f"raw.{quote(name)}"
+            kind = kind_of(self.entity.columns[name].type)
+            pair = f"{new} <> 0 and {old} <> 0" if kind == "number" else "false"
+            ratio = f"cast({new} as double) / cast({old} as double)" if kind == "number" else "cast(null as double)"
+            shift = f"cast(epoch({new}) - epoch({old}) as double)" if kind == "time" else "cast(null as double)"
+            figures.append(
+                f"count({old}), count({old}) - count(case when {old} is not null then {new} end),"
+                f" count(*) filter ({pair}), quantile_disc({ratio}, [.25, .5, .75]) filter ({pair}),"
+                f" quantile_disc({shift}, [.25, .5, .75])"
+            )
+        if not figures:
+            return []
+        # The latest version of each key before this delivery: it is current still, or this load has superseded it.
+        rows = self.connection.execute(
+            "with given as materialized (select *,"
+            f" {key_hash(self.entity)} as _hash from sample where hash(_row) % greatest((select count(*) from sample)"
+            f" // {_KNOWN_LOOKED_AT}, 1) = 0),"
+            " pairs as (select given.*, met.raw_row from given inner join met on given._hash = met.hash)"
+            f" select given.unit, {', '.join(figures)} from pairs as given inner join {judge.table} as raw"
+            " on raw.rowid = given.raw_row and (raw._superseded_at is null or raw._superseded_at = ?) group by 1",
+            [self.load.loaded_at],
+        ).fetchall()
+        findings = []
+        for unit, *values in rows:
+            for place, name in enumerate(names):
+                found = compare_known(self.limits, name, KnownValues(*values[5 * place : 5 * place + 5]))
+                if found:
+                    findings.append(replace(found, unit=unit))
+        return findings
 
     def _compare_copies(self, judge: Judge, profiles: Sequence[Profile]) -> list[Finding]:
         if not self.entity.key or not self.limits.of("copied_content"):
@@ -230,9 +294,8 @@ class Gatekeeper:
             if probe is None:
                 continue
             new = (
-                f"(select * from sample where unit = {literal(profile.unit)} and not exists (select 1 from"
-                f" {judge.table} as raw{self._before(judge, 'raw.')}"
-                f" and {same(self.entity.key, 'raw', 'sample')}) limit {_COPIES_LOOKED_FOR})"
+                f"(select * from sample where unit = {literal(profile.unit)}{self._has_new_key(judge)}"
+                f" order by hash(_row) limit {_COPIES_LOOKED_FOR})"
             )
             copied, of = self._count_copies(judge, new, probe)
             if compare_copies(self.limits, copied, of, 0.0) is None:
@@ -243,6 +306,14 @@ class Gatekeeper:
             if found:
                 findings.append(Finding(found.gate, None, found.usual, found.found, profile.unit))
         return findings
+
+    def _has_new_key(self, judge: Judge) -> str:
+        """A condition on the sample; what was streamed is known to be new."""
+        if judge.first_row is not None:
+            return ""
+        key = key_hash(self.entity)
+        known = f"select {key} from {judge.table}{self._before(judge)} and {judge.key_in('sample')}"
+        return f" and {key} not in ({known})"
 
     def _probe(self, profile: Profile) -> str | None:
         """The column to look copies up by: not an id, and different in most records; a moment before a text."""
@@ -277,14 +348,14 @@ class Gatekeeper:
     def _inserted(self, judge: Judge) -> str:
         return f"_load_id = {literal(self.load.load_id)} and rowid >= {judge.first_row}"
 
-    def _before(self, judge: Judge, prefix: str = "") -> str:
+    def _before(self, judge: Judge) -> str:
         """A where clause: rows that were there before this delivery."""
         if judge.first_row is None:
             [(first,)] = self.connection.execute(
                 f"select min(rowid) from {judge.table} where _load_id = {literal(self.load.load_id)}"
             ).fetchall()
-            return f" where {prefix}rowid < {first}" if first is not None else " where true"
-        return f" where {prefix}rowid < {judge.first_row}"
+            return f" where rowid < {first}" if first is not None else " where true"
+        return f" where rowid < {judge.first_row}"
 
     def _tomorrow(self) -> str:
         return (self.load.loaded_at + timedelta(days=1)).isoformat(sep=" ")

@@ -40,6 +40,7 @@ _TEXT_SHAPES = {
     "plus": "value like '+%'",
     "long": "length(value) >= 32",
     "upper": "value = upper(value) and value <> lower(value)",
+    "code": "length(value) <= 3 and value = upper(value) and value <> lower(value)",
     "numeric": "try_cast(value as double) is not null",
     "broken": f"regexp_matches(value, {literal(_BROKEN)})",
 }

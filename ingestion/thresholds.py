@@ -55,7 +55,7 @@ GATES: Mapping[str, Gate] = {
         {"rise": 0.02, "min_rows": 30},
         "the file was decoded with the wrong encoding before it came",
     ),
-    # `change` of the mix of a column with few values, beyond the largest change seen between earlier loads.
+    # `change` of the mix of a column of codes (currency, country) or of a flag, beyond what earlier loads had.
     "category_mix": Gate(
         {"change": 0.4, "min_rows": 50},
         "values of another currency, country or shop, or a code list that changed",

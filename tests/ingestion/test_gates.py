@@ -37,6 +37,7 @@ COLUMNS = {
     "name": {"type": "varchar", "pii": "direct"},
     "city": "varchar",
     "currency": "varchar",
+    "subscribed": "boolean",
     "amount": "decimal(18,2)",
     "note": "varchar",
     "created_at": "timestamp",
@@ -82,6 +83,7 @@ def orders(count: int, *, first: int = 0, seed: int = 1, growth: float = 1.0) ->
                 "name": name,
                 "city": made.choice(("Köln", "Berlin", "Zürich", "Wien", "Graz")),
                 "currency": made.choices(("EUR", "CHF", "GBP"), (85, 10, 5))[0],
+                "subscribed": str(made.random() < 0.3).lower(),
                 "amount": round(made.lognormvariate(3.5, 0.8) * growth, 2),
                 "note": "gift" if made.random() < 0.05 else None,
                 "created_at": moment.isoformat(sep=" "),
@@ -157,7 +159,7 @@ POISONS: dict[str, tuple[Poison, str, str | None]] = {
     "one e-mail for all": (changed("email", lambda one: "info@shop.example"), "constant_column", "email"),
     "one e-mail for half": (changed("email", lambda one: "info@shop.example", every=2), "constant_column", "email"),
     "another currency": (changed("currency", lambda one: "USD"), "category_mix", "currency"),
-    "another city for all": (changed("city", lambda one: "Wien"), "category_mix", "city"),
+    "everybody subscribed": (changed("subscribed", lambda one: "true"), "category_mix", "subscribed"),
     "columns moved": (shifted, "value_shape", "phone"),
     "dates in 1970": (changed("created_at", lambda one: "1970-01-20 10:00:00"), "date_range", "created_at"),
     "local time": (moved(7), "hour_of_day", "created_at"),
@@ -507,3 +509,40 @@ def test_a_held_load_of_consents_makes_deliveries_refuse(landing: Landing) -> No
     assert _accept(landing, "all").status == "landed"
     [state] = json.loads(consent_landings_path(landing.settings.home).read_text())["entities"].values()
     assert state["outcome"] == "landed"
+
+
+@pytest.mark.parametrize(("scopes", "status"), [(1, "landed"), (20, "held")])
+def test_one_scope_may_be_emptied_but_not_many(landing: Landing, scopes: int, status: str) -> None:
+    columns = {"id": "varchar", "list_id": "varchar"}
+    landing.source = shop(mode="merge", key="id", version=None, columns=columns, complete_within="list_id")
+    lists = [{"list_id": str(number)} for number in range(20)]
+    members = [{"id": f"{number}-{one['list_id']}", **one} for one in lists for number in range(30)]
+    landing.write_payloads("shop/order/1700000001.1.a.parquet", [members], lists)
+    assert landing.land_one().landed == 600
+    left = [one for one in members if int(one["list_id"]) >= scopes]
+    landing.write_payloads("shop/order/1700000002.1.a.parquet", [left], lists)
+    assert landing.land_one().status == status
+
+
+KNOWN: dict[str, tuple[Poison, str, str]] = {
+    "half of the few notes": (
+        lambda records: [{**one, "note": None if n % 2 else one["note"]} for n, one in enumerate(records)],
+        "null_rate",
+        "note",
+    ),
+    "one hour": (moved(1), "hour_of_day", "created_at"),
+}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_records_that_are_there_are_their_own_history(landing: Landing, name: str) -> None:
+    """What figures of the whole would not show: a column that few fill, and a shift by one hour."""
+    poison, gate, column = KNOWN[name]
+    landing.source = shop()
+    noted = [{**one, "note": "gift" if n % 8 < 2 else None} for n, one in enumerate(orders(400))]
+    write(landing, "2026-01", noted)
+    assert landing.land_one().landed == 400
+    write(landing, "2026-02", list(poison(noted)))
+    assert (gate, column) in gates(landing.land_one())
+    write(landing, "2026-02", [{**one, "note": "a card"} if n % 9 == 0 else one for n, one in enumerate(noted)])
+    assert landing.land_one().status == "landed"
