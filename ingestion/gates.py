@@ -96,8 +96,10 @@ def _compare_column(
     kind = kind_of(entity.columns[name].type)
     is_id = name in entity.key or name == "id" or name.endswith("_id")
     checks = [_broken_encoding, _value_shape]
+    if name not in entity.key:
+        checks.append(_constant_column)
     if not is_id:
-        checks += [_constant_column, _number_scale]
+        checks.append(_number_scale)
     if kind == "time":
         checks = [_date_range, _hour_of_day, _constant_column]
     elif not is_id:  # new things get new ids
@@ -316,7 +318,7 @@ def compare_known(limits: Limits, name: str, known: KnownValues) -> Finding | No
         if low >= limit["factor"] or high <= 1 / limit["factor"]:
             return Finding("number_scale", name, usual, f"the numbers are {known.ratios[1]:,.3g} times as large")
     limit = limits.of("hour_of_day", name)
-    if limit and known.shifts and known.filled >= limit["min_rows"]:
+    if limit and known.shifts and known.filled >= SMALLEST_PROFILE_ROWS:
         low, _, high = known.shifts
         is_zone = low == high and low % 900 == 0 and 0 < abs(low) <= 14 * 3600
         if is_zone:
@@ -358,6 +360,22 @@ def compare_removals(limits: Limits, removed: int, before: int) -> Finding | Non
         None,
         f"the table has {before:,} of them",
         f"{removed:,} rows are absent ({_percent(removed / before)}) and would be deleted",
+    )
+
+
+def compare_refusals(limits: Limits, refused: int, of: int, refused_before: int, of_before: int) -> Finding | None:
+    """More records that go to quarantine than earlier loads had."""
+    limit = limits.of("quarantined_share")
+    if not limit or of < limit["min_rows"] or of_before < limit["min_rows"]:
+        return None
+    share, usual = refused / of, refused_before / of_before
+    if share < usual + limit["rise"] or _standard_errors(share, of, usual, of_before) < SIGNIFICANCE:
+        return None
+    return Finding(
+        "quarantined_share",
+        None,
+        f"{_percent(usual)} in earlier loads",
+        f"{_percent(share)} of the records would go to quarantine",
     )
 
 

@@ -27,9 +27,10 @@ from ingestion.gates import (
     compare_copies,
     compare_files,
     compare_known,
+    compare_refusals,
     compare_removals,
 )
-from ingestion.judging import EXTRACTED_FILE, Judge, Load, Target
+from ingestion.judging import EXTRACTED_FILE, Counts, Judge, Load, Target
 from ingestion.profiles import (
     LARGEST_SAMPLE_ROWS,
     MOST_SLICES,
@@ -111,17 +112,19 @@ class Gatekeeper:
         self.held: list[HeldLoad] = []
 
     def examine(
-        self, judge: Judge, staged: Incoming, files: Sequence[LandingFile], extracted: int, *, alone: bool
+        self, judge: Judge, staged: Incoming, files: Sequence[LandingFile], judged: Counts, *, alone: bool
     ) -> Mapping[str, int]:
         """Compares a delivery that was judged, within its transaction; returns how many records each file had.
 
         `alone`: its files are held together or not at all. Raises LoadHeldError naming what breaks a gate and was not
         accepted.
         """
+        extracted = judged.extracted
         counts = self._count_by_file(judge, staged, files, extracted)
         findings = compare_files(self.limits, counts, self._earlier_counts(counts), self._usual_sizes(files))
         removal = compare_removals(self.limits, judge.removed, judge.before_removal)
         findings += [removal] if removal else []
+        findings += self._compare_refusals(judged, counts, files, alone=alone)
         if extracted:
             findings += self._profile(judge, staged, files, extracted, alone=alone)
         held = self._by_unit(findings, files, alone=alone)
@@ -144,6 +147,32 @@ class Gatekeeper:
             came = "(select _file from incoming union all select _file from rejected)"
         found = dict(self.connection.execute(f"select _file, count(*) from {came} group by all").fetchall())
         return {file.name: found.get(file.name, 0) for file in files}
+
+    def _compare_refusals(
+        self, judged: Counts, counts: Mapping[str, int], files: Sequence[LandingFile], *, alone: bool
+    ) -> list[Finding]:
+        if not judged.quarantined:
+            return []
+        [(refused_before, of_before)] = self.connection.execute(
+            "select coalesce(sum(quarantined_count), 0), coalesce(sum(extracted_count), 0) from raw_ops.loads"
+            " where source = ? and entity = ? and load_id <> ?",
+            [*self.names, self.load.load_id],
+        ).fetchall()
+        refused = {"": judged.quarantined}
+        if not alone and len(files) > 1:
+            refused = dict(
+                self.connection.execute(
+                    "select file_name, count(*) from raw_quarantine.records where source = ? and entity = ?"
+                    " and load_id = ? and file_name in (select unnest(?)) group by 1",
+                    [*self.names, self.load.load_id, list(counts)],
+                ).fetchall()
+            )
+        findings = []
+        for file, count in refused.items():
+            of = counts.get(file, judged.extracted)
+            finding = compare_refusals(self.limits, count, of, int(refused_before), int(of_before))
+            findings += [replace(finding, unit=file)] if finding else []
+        return findings
 
     def _earlier_counts(self, counts: Mapping[str, int]) -> dict[str, int]:
         return dict(
@@ -469,4 +498,4 @@ def open_holds(connection: duckdb.DuckDBPyConnection, source: str | None = None)
 
 
 def _was_filled(finding: Finding, history: Sequence[Profile]) -> bool:
-    return sum(past.column(str(finding.column)).filled for past in history) >= SMALLEST_PROFILE_ROWS
+    return sum(past.column(str(finding.column)).filled for past in history if past.slice is None) >= 10

@@ -326,7 +326,7 @@ class _Attempt:
                 judge.mark_replayed()
             elif self.gatekeeper:
                 alone = delivery.is_ordered
-                records = self.gatekeeper.examine(judge, staged, delivery.files, counts.extracted, alone=alone)
+                records = self.gatekeeper.examine(judge, staged, delivery.files, counts, alone=alone)
             ledger.add(staged, counts, delivery, records)
 
 

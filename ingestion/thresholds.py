@@ -76,6 +76,11 @@ GATES: Mapping[str, Gate] = {
         {"share": 0.3, "min_rows": 20},
         "the records came before under other ids: a new id scheme, a prefix, or an import that ran twice",
     ),
+    # `rise` of the share of records that break a rule. Single records go to quarantine and stop nothing.
+    "quarantined_share": Gate(
+        {"rise": 0.3, "min_rows": 30},
+        "a required column is not filled any more, or its values have another format",
+    ),
     # `share` of the rows that a whole table or scope would delete by leaving them out. Fewer rows are ordinary churn.
     "removed_rows": Gate(
         {"share": 0.3, "min_rows": 20},

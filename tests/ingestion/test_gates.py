@@ -162,6 +162,7 @@ POISONS: dict[str, tuple[Poison, str, str | None]] = {
     "everybody subscribed": (changed("subscribed", lambda one: "true"), "category_mix", "subscribed"),
     "columns moved": (shifted, "value_shape", "phone"),
     "dates in 1970": (changed("created_at", lambda one: "1970-01-20 10:00:00"), "date_range", "created_at"),
+    "amounts in words": (changed("amount", lambda one: "many", every=2), "quarantined_share", None),
     "local time": (moved(7), "hour_of_day", "created_at"),
     "local time in the west": (moved(-6), "hour_of_day", "created_at"),
     "mojibake": (MOJIBAKE, "broken_encoding", "name"),
