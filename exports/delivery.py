@@ -7,6 +7,7 @@ Add here when: every destination needs it (order, guards, retries, resumption). 
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,19 +19,23 @@ from typing import Protocol
 
 import duckdb
 
-from exports import diff, freshness, ledger, reader, registry
+from exports import diff, freshness, ledger, reader, registry, traces
 from exports.destination import Batch, DeliveryContext, Destination, Record, Session
 from exports.errors import (
     BatchRejectedError,
     DestinationError,
+    ExportError,
     GuardError,
     InvalidSettingError,
     MissingSettingError,
+    ServingError,
     StaleServingError,
     TransientError,
 )
 from exports.settings import Settings
 from exports.spec import ExportSpec
+
+WRITTEN_FILE = re.compile(r'file "([^"]+)"')
 
 
 class Progress(Protocol):
@@ -66,7 +71,7 @@ class ExportStatus:
     owner: str
     schedule: str | None
     status: str
-    """ready | not configured | unfinished"""
+    """ready | not configured | unfinished | ledger lost (`merganser export adopt` rebuilds it)"""
     missing_settings: tuple[str, ...]
     delivered_count: int
     last_delivered_at: datetime | None
@@ -169,7 +174,10 @@ def list_exports(settings: Settings) -> list[ExportStatus]:
     Raises SpecError for a declaration that is not valid, LedgerBusyError while a delivery runs in another process.
     """
     specs = registry.load_exports(settings.manifest_path)
-    with ledger.open_ledger(settings.ledger_path, spill_path=_spill(settings), write=False) as connection:
+    with (
+        explained(settings),
+        ledger.open_ledger(settings.ledger_path, spill_path=_spill(settings), write=False) as connection,
+    ):
         return [_status(connection, spec, settings) for spec in specs.values()]
 
 
@@ -183,8 +191,9 @@ def plan(settings: Settings, name: str, *, now: Callable[[], datetime] | None = 
     spec = registry.find_export(settings.manifest_path, name)
     destination = registry.open_destination(spec.destination, settings)
     destination.check(spec)
-    with _workspace(settings, write=False) as connection:
-        withheld = _compute_current(connection, spec, settings, moment)
+    with workspace(settings, write=False) as connection:
+        traces.refuse_unknown_deliveries(connection, settings, spec)
+        withheld = compute_current(connection, spec, settings, moment)
         staleness = freshness.judge_freshness(connection, settings, moment)
         difference = diff.compute_operations(connection, spec, retry_held=False)
         return DeliveryPlan(
@@ -243,12 +252,19 @@ def deliver(
     destination.check(spec)
     if missing := destination.missing_settings():
         raise MissingSettingError(missing, spec.name)
-    with _workspace(settings, write=True) as connection:
-        withheld = _compute_current(connection, spec, settings, started_at)
+    if (
+        not settings.ledger_path.exists()
+    ):  # a refusal leaves no empty ledger behind, which could be taken for the real one
+        with ledger.open_ledger(settings.ledger_path, spill_path=_spill(settings), write=False) as connection:
+            traces.refuse_unknown_deliveries(connection, settings, spec)
+    with workspace(settings, write=True) as connection:
+        traces.refuse_unknown_deliveries(connection, settings, spec)
+        withheld = compute_current(connection, spec, settings, started_at)
         staleness = freshness.judge_freshness(connection, settings, started_at)
         _refuse_stale(spec, staleness, force=force)
         override = (reason or "").strip() if force or consent_removals else None
         run = _Run(
+            settings,
             connection,
             spec,
             destination,
@@ -265,7 +281,7 @@ def deliver(
         return replace(receipt, resumed=resumed, started_at=started_at)
 
 
-def _compute_current(
+def compute_current(
     connection: duckdb.DuckDBPyConnection, spec: ExportSpec, settings: Settings, moment: datetime
 ) -> dict[str, int]:
     """Fills `current_rows` with what may be delivered at a moment; returns the customers withheld, by reason."""
@@ -297,6 +313,7 @@ def _refuse_stale(spec: ExportSpec, staleness: freshness.Staleness, *, force: bo
 class _Run:
     """One call of `deliver`: what it works on, and time as it sees it (replaced in tests)."""
 
+    settings: Settings
     connection: duckdb.DuckDBPyConnection
     spec: ExportSpec
     destination: Destination
@@ -399,6 +416,7 @@ class _Run:
 
     def _send_delivery(self, stored: ledger.StoredDelivery) -> _Tally:
         """Sends every batch that has no answer yet, and finishes the delivery."""
+        traces.note_delivery(self.settings, self.spec, stored.delivery_id)
         batches = ledger.open_batches(self.connection, stored.delivery_id)
         tally = _Tally(sum(batch.record_count for batch in batches), self.progress)
         with closing(self._open_session(stored)) as session:
@@ -563,6 +581,8 @@ def _status(connection: duckdb.DuckDBPyConnection, spec: ExportSpec, settings: S
         status = "unfinished"
     if missing:
         status = "not configured"
+    if traces.find_unknown_deliveries(connection, settings, spec):
+        status = "ledger lost"
     return ExportStatus(
         name=spec.name,
         title=spec.description.split("\n", maxsplit=1)[0],
@@ -580,11 +600,50 @@ def _status(connection: duckdb.DuckDBPyConnection, spec: ExportSpec, settings: S
 
 
 @contextmanager
-def _workspace(settings: Settings, *, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that sees the ledger and the serving file, and writes only the first."""
-    with ledger.open_ledger(settings.ledger_path, spill_path=_spill(settings), write=write) as connection:
+def workspace(settings: Settings, *, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that sees the ledger and the serving file, and writes only the first.
+
+    Errors of the engine become errors of this room, which name the file and what to do.
+    """
+    with (
+        explained(settings),
+        ledger.open_ledger(settings.ledger_path, spill_path=_spill(settings), write=write) as connection,
+    ):
         reader.attach_serving(connection, settings.serving_path)
         yield connection
+
+
+@contextmanager
+def explained(settings: Settings) -> Iterator[None]:
+    """Errors of the engine become errors of this room, which name the file that is full or damaged and what to do."""
+    try:
+        yield
+    except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException):
+        raise  # a defect of a statement, and no file's
+    except duckdb.Error as error:
+        raise _explain(error, settings) from None
+
+
+def _explain(error: duckdb.Error, settings: Settings) -> ExportError:
+    text = str(error)
+    if "No space left on device" in text or "Could not write" in text or "File too large" in text:
+        named = WRITTEN_FILE.search(text)
+        path = named[1] if named else f"{settings.ledger_path} or {settings.home / 'spill'}"
+        return DestinationError(
+            f"{path} cannot be written (is the disk full?): free space, then run the same command again; what was "
+            "planned or sent is known, and nothing is sent twice",
+            code="not_writable",
+        )
+    kind = type(error).__name__
+    for path in (settings.ledger_path, settings.serving_path):
+        if reader.is_damaged(path):
+            if path == settings.ledger_path:
+                return ledger.damaged_ledger(path, kind)
+            return ServingError(f"{path} is damaged ({kind}): run `merganser publish` again. Nothing more was sent")
+    return ExportError(
+        f"{settings.ledger_path} or {settings.serving_path} could not be read ({kind}): look whether both are whole, "
+        "and run the same command again; what was planned or sent is known, and nothing is sent twice"
+    )
 
 
 def _spill(settings: Settings) -> Path:

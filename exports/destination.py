@@ -12,9 +12,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from exports.spec import ExportSpec
+
+if TYPE_CHECKING:
+    from exports.files import Rendering
 
 Cell = str | int | float | bool | Decimal | date | datetime | None
 Action = Literal["remove", "retract", "add", "update"]
@@ -115,6 +118,10 @@ class Destination(Protocol):
 
     def check(self, spec: ExportSpec) -> None:
         """Raises SpecError or InvalidSettingError for an export that this destination cannot carry."""
+        ...
+
+    def rendering(self, spec: ExportSpec) -> Rendering | None:
+        """What a row of its files looks like, for a destination whose deliveries can be read back; else None."""
         ...
 
     def open(self, context: DeliveryContext) -> Session:

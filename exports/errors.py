@@ -60,6 +60,18 @@ class StaleServingError(PermanentError):
     """serving.duckdb is too old to be delivered: its age, or consent decisions that it does not know."""
 
 
+class LedgerDamagedError(PermanentError):
+    """The ledger's file cannot be read as one: damaged, of another program, or of a newer version."""
+
+
+class LedgerLostError(PermanentError):
+    """The ledger does not know deliveries that left traces."""
+
+
+class AdoptionError(PermanentError):
+    """The ledger cannot be rebuilt as asked."""
+
+
 class LedgerBusyError(TransientError):
     """Another process has the ledger open."""
 

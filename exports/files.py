@@ -17,7 +17,7 @@ import json
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -43,6 +43,10 @@ class RecordUnfitError(Exception):
         self.code = code
 
 
+class FileUnreadableError(Exception):
+    """A delivered file that is no longer there as it was; the message names it."""
+
+
 class Rendering(Protocol):
     """What a record looks like at one receiver."""
 
@@ -52,6 +56,10 @@ class Rendering(Protocol):
 
     def line(self, batch: Batch, record: Record) -> Sequence[Cell]:
         """Values in the order of the header. Raises RecordUnfitError."""
+        ...
+
+    def read(self, row: Mapping[str, str | None]) -> tuple[str | None, dict[str, str | None]]:
+        """The other way round: the record's key in a row of a file (None: it holds none), and the export's fields."""
         ...
 
 
@@ -161,7 +169,7 @@ class FileSession:
         except OSError as error:
             _discard(aside)
             raise DestinationError(
-                f"{self._directory} cannot be written to ({error.strerror}): free space or correct its "
+                f"{path} cannot be written to ({error.strerror}): free space or correct its "
                 f"permissions, then run `merganser export deliver {self._context.spec.name}` again; the plan is kept",
                 code="not_writable",
             ) from None
@@ -214,6 +222,39 @@ def _lines(rendering: Rendering, batch: Batch, rejected: dict[str, str]) -> Iter
             yield rendering.line(batch, record)
         except RecordUnfitError as error:
             rejected[record.record_key] = error.code
+
+
+def read_file(path: Path, expected: str) -> list[dict[str, str | None]]:
+    """The rows of a delivered file by column, as they were written.
+
+    Raises FileUnreadableError where it is absent, or no longer what its manifest says (`expected`: SHA-256).
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise FileUnreadableError(f"{path.name} cannot be read ({error.strerror})") from None
+    if hashlib.sha256(content).hexdigest() != expected:
+        raise FileUnreadableError(f"{path.name} was changed after it was delivered")
+    text = io.StringIO(content.decode("utf-8"), newline="")
+    if path.suffix == ".csv":
+        return [dict(row) for row in csv.DictReader(text)]
+    return [{name: _as_text(cell) for name, cell in json.loads(line).items()} for line in text if line.strip()]
+
+
+def rendered_row(rendering: Rendering, batch: Batch, record: Record, suffix: str) -> dict[str, str | None]:
+    """A record as `read_file` would return it. Raises RecordUnfitError."""
+    line = rendering.line(batch, record)
+    cells = [_csv_cell(cell) if suffix == "csv" else json_cell(cell) for cell in line]
+    return dict(zip(rendering.header(batch), map(_as_text, cells), strict=True))
+
+
+def unguarded(cell: str | None) -> str | None:
+    """A cell without the apostrophe that keeps a spreadsheet from running it."""
+    return cell[1:] if cell is not None and cell.startswith("'") and is_formula(cell[1:]) else cell
+
+
+def _as_text(cell: object) -> str | None:
+    return cell if cell is None or isinstance(cell, str) else json.dumps(cell)
 
 
 def json_cell(cell: Cell) -> str | int | float | bool | None:

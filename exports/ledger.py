@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,11 +22,13 @@ import duckdb
 
 from exports.destination import Action, BatchResult, Record
 from exports.diff import UNCERTAIN, Difference
-from exports.errors import DestinationError, LedgerBusyError
+from exports.errors import DestinationError, LedgerBusyError, LedgerDamagedError
 from exports.reader import quote_text
 from exports.spec import ExportSpec
 
+LEDGER_VERSION = 2
 TABLES = """
+create table if not exists ledger.ledger_version (version integer not null);
 create table if not exists ledger.deliveries (
     delivery_id varchar not null,
     export varchar not null,
@@ -34,7 +36,7 @@ create table if not exists ledger.deliveries (
     mode varchar not null,
     purpose varchar not null,
     channel varchar not null,
-    status varchar not null,         -- planned | finished | superseded
+    status varchar not null,         -- planned | finished | superseded | adopted (rebuilt, adoption.py)
     is_forced boolean not null,
     add_count bigint not null,
     update_count bigint not null,
@@ -126,15 +128,17 @@ def open_ledger(ledger_path: Path, *, spill_path: Path, write: bool) -> Iterator
     """A connection with the ledger attached as `ledger`; made where it is absent and `write`, else an empty one
     stands in.
 
-    Raises LedgerBusyError while another process holds it, DestinationError where its directory cannot be written.
+    Raises LedgerBusyError while another process holds it, LedgerDamagedError where it is none that this version can
+    read, DestinationError where its directory cannot be written.
     """
     connection = duckdb.connect(":memory:", config={"temp_directory": str(spill_path)})
     connection.execute("set enable_progress_bar = false")
     try:
         if write:
             _attach_for_writing(connection, ledger_path)
-        elif ledger_path.exists():
+        elif _is_begun(ledger_path):
             _attach(connection, ledger_path, "(read_only)")
+            _check(connection, ledger_path)
         else:
             connection.execute("attach ':memory:' as ledger")
             connection.execute(TABLES)
@@ -143,26 +147,83 @@ def open_ledger(ledger_path: Path, *, spill_path: Path, write: bool) -> Iterator
         connection.close()
 
 
+def _is_begun(ledger_path: Path) -> bool:
+    """Whether the file holds anything: a process that was killed while it made the ledger leaves an empty file."""
+    return ledger_path.exists() and ledger_path.stat().st_size > 0
+
+
 def _attach_for_writing(connection: duckdb.DuckDBPyConnection, ledger_path: Path) -> None:
     try:
         ledger_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not _is_begun(ledger_path):
+            ledger_path.unlink(missing_ok=True)
     except OSError as error:
         raise DestinationError(f"{ledger_path.parent} cannot be made: {error.strerror}; nothing was sent") from None
     _attach(connection, ledger_path, "")
-    connection.execute(TABLES)
+    if _check(connection, ledger_path) < LEDGER_VERSION:
+        with transaction(connection):
+            connection.execute(TABLES)
+            connection.execute("delete from ledger.ledger_version")
+            connection.execute("insert into ledger.ledger_version values (?)", [LEDGER_VERSION])
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, ledger_path: Path, options: str) -> None:
     try:
         connection.execute(f"attach {quote_text(str(ledger_path))} as ledger {options}")
-    except duckdb.IOException as error:
-        if "lock" in str(error).lower():
+    except duckdb.Error as error:
+        text = str(error).lower()
+        if "could not set lock" in text or "conflicting lock" in text:
             raise LedgerBusyError(
                 f"another process is delivering and holds {ledger_path}: wait for it, then run again"
             ) from None
-        raise DestinationError(
-            f"{ledger_path} cannot be opened: check its directory's permissions and free space"
-        ) from None
+        if "no space left" in text or "permission denied" in text or not _is_begun(ledger_path):
+            raise DestinationError(
+                f"{ledger_path} cannot be opened: check its directory's permissions and free space"
+            ) from None
+        raise damaged_ledger(ledger_path, type(error).__name__) from None
+
+
+def _check(connection: duckdb.DuckDBPyConnection, ledger_path: Path) -> int:
+    """The version of the attached ledger, 0 where it holds nothing yet. Raises LedgerDamagedError where it is none."""
+    rows = connection.execute(
+        "select table_name, column_name from duckdb_columns() where database_name = 'ledger'"
+    ).fetchall()
+    present = set(rows)
+    if not present:
+        return 0
+    version = 1
+    if ("ledger_version", "version") in present:
+        row = connection.execute("select max(version) from ledger.ledger_version").fetchone()
+        version = row[0] if row and row[0] is not None else 0
+    if version > LEDGER_VERSION:
+        raise LedgerDamagedError(
+            f"{ledger_path} was written by a newer version of Merganser (its format is {version}, this one reads up to "
+            f"{LEDGER_VERSION}): deliver with that version, or upgrade this one. Nothing was sent",
+            code="ledger_version",
+        )
+    connection.execute("attach ':memory:' as expected")
+    connection.execute(TABLES.replace("ledger.", "expected."))
+    expected = set(
+        connection.execute(
+            "select table_name, column_name from duckdb_columns() where database_name = 'expected'"
+        ).fetchall()
+    )
+    connection.execute("detach expected")
+    added_since = {("ledger_version", "version"), ("deliveries", "override_reason"), ("deliveries", "overridden")}
+    absent = expected - present - (added_since if version < LEDGER_VERSION else set())
+    if absent:
+        raise damaged_ledger(ledger_path, f"{len(absent)} of its columns are absent")
+    return int(version)
+
+
+def damaged_ledger(ledger_path: Path, kind: str) -> LedgerDamagedError:
+    """The error of a ledger that cannot be read."""
+    return LedgerDamagedError(
+        f"{ledger_path} is damaged or is no ledger ({kind}). It is the memory of what was delivered: put it back from "
+        "a backup, or move it away and run `merganser export adopt <name>` for each export, which rebuilds it. Nothing "
+        "more was sent",
+        code="ledger_damaged",
+    )
 
 
 @contextmanager
@@ -172,7 +233,8 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        connection.execute("rollback")
+        with suppress(duckdb.Error):  # a file that cannot be written may have ended the transaction already
+            connection.execute("rollback")
         raise
     connection.execute("commit")
 
@@ -584,6 +646,47 @@ def _apply(
         """,
         {**bounds, **names},
     )
+
+
+def adopt(
+    connection: duckdb.DuckDBPyConnection,
+    spec: ExportSpec,
+    deliveries: Sequence[str],
+    *,
+    method: str,
+    now: datetime,
+) -> None:
+    """Replaces what the destination is known to hold by the temporary table `adopted_records`, in one transaction.
+
+    The deliveries that were rebuilt become known; one that was planned and not finished is given up, because what it
+    did is among them.
+    """
+    for stored in unfinished_deliveries(connection, spec):
+        supersede_delivery(connection, stored.delivery_id, now)
+    names = {"export": spec.name, "destination": spec.destination}
+    with transaction(connection):
+        connection.execute("delete from ledger.deliveries where delivery_id in (select unnest(?::varchar[]))",
+                           [list(deliveries)])  # fmt: skip
+        connection.execute(
+            """
+            insert into ledger.deliveries
+            select unnest($ids::varchar[]), $export, $destination, $mode, $purpose, $channel, 'adopted', false,
+                0, 0, 0, 0, 0, '{}', $now, $now, $reason, null
+            """,
+            {**names, "ids": list(deliveries), "mode": spec.mode, "purpose": spec.purpose, "channel": spec.channel,
+             "now": now, "reason": f"rebuilt: {method}"},
+        )  # fmt: skip
+        connection.execute(
+            "delete from ledger.delivered_records where export = $export and destination = $destination", names
+        )
+        connection.execute(
+            """
+            insert into ledger.delivered_records
+            select $export, $destination, record_key, customer_id, row_hash, removal_fields, $id, $now
+            from adopted_records
+            """,
+            {**names, "id": deliveries[-1] if deliveries else "adopted", "now": now},
+        )
 
 
 def read_outcomes(connection: duckdb.DuckDBPyConnection, delivery_id: str) -> Outcomes:

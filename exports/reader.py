@@ -44,6 +44,26 @@ def attach_serving(connection: duckdb.DuckDBPyConnection, serving_path: Path) ->
         raise ServingError(f"{serving_path} cannot be opened ({type(error).__name__}): publish it again") from None
 
 
+def is_damaged(path: Path) -> bool:
+    """Whether a file of DuckDB cannot be read to its end; False where it is absent or another process holds it."""
+    if not path.exists():
+        return False
+    connection = duckdb.connect()
+    try:
+        connection.execute(f"attach {quote_text(str(path))} as examined (read_only)")
+        for schema, table in connection.execute(
+            "select schema_name, table_name from duckdb_tables() where database_name = 'examined'"
+        ).fetchall():
+            connection.execute(
+                f"select max(hash(rows)) from examined.{quote(schema)}.{quote(table)} as rows"
+            ).fetchall()
+    except duckdb.Error as error:
+        return "lock" not in str(error).lower()
+    finally:
+        connection.close()
+    return False
+
+
 def relation(spec: ExportSpec) -> str:
     """The export's table in the attached serving file."""
     return f"serving.{quote(spec.relation_schema)}.{quote(spec.relation_name)}"
@@ -146,3 +166,20 @@ def read_records(
                 yield Record(record_key=row.pop("planned key"), fields=row)
     finally:
         cursor.close()
+
+
+def read_current_records(connection: duckdb.DuckDBPyConnection, spec: ExportSpec) -> Iterator[Record]:
+    """Every row of the export that may be delivered (`current_rows`). No other statement may run meanwhile: a cursor of
+    its own would not see that table.
+    """
+    columns = ", ".join(f"export.{quote(name)}" for name in spec.column_names)
+    reader = connection.sql(
+        f"""
+        select now.record_key as "planned key", {columns}
+        from current_rows as now
+        inner join {relation(spec)} as export on cast(export.{quote(spec.key)} as varchar) = now.record_key
+        """
+    ).to_arrow_reader(ROWS_PER_READ)
+    for batch in reader:
+        for row in batch.to_pylist():
+            yield Record(record_key=row.pop("planned key"), fields=row)

@@ -75,7 +75,7 @@ def ensure_consent_landings(
     _write(
         settings.home,
         {
-            name: ConsentLanding(_new_token(), "failed" if status == "failed" else "landed", _now())
+            name: ConsentLanding(_new_token(), "failed" if status in ("failed", "held") else "landed", _now())
             for name, status in booked
             if name in bearing
         },

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,6 +21,9 @@ from orchestration.command_line import end as _end
 from orchestration.command_line import home_at as _home
 from orchestration.identity_cli import identity_app
 from orchestration.lib.errors import EXIT_FAILED, EXIT_OK, CorridorError, WrongUseError
+
+if TYPE_CHECKING:
+    from exports.adoption import Method
 
 DEBUG_VARIABLE = "MERGANSER_DEBUG"
 
@@ -414,6 +417,38 @@ def export_deliver(
     if not as_json:
         console.show_outcomes(outcomes)
     _end(as_json, "export deliver", {"exports": outcomes}, _raised_by(lambda: stages.fail_unless_delivered(outcomes)))
+
+
+@export_app.command("adopt", epilog=EXIT_CODES)
+def export_adopt(
+    *,
+    name: Annotated[str, typer.Argument(help="Name of the export.")],
+    as_delivered: Annotated[
+        bool, typer.Option("--as-delivered", help="Take the export as it is now as delivered: nothing is sent again.")
+    ] = False,
+    as_unsent: Annotated[
+        bool, typer.Option("--as-unsent", help="Take the lost deliveries as never sent: everything is sent again.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Write the ledger; without it, only show what it would hold.")
+    ] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Rebuild a lost ledger from the delivered files, or by your decision. Sends nothing."""
+    if as_delivered and as_unsent:
+        raise WrongUseError("--as-delivered and --as-unsent contradict each other.", "Say one of them, or neither.")
+    from orchestration import console
+    from orchestration.lib import stages
+    from orchestration.lib.locking import held
+
+    place = _home(home, None)
+    with held(place, "adopt"):
+        method: Method = "as delivered" if as_delivered else "as unsent" if as_unsent else "files"
+        report = stages.adopt_export(place, name, method=method, write=yes)
+    if not as_json:
+        console.show_adoption(report)
+    _end(as_json, "export adopt", report)
 
 
 @app.command(epilog=EXIT_CODES)

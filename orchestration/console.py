@@ -21,6 +21,7 @@ from orchestration.lib import progress as told
 from orchestration.lib.printable import printable, printable_lines
 
 if TYPE_CHECKING:
+    from exports.adoption import AdoptionReport
     from exports.delivery import DeliveryPlan, DeliveryReceipt, ExportStatus
     from ingestion.landing import LandingReport
     from ingestion.quarantine import QuarantinedRecord, QuarantineList, ReplayReport
@@ -315,6 +316,25 @@ def show_plan(plan: DeliveryPlan) -> None:
         console.print(f"  not configured: set {', '.join(plan.missing_settings)}", markup=False, style="yellow")
     if plan.unfinished:
         console.print(f"  first continues {', '.join(plan.unfinished)}, which was cut short", markup=False)
+
+
+def show_adoption(report: AdoptionReport) -> None:
+    """What the ledger knows of an export after it was rebuilt, or would know."""
+    console = out()
+    source = "read from the delivered files" if report.method == "files" else f"taken {report.method}"
+    console.print(
+        f"{report.export} to {report.destination}: the ledger lacks {len(report.deliveries):,} deliveries; by what "
+        f"was {source}, the destination holds {report.records:,} records.",
+        markup=False,
+    )
+    console.print(
+        f"  the next delivery would add {report.adds:,}, update {report.updates:,} and remove {report.removes:,}; "
+        f"{report.unchanged:,} are unchanged",
+        markup=False,
+    )
+    for caution in report.cautions:
+        console.print(f"  mind: {caution}", markup=False, style="yellow")
+    console.print("  The ledger was written." if report.is_written else "  Nothing was written: say --yes to write it.")
 
 
 def show_receipt(receipt: DeliveryReceipt) -> None:

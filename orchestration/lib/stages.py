@@ -19,6 +19,7 @@ from orchestration.lib.progress import Progress, silent
 from orchestration.lib.translation import corridor_terms
 
 if TYPE_CHECKING:
+    from exports.adoption import AdoptionReport, Method
     from exports.delivery import DeliveryPlan, DeliveryReceipt, ExportStatus
     from exports.settings import Settings as ExportSettings
     from exports.spec import ExportSpec
@@ -329,6 +330,17 @@ def deliver_export(
             reason=reason,
             progress=lambda done, total: progress(done, total, name),
         )
+
+
+def adopt_export(home: Home, name: str, *, method: Method = "files", write: bool = False) -> AdoptionReport:
+    """Rebuild what the ledger knows of an export, or show what it would know. Raises WrongUseError, LockedError, or
+    CorridorError with why it cannot be rebuilt.
+    """
+    from exports import adoption
+
+    with corridor_terms():
+        transform.load_manifest(home)
+        return adoption.adopt(export_settings(home), name, method=method, write=write)
 
 
 def deliver_all(

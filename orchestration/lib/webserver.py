@@ -18,6 +18,8 @@ _SETTINGS = """\
 telemetry:
   enabled: false
 concurrency:
+  runs:
+    max_concurrent_runs: 1
   pools:
     default_limit: 1
     granularity: op

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import duckdb
 import pytest
 import yaml
 
@@ -82,8 +83,66 @@ def test_jobs_and_schedules(definitions: dg.Definitions) -> None:
     assert {"ingestion_job", "transform_job", "quality_job", "exports_job", "main_job"} <= jobs
     schedules = {schedule.name: schedule for schedule in repository.schedule_defs}
     assert "main_daily_schedule" in schedules
-    assert "exp_meta__lapsed_buyers_schedule" in schedules
+    assert schedules["exp_meta__lapsed_buyers_schedule"].job_name == "exp_meta__lapsed_buyers_job"
     assert {schedule.default_status for schedule in schedules.values()} == {dg.DefaultScheduleStatus.STOPPED}
+
+
+def test_a_scheduled_sync_builds_what_it_sends(definitions: dg.Definitions) -> None:
+    """Its job is the whole pipeline with one delivery at the end; only a whole build may be published."""
+    repository = definitions.get_repository_def()
+    graph = graph_of(definitions)
+    others = {name for name, node in graph.items() if node["group"] == "activation"}
+    scheduled = [schedule for schedule in repository.schedule_defs if schedule.name.startswith("exp_")]
+    assert len(scheduled) >= 3
+    for schedule in scheduled:
+        job = repository.get_job(schedule.job_name)
+        selected = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
+        (delivery,) = selected & others
+        destination, payload = schedule.name.removeprefix("exp_").removesuffix("_schedule").split("__", 1)
+        assert delivery == f"exports/{destination}/{payload}"
+        assert selected - {delivery} == {name for name in graph if name not in others}
+
+
+def test_runs_wait_for_each_other(module_home: Home) -> None:
+    """Two runs whose ops interleave would check one build and publish another."""
+    webserver.write_settings(module_home)
+    with dg.DagsterInstance.from_config(str(module_home.dagster)) as instance:
+        assert instance.get_concurrency_config().run_queue_config.max_concurrent_runs == 1
+
+
+def test_the_job_of_a_sync_sends_what_landed_after_the_last_publication(copied_home: Home) -> None:
+    """A withdrawal that lies in the landing zone when the schedule fires is a removal in what the schedule sends."""
+    from exports.ledger import open_ledger
+
+    name = "exp_meta__lapsed_buyers"
+
+    def delivered() -> set[str]:
+        path = copied_home.path / "ledger" / "ledger.duckdb"
+        with open_ledger(path, spill_path=copied_home.spill, write=False) as connection:
+            query = "select record_key from ledger.delivered_records where export = ?"
+            return {key for (key,) in connection.execute(query, [name]).fetchall()}
+
+    before = delivered()
+    with duckdb.connect(str(copied_home.serving), read_only=True) as connection:
+        [(customer, email)] = connection.execute(
+            "select customer_id, email from marts.dim_customers where email is not null and customer_id in"
+            f" (select customer_id from exports.{name}) order by 1 limit 1"
+        ).fetchall()
+    assert customer in before
+    decision = {"decision_id": "w1", "email": email, "purpose": "advertising", "channel": "ads"}
+    decision |= {"decision": "withdrawn", "decided_at": "2026-06-29T12:00:00"}
+    path = copied_home.landing / "consent_banner" / "decisions" / "late.ndjson"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(decision) + "\n")
+    with copied_home.entered():
+        definitions = build_defs({"home": HomeResource(path=str(copied_home.path))})
+        job = definitions.resolve_job_def(f"{name}_job")
+        with dg.DagsterInstance.ephemeral() as instance:
+            result = job.execute_in_process(instance=instance, raise_on_error=True)
+    assert result.success
+    sent = {event.asset_key.to_user_string() for event in result.get_asset_materialization_events() if event.asset_key}
+    assert {key for key in sent if key.startswith("exports/") and "exp_" not in key} == {"exports/meta/lapsed_buyers"}
+    assert before - delivered() == {customer}
 
 
 def test_what_writes_the_warehouse_shares_one_pool(definitions: dg.Definitions, module_home: Home) -> None:

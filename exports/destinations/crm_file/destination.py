@@ -26,9 +26,13 @@ class CrmFileDestination:
     def check(self, spec: ExportSpec) -> None:
         """Every declared export fits: its columns are the file's."""
 
+    def rendering(self, spec: ExportSpec) -> CrmRendering:
+        """What a row of its files looks like: the ledger can be rebuilt from them."""
+        return CrmRendering(spec)
+
     def open(self, context: DeliveryContext) -> FileSession:
         """A session that writes the delivery's files."""
-        return FileSession(context, self._settings.exports_dir / context.spec.name, CrmRendering(context.spec))
+        return FileSession(context, self._settings.exports_dir / context.spec.name, self.rendering(context.spec))
 
 
 def create(settings: Settings) -> CrmFileDestination:

@@ -4,7 +4,7 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from exports.destination import Batch, Cell, Record
 from exports.files import RecordUnfitError
@@ -28,3 +28,7 @@ class CrmRendering:
         if not record.record_key:
             raise RecordUnfitError("no_record_key")
         return [record.record_key, *(record.fields.get(name) for name in batch.fields if name != self._key)]
+
+    def read(self, row: Mapping[str, str | None]) -> tuple[str | None, dict[str, str | None]]:
+        """The columns are the export's own."""
+        return row.get(self._key) or None, dict(row)

@@ -29,9 +29,13 @@ class MetaFileDestination:
         """Raises SpecError for columns that Meta's customer file does not have."""
         check_columns(spec)
 
+    def rendering(self, spec: ExportSpec) -> MetaRendering:
+        """What a row of its files looks like: the ledger can be rebuilt from them."""
+        return MetaRendering(spec)
+
     def open(self, context: DeliveryContext) -> FileSession:
         """A session that writes the delivery's files."""
-        return FileSession(context, self._settings.exports_dir / context.spec.name, MetaRendering(context.spec))
+        return FileSession(context, self._settings.exports_dir / context.spec.name, self.rendering(context.spec))
 
 
 def create(settings: Settings) -> MetaFileDestination:

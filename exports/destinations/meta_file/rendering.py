@@ -7,7 +7,7 @@ key is the SHA-256 of the normalised value in lower-case hex, EXTERN_ID is plain
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from exports.destination import Batch, Cell, Record
 from exports.errors import SpecError
@@ -54,6 +54,11 @@ class MetaRendering:
         if not any(record.fields.get(field) for field, name in KEYS.items() if name not in PLAIN):
             raise RecordUnfitError("no_match_key")
         return line
+
+    def read(self, row: Mapping[str, str | None]) -> tuple[str | None, dict[str, str | None]]:
+        """The customer stands for the key, which Meta does not get."""
+        fields = {field: row[name] or None for field, name in KEYS.items() if name in row}
+        return fields.get("customer_id"), fields
 
 
 def _check_hash(value: Cell) -> None:

@@ -56,6 +56,9 @@ class WebhookDestination:
     def check(self, spec: ExportSpec) -> None:
         """Every declared export fits: its columns become fields."""
 
+    def rendering(self, spec: ExportSpec) -> None:
+        """None: what was posted leaves no file, and the receiver cannot be asked what it holds."""
+
     def open(self, context: DeliveryContext) -> WebhookSession:
         """A session with one connection. Raises MissingSettingError, InvalidSettingError."""
         address = self._settings.variable(URL_VARIABLE)

@@ -17,7 +17,11 @@ _DBT_GROUPS = ("seeds", "staging", "conformed", "intermediate", "marts", "segmen
 
 
 def build_defs(exports: Mapping[str, ExportSpec]) -> dg.Definitions:
-    """Jobs and schedules; every schedule is off until somebody switches it on."""
+    """Jobs and schedules; every schedule is off until somebody switches it on.
+
+    A sync's job lands, builds, checks and publishes before it delivers: what is sent is what has landed by then. Runs
+    wait for each other (dagster.yaml), so two schedules never write the warehouse at once.
+    """
     landing = dg.AssetSelection.groups(ingestion.GROUP)
     building = dg.AssetSelection.groups(*_DBT_GROUPS)
     auditing = dg.AssetSelection.groups(quality.GROUP)
@@ -25,12 +29,22 @@ def build_defs(exports: Mapping[str, ExportSpec]) -> dg.Definitions:
     main_job = dg.define_asset_job(
         "main_job", dg.AssetSelection.all(), description="Ingest, build, check, publish, export"
     )
+    preparing = dg.AssetSelection.all() - delivering
+    sync_jobs = {
+        spec.name: dg.define_asset_job(
+            f"{spec.name}_job",
+            preparing | dg.AssetSelection.assets(deliveries.delivery_key(spec)),
+            description=f"Ingest, build, check, publish, and deliver {spec.name}",
+        )
+        for spec in exports.values()
+    }
     jobs = [
         dg.define_asset_job("ingestion_job", landing, description="Land what is new of every source"),
         dg.define_asset_job("transform_job", building, description="Build and test every model"),
         dg.define_asset_job("quality_job", auditing, description="Audit what was built, and publish it"),
         dg.define_asset_job("exports_job", delivering, description="Deliver every export"),
         main_job,
+        *sync_jobs.values(),
     ]
     schedules = [
         dg.ScheduleDefinition(
@@ -40,7 +54,7 @@ def build_defs(exports: Mapping[str, ExportSpec]) -> dg.Definitions:
     schedules += [
         dg.ScheduleDefinition(
             name=f"{spec.name}_schedule",
-            target=dg.AssetSelection.assets(deliveries.delivery_key(spec)),
+            job=sync_jobs[spec.name],
             cron_schedule=spec.schedule,
             execution_timezone="UTC",
         )

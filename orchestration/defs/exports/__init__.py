@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
-from exports.errors import MissingSettingError
+from exports.errors import TransientError
 from exports.spec import ExportSpec
 from orchestration.defs.quality import SERVING
 from orchestration.defs.resources import PATIENCE, HomeResource, reported
@@ -57,7 +57,8 @@ def _delivery(spec: ExportSpec) -> dg.AssetsDefinition:
             except LockedError:
                 raise
             except CorridorError as error:
-                waits = not isinstance(error.__cause__, MissingSettingError)
+                # A guard, a stale file or an absent setting needs a person: trying again only delays the alarm.
+                waits = isinstance(error.__cause__, TransientError)
                 raise dg.Failure(error.message, allow_retries=waits) from error
             answered = receipt.delivered + sum(receipt.rejected.values()) + sum(receipt.deferred.values())
             yield dg.MaterializeResult(
