@@ -216,6 +216,17 @@ CASES = [
     ),
     Case("a negative number is no one", (no(decision="-1"),), ADS_HELD),
     Case("addresses in a list", (no(email=["somebody@else.example", "EMAIL"]),), ADS),
+    Case("an address as a web form encodes it", (no(email="ENCODED"),), ADS),
+    Case("an address with blanks", (no(email="SPACED"),), ADS),
+    Case("an address written out", (no(email="WRITTEN"),), ADS),
+    Case(
+        "by a phone that only an earlier decision names",
+        (
+            yes(phone="+4930555123NUMBER", decided_at="2026-05-02T00:00:00Z"),
+            by(phone="+4930555123NUMBER"),
+        ),
+        ADS,
+    ),
     Case("a contact in an object", (by(contact={"email": "EMAIL", "phone": None}),), ADS),
     Case("in another language", (no(decision="widerrufen", purpose="Werbung", channel=None),), ADS),
     # What is no withdrawal
@@ -455,6 +466,10 @@ def filled(value: Any, name: str) -> Any:
     own = {
         "EMAIL": email_of(name),
         "WIDE": email_of(name).replace("@", full_width("@")),
+        "ENCODED": email_of(name).replace("@", "%40"),
+        "SPACED": email_of(name).replace("@", " @ "),
+        "WRITTEN": email_of(name).replace("@", " (at) "),
+        "NUMBER": str(number),
         "NATIONAL": f"01512 3456{number}",
         "PHONE": f"+4915123456{number}",
         "PLAIN": f"4915123456{number}",

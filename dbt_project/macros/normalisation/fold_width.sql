@@ -1,7 +1,7 @@
-{# A text with full-width letters, digits and signs (U+FF01 to U+FF5E) as their plain forms, as East Asian keyboards type them. #}
+{# A text with composed letters, and with full-width letters, digits and signs (U+FF01 to U+FF5E) as their plain forms. #}
 {% macro fold_width(expression) -%}
     translate(
-        {{ expression }},
+        {{ compose_letters(expression) }},
         '！＂＃＄％＆＇（）＊＋，－．／０１２３４５６７８９：；＜＝＞？＠ＡＢＣＤＥＦＧＨＩＪＫＬＭＮＯＰＱＲＳＴＵＶＷＸＹＺ［］＾＿｀ａｂｃｄｅｆｇｈｉｊｋｌｍｎｏｐｑｒｓｔｕｖｗｘｙｚ｛｜｝～',
         '!"#$%&''()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_`abcdefghijklmnopqrstuvwxyz{|}~'
     )

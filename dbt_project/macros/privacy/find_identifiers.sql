@@ -5,6 +5,8 @@
 #}
 {% macro find_identifiers(fields) -%}
     {%- set visible = replace_pattern("lower(" ~ fold_width("value") ~ ")", "'\\p{Cf}+'") -%}
+    {#- People and web forms also write the sign as a@ b, a%40b, a(at)b. -#}
+    {%- set visible = replace_pattern(visible, "'\\s*(@|%40|&#64;|[(\\[{]\\s*at\\s*[)\\]}])\\s*'", "'@'") -%}
     {%- set address = "'[a-z0-9_+ß-ɏ][a-z0-9ß-ɏ!#$%&''*+_~.-]*@[a-z0-9ß-ɏ.-]+'" -%}
     {%- set number = "'(?:[+]|tel:|00)[+]?[0-9][0-9 ()/.-]{5,24}[0-9]'" -%}
     select

@@ -55,6 +55,8 @@ with cases as (
     union all
     select '„ann@example.com“', 'ann@example.com'
     union all
+    select 'ju' || chr(776) || 'rgen@example.com', 'jürgen@example.com'
+    union all
     select '"ann@example.com";', 'ann@example.com'
     union all
     select '(ann@example.com).', 'ann@example.com'

@@ -16,7 +16,7 @@ staged as (
 
 ),
 
-{# Who names a person by an account or an address says yes for that person, and not for whoever else uses the device or phone. #}
+{# A yes by an account or an address is that person's, and not of whoever else uses the device or phone. #}
 decisions as (
 
     select

@@ -144,9 +144,33 @@ namers as (
 
 ),
 
+{# A decision that names a phone beside an account or an address says whose it is, too; identity does not link by it. #}
+named_in_decisions as (
+
+    select
+        meant.identifier_type,
+        meant.identifier_value,
+        customer_identifiers.customer_id
+    from meant
+    inner join decisions as phones
+        on meant.identifier_type = phones.identifier_type and meant.meant_value = phones.identifier_value
+    inner join decisions as others
+        on phones.decision_key = others.decision_key and others.identifier_type <> 'phone'
+    inner join customer_identifiers
+        on
+            others.identifier_type = customer_identifiers.identifier_type
+            and others.identifier_value = customer_identifiers.identifier_value
+    where meant.identifier_type = 'phone' and phones.quarantine_id is null
+
+),
+
 united as (
 
     select * from owners
+
+    union all
+
+    select * from named_in_decisions
 
     union all
 

@@ -58,7 +58,7 @@ dated as (
 
 ),
 
-{# A date after the arrival is a clock that runs fast, by a day at most; a later one is wrong, and the arrival counts. #}
+{# A date after the arrival is a clock that runs fast, by a day at most; a later one is wrong: the arrival counts. #}
 understood as (
 
     select
