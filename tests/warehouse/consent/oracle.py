@@ -56,7 +56,7 @@ class Answer(Enum):
 
 
 def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
+    return frozenset(text.replace("_", "").split())
 
 
 # `sure` words are those that every product of this kind must know; the others it may call unreadable.
@@ -142,8 +142,13 @@ def visible(text: str) -> str:
     return "".join(kept).strip()
 
 
+def word_of(value: object) -> str:
+    """A word as it is looked up: `Opt-in`, `opt_in` and `optIn` are one."""
+    return folded(value).replace("_", "")
+
+
 def folded(value: object) -> str:
-    """A word as it is looked up: visible, in small letters, separators of any kind and number become one `_`."""
+    """A name as it is compared: visible, in small letters, separators of any kind and number become one `_`."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -232,8 +237,19 @@ def phones_in(text: str) -> tuple[set[str], set[str]]:
     return numbers, tails
 
 
-_NO_IDENTIFIERS = _words(
-    "purpose channel decision region tc_string policy_version decided_at decision_id created_at updated_at timestamp"
+_NO_IDENTIFIERS = frozenset(
+    [
+        "purpose",
+        "channel",
+        "decision",
+        "region",
+        "tc_string",
+        "policy_version",
+        "decided_at",
+        "decision_id",
+        "created_at",
+        "updated_at",
+    ]
 )
 _PHONE_NAMES = ("phone", "mobile", "tel", "msisdn", "cell", "sms_number", "whatsapp")
 
@@ -564,9 +580,9 @@ def _looked_up(value: object, table: Mapping[str, frozenset[str]]) -> tuple[list
         for mark in '[]"':
             text = text.replace(mark, "")
         parts = [text]
-        if folded(text) not in table:
+        if word_of(text) not in table:
             parts = text.replace(";", ",").replace("|", ",").split(",")
-    words = [folded(part) for part in parts if folded(part)]
+    words = [word_of(part) for part in parts if word_of(part)]
     return [table.get(word) for word in words], not isinstance(value, list) and len(words) <= 1
 
 
@@ -594,13 +610,13 @@ def scopes(purpose: object, channel: object) -> tuple[frozenset[Pair], frozenset
             granted |= {pair for pair in EVERYTHING if pair[0] in part}
             if part == _MARKETING:
                 granted.add(("personalisation", "web"))
-    is_core = folded(purpose) in CORE_PURPOSES and (not channels or folded(channel) in CORE_CHANNELS)
+    is_core = word_of(purpose) in CORE_PURPOSES and (not channels or word_of(channel) in CORE_CHANNELS)
     return frozenset(concerned), frozenset(granted), is_core and is_one_purpose and is_one_channel
 
 
 def meaning_of(word: object) -> tuple[str, bool]:
     """(yes, no, silent or doubt; whether the word is beyond dispute). Doubt is a word that may be a no."""
-    text = folded(word)
+    text = word_of(word)
     if text in SILENT and text in NO_ALSO:
         return "silent", False
     if text in SILENT:
@@ -675,7 +691,7 @@ def _banner(record: Record, as_of: datetime) -> Decision:
 
 def is_known_doubt(word: object) -> bool:
     """Whether a word that we do not know might be known to somebody else: a plain word of letters."""
-    text = folded(word)
+    text = word_of(word)
     return bool(text) and text.isalpha() and not text.startswith("zz")
 
 
@@ -692,9 +708,9 @@ _OWN_IDS = {
     ("salesforce", "lead"): "salesforce_lead_id",
     ("klaviyo", "person"): "klaviyo_person_id",
 }
-_DELETED = _words("is_deleted _fivetran_deleted")
+_DELETED = ("is_deleted", "_fivetran_deleted")
 _SHOPIFY = {"subscribed": "yes", "unsubscribed": "no", "redacted": "no", "pending": "silent", "": "silent"}
-_KLAVIYO = {"subscribed": "yes", "unsubscribed": "no", "never_subscribed": "silent", "": "silent"}
+_KLAVIYO = {"subscribed": "yes", "unsubscribed": "no", "neversubscribed": "silent", "": "silent"}
 _SUPPRESSED = ("UNSUBSCRIBE", "SPAM_COMPLAINT", "USER_SUPPRESSED", "HARD_BOUNCE")
 
 
@@ -712,13 +728,13 @@ def _read_statuses(record: Record) -> list[_Status]:
     found: list[_Status] = []
     if record.source == "shopify":
         for pair, prefix in ((EMAIL, "email"), (SMS, "sms")):
-            state = folded(fields.get(f"{prefix}_marketing_consent_state"))
+            state = word_of(fields.get(f"{prefix}_marketing_consent_state"))
             date = fields.get(f"{prefix}_marketing_consent_consent_updated_at")
             if not state and prefix == "email" and fields.get("accepts_marketing") is not None:
-                accepts = folded(fields.get("accepts_marketing"))
+                accepts = word_of(fields.get("accepts_marketing"))
                 date = fields.get("accepts_marketing_updated_at")
-                state = "subscribed" if accepts == "true" else "not_subscribed" if accepts == "false" else accepts
-            if state == "not_subscribed":
+                state = "subscribed" if accepts == "true" else "notsubscribed" if accepts == "false" else accepts
+            if state == "notsubscribed":
                 meaning = "silent" if read_moment(date).kind == "none" else "no"
             else:
                 meaning = _SHOPIFY.get(state, "doubt")
@@ -726,7 +742,7 @@ def _read_statuses(record: Record) -> list[_Status]:
                 meaning = "perhaps"
             found.append(_Status(pair, meaning, date, other_dates=(fields.get("updated_at"),)))
     elif record.source == "klaviyo":
-        state = folded(fields.get("email_consent"))
+        state = word_of(fields.get("email_consent"))
         date = fields.get("email_consent_at")
         last = fields.get("email_consent_updated_at")
         found.append(
@@ -735,7 +751,7 @@ def _read_statuses(record: Record) -> list[_Status]:
         suppressions = json.dumps(fields.get("email_suppressions") or "")
         if any(reason in suppressions for reason in _SUPPRESSED):
             found.append(_Status(EMAIL, "no", fields.get("email_suppressed_at")))
-        state = folded(fields.get("sms_consent"))
+        state = word_of(fields.get("sms_consent"))
         found.append(
             _Status(
                 SMS, _KLAVIYO.get(state, "doubt"), fields.get("sms_consent_at"), other_dates=(fields.get("updated"),)
@@ -743,7 +759,7 @@ def _read_statuses(record: Record) -> list[_Status]:
         )
     else:
         name = "hs_email_optout" if record.source == "hubspot" else "has_opted_out_of_email"
-        flag = folded(fields.get(name))
+        flag = word_of(fields.get(name))
         meaning = {
             "true": "no", "1": "no", "yes": "no", "t": "no", "y": "no",
             "false": "silent", "0": "silent", "no": "silent", "f": "silent", "n": "silent", "": "silent",
