@@ -10,7 +10,7 @@ import io
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +40,7 @@ class Workbench:
     """
 
     home: Home
-    manifest: Manifest | None = None
+    manifest: Manifest | None = field(default=None, repr=False)
 
     @property
     def settings(self) -> Settings:

@@ -674,7 +674,8 @@ def _banner(record: Record, as_of: datetime) -> Decision:
     holds = record.is_repaired is False and is_unknown
     if record.is_repaired is None:
         concerned = frozenset()
-    is_sure = is_plain and is_core and moment.kind == "good" and not is_unknown and not record.is_quarantined
+    is_sure = meaning == "no" and is_plain and is_core and moment.kind == "good" and not is_unknown
+    is_sure = is_sure and not record.is_quarantined
     return Decision(
         place,
         "no" if meaning == "no" else "doubt",
