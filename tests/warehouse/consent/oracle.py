@@ -237,19 +237,9 @@ def phones_in(text: str) -> tuple[set[str], set[str]]:
     return numbers, tails
 
 
-_NO_IDENTIFIERS = frozenset(
-    [
-        "purpose",
-        "channel",
-        "decision",
-        "region",
-        "tc_string",
-        "policy_version",
-        "decided_at",
-        "decision_id",
-        "created_at",
-        "updated_at",
-    ]
+_NO_IDENTIFIERS = (
+    *("purpose", "channel", "decision", "region", "tc_string", "policy_version"),
+    *("decided_at", "decision_id", "created_at", "updated_at"),
 )
 _PHONE_NAMES = ("phone", "mobile", "tel", "msisdn", "cell", "sms_number", "whatsapp")
 
