@@ -1,11 +1,12 @@
 {#
     The consents of an entity's records in quarantine, in the shape of cnf_<source>__consents: one row per statement and identifier.
     A record that landed after it was refused is repaired and left out.
-    keys: JSON paths of the record's key, one for each loader. landed, landed_key: the staging model, and its key.
+    keys: JSON paths of the record's key, one for each loader. landed, landed_key: the staging model, and its key. own_type: the
+    identifier type of that key, which a refused record names as a landed one does.
     statements: [{name, field, decision, purpose, channel}]: decision is SQL on the columns record and is_parsed, without which the
     decision cannot be read and may be a no; the others as in state_consents.
 #}
-{% macro quarantined_consents(source, entity, keys, landed, landed_key, statements) -%}
+{% macro quarantined_consents(source, entity, keys, landed, landed_key, own_type, statements) -%}
     {%- set key = json_of_quarantine(keys) -%}
     {%- for statement in statements %}
         select
@@ -31,7 +32,32 @@
             from {{ ref('stg_quarantine__consent_records') }}
             where source = '{{ source }}' and entity = '{{ entity }}'
         ) as records
-        left join {{ ref('cnf_quarantine__identifiers') }} as identifiers
+        left join (
+            select
+                quarantine_id,
+                identifier_type,
+                identifier_value,
+                max(case when is_exact then 1 else 0 end) = 1 as is_exact
+            from (
+                select
+                    quarantine_id,
+                    identifier_type,
+                    identifier_value,
+                    is_exact
+                from {{ ref('cnf_quarantine__identifiers') }}
+
+                union all
+
+                select
+                    quarantine_id,
+                    '{{ own_type }}' as identifier_type,
+                    {{ key }} as identifier_value,
+                    true as is_exact
+                from {{ ref('stg_quarantine__consent_records') }}
+                where source = '{{ source }}' and entity = '{{ entity }}' and {{ key }} is not null
+            ) as named
+            group by 1, 2, 3
+        ) as identifiers
             on records.quarantine_id = identifiers.quarantine_id
         left join (
             select

@@ -201,7 +201,11 @@ def read_moment(value: object) -> Moment:
 
 def emails_in(text: str) -> set[str]:
     """Every e-mail address in a text, whatever stands around it."""
-    seen = visible(text).replace("%40", "@")
+    seen = visible(text)
+    for at_sign in ("%40", "&#64;", "(at)", "[at]"):
+        seen = seen.replace(at_sign, "@")
+    while " @" in seen or "@ " in seen:
+        seen = seen.replace(" @", "@").replace("@ ", "@")
     candidates = [address for _, address in getaddresses([seen])]
     for character in "<>()[]{}\"'`,;|\\:=&?“”„‘’«»":  # noqa: RUF001
         seen = seen.replace(character, " ")
@@ -239,7 +243,7 @@ def phones_in(text: str) -> tuple[set[str], set[str]]:
 
 _NO_IDENTIFIERS = (
     *("purpose", "channel", "decision", "region", "tc_string", "policy_version"),
-    *("decided_at", "decision_id", "created_at", "updated_at"),
+    *("decided_at", "created_at", "updated_at"),
 )
 _PHONE_NAMES = ("phone", "mobile", "tel", "msisdn", "cell", "sms_number", "whatsapp")
 
@@ -255,10 +259,10 @@ def identifiers_of(record: Mapping[str, Any]) -> tuple[set[Identifier], set[Iden
         text = str(value)
         sure |= {("email", address) for address in emails_in(text)}
         numbers, tails = phones_in(text)
-        is_phone = any(part in key for part in _PHONE_NAMES)
+        is_phone = any(part in key for part in _PHONE_NAMES) or text.strip().startswith(("+", "tel:"))
         (sure if is_phone else maybe).update({("phone", number) for number in numbers})
         (sure if is_phone else maybe).update({("tail", tail) for tail in tails})
-        token = visible(text)
+        token = visible(text).removeprefix("gid://shopify/Customer/")
         if key in ("user_id", "anonymous_id"):
             sure.add((key, token))
         elif key == "customer_id":

@@ -236,11 +236,11 @@ def _decision_as_before(line: dict[str, Any], seen: set[str]) -> Any:
     if purpose not in _KNOWN or channel not in (None, _KNOWN[purpose]):
         return None
     kept = {name: value for name, value in line.items() if name in ("user_id", "anonymous_id", "email")}
-    if not str(kept.get("email") or "").isascii() or any(mark in str(kept.get("email")) for mark in "<>;, ':\""):
+    if not str(kept.get("email") or "").isascii() or any(mark in str(kept.get("email")) for mark in "<>;, ':\"%&+("):
         kept["email"] = None
     if str(kept.get("email") or "").startswith("info@") or str(kept.get("email") or "").endswith("."):
         kept["email"] = None
-    if "@" in str(kept.get("user_id") or ""):
+    if any(mark in str(kept.get("user_id") or "") for mark in "@+/"):
         kept["user_id"] = None
     word = str(line["decision"]).strip().lower()
     word = word if word in ("granted", "denied", "withdrawn") else "denied"

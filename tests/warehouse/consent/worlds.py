@@ -505,6 +505,34 @@ def no_in_an_undeclared_field(person: Person) -> None:
 
 
 @_story(failed_open=True)
+def no_by_an_identifier_in_disguise(person: Person) -> None:
+    local, _, domain = person.email.partition("@")
+    fields = pick(
+        person,
+        {"email": f"{local}%40{domain}"},
+        {"email": f"{local}&#64;{domain}"},
+        {"email": f"{local} @ {domain}"},
+        {"email": f"{local}(at){domain}"},
+        {"decision_id": f"stop-{person.email}"},
+        {"user_id": person.phone},
+        {"user_id": f"gid://shopify/Customer/{person.shopify_id}"},
+        {"email": person.phone},
+        {"contacts": [{"kind": "email", "value": person.email}]},
+    )
+    person.refuses(**{"email": None, **fields})
+
+
+@_story(failed_open=True)
+def no_in_quarantine_beside_an_older_yes(person: Person) -> None:
+    """A refused record repeats what was said before; only its own words count."""
+    person.refuses(
+        decision=pick(person, "denied", "withdrawn", None, ""),
+        decided_at=pick(person, "15/06/2026", None),
+        previous={"decision": pick(person, "granted", "subscribed"), "purpose": "analytics"},
+    )
+
+
+@_story(failed_open=True)
 def broken_line(person: Person) -> None:
     record = person.refuses(as_csv=pick(person, True, False), decision=pick(person, "withdrawn", "denied", "zzq"))
     load, entity, _ = person.lines.pop()
@@ -641,6 +669,10 @@ def quarantined_in_a_crm(person: Person) -> None:
             2, email_marketing_consent_state="unsubscribed", email_marketing_consent_consent_updated_at="15/06/2026"
         ),
         lambda: person.in_hubspot(2, hs_email_optout="true", createdate="gestern"),
+        lambda: person.in_shopify(
+            2, email_marketing_consent_state="unsubscribed", created_at="soon", email=None, phone=None
+        ),
+        lambda: person.in_klaviyo(2, email_consent="UNSUBSCRIBED", updated="soon", email=f"Kim <{person.email}>"),
         lambda: person.in_salesforce(2, has_opted_out_of_email="zz maybe"),
         lambda: person.in_salesforce(2, has_opted_out_of_email=True, created_date="31/02/2026"),
         lambda: person.in_klaviyo(2, email_consent="UNSUBSCRIBED", updated="soon"),

@@ -76,7 +76,8 @@ declared as (
             else 'anonymous_id'
         end as identifier_type,
         case slots.slot
-            when 0 then decisions.user_id
+            {# Shopify's API writes the account as gid://shopify/Customer/<number>. #}
+            when 0 then coalesce({{ extract_pattern('decisions.user_id', "'^gid://shopify/Customer/([0-9]+)$'") }}, decisions.user_id)
             when 1 then decisions.email
             when 2 then decisions.anonymous_id
             when 3 then decisions.phone_number
@@ -98,7 +99,9 @@ odd as (
     where
         undeclared_fields is not null
         or (email_text is not null and email is null)
-        or position('@' in concat(coalesce(user_id, ''), coalesce(anonymous_id, ''), coalesce(phone_text, ''))) > 0
+        or {{ matches_pattern(
+            "concat_ws(' ', user_id, anonymous_id, phone_text, decision_id)", "'@|＠|(^| )([+]|tel:)[0-9]'"
+        ) }}
 
 ),
 
@@ -120,7 +123,7 @@ fields as (
         {{ json_pair_value('pair') }} as value
     from pairs
 
-    {% for column in ['email_text', 'user_id', 'anonymous_id', 'phone_text'] %}
+    {% for column in ['email_text', 'user_id', 'anonymous_id', 'phone_text', 'decision_id', 'undeclared_fields'] %}
         union all
 
         select
@@ -198,16 +201,20 @@ landed as (
 
 ),
 
+{# Of a record that holds others, an earlier decision for one, only its own fields count. #}
 said as (
 
     select
-        quarantine_id,
-        max(case when field = 'decision_id' then value end) as decision_id,
-        max(case when field = 'decision' then value end) as decision_word,
-        max(case when field = 'purpose' then value end) as purpose_word,
-        max(case when field = 'channel' then value end) as channel_word
-    from quarantined_fields
-    where field in ('decision_id', 'decision', 'purpose', 'channel')
+        quarantined.quarantine_id,
+        {% for column in ['decision_id', 'decision', 'purpose', 'channel'] %}
+            case
+                when {{ matches_pattern('max(quarantined.record)', "':\\s*[{\\[]'") }}
+                    then max({{ json_of_quarantine(['$.' ~ column]) }})
+                else max(case when quarantined_fields.field = '{{ column }}' then quarantined_fields.value end)
+            end as {{ column if column == 'decision_id' else column ~ '_word' }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from quarantined
+    inner join quarantined_fields on quarantined.quarantine_id = quarantined_fields.quarantine_id
     group by 1
 
 ),

@@ -36,7 +36,7 @@ refused as (
 
     {{ quarantined_consents(
         'hubspot', 'contacts', ['$.id'], ref('stg_hubspot__contacts'), 'contact_id',
-        [dict(statements[0], decision=opt_out_word(opt_out))]
+        'hubspot_contact_id', [dict(statements[0], decision=opt_out_word(opt_out))]
     ) }}
 
 ),

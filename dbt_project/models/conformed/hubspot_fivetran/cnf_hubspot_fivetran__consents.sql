@@ -36,7 +36,7 @@ refused as (
 
     {{ quarantined_consents(
         'hubspot_fivetran', 'contact', ['$.id'], ref('stg_hubspot_fivetran__contacts'), 'contact_id',
-        [dict(statements[0], decision=opt_out_word(opt_out))]
+        'hubspot_contact_id', [dict(statements[0], decision=opt_out_word(opt_out))]
     ) }}
 
 ),

@@ -131,7 +131,8 @@ stated as (
 refused as (
 
     {{ quarantined_consents(
-        'klaviyo', 'person', ['$.id'], ref('stg_klaviyo__persons'), 'person_id', quarantined
+        'klaviyo', 'person', ['$.id'], ref('stg_klaviyo__persons'), 'person_id',
+        'klaviyo_person_id', quarantined
     ) }}
 
     union all

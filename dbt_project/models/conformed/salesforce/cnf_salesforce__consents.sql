@@ -51,13 +51,15 @@ stated as (
 refused as (
 
     {{ quarantined_consents(
-        'salesforce', 'contact', ['$.id', '$.Id'], ref('stg_salesforce__contacts'), 'contact_id', quarantined
+        'salesforce', 'contact', ['$.id', '$.Id'], ref('stg_salesforce__contacts'), 'contact_id',
+        'salesforce_contact_id', quarantined
     ) }}
 
     union all
 
     {{ quarantined_consents(
-        'salesforce', 'lead', ['$.id', '$.Id'], ref('stg_salesforce__leads'), 'lead_id', quarantined
+        'salesforce', 'lead', ['$.id', '$.Id'], ref('stg_salesforce__leads'), 'lead_id',
+        'salesforce_lead_id', quarantined
     ) }}
 
 ),

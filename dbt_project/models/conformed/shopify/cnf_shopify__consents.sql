@@ -50,7 +50,8 @@ stated as (
 refused as (
 
     {{ quarantined_consents(
-        'shopify', 'customer', ['$.id', '$.legacyResourceId'], ref('stg_shopify__customers'), 'shopify_customer_id', quarantined
+        'shopify', 'customer', ['$.id', '$.legacyResourceId'], ref('stg_shopify__customers'), 'shopify_customer_id',
+        'shopify_customer_id', quarantined
     ) }}
 
 ),

@@ -42,7 +42,8 @@ stated as (
 refused as (
 
     {{ quarantined_consents(
-        'shopify_graphql', 'customer', ['$.id'], ref('stg_shopify_graphql__customers'), 'shopify_customer_id', quarantined
+        'shopify_graphql', 'customer', ['$.id'], ref('stg_shopify_graphql__customers'), 'shopify_customer_id',
+        'shopify_customer_id', quarantined
     ) }}
 
 ),
