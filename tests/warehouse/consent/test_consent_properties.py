@@ -199,8 +199,8 @@ def read_as_before() -> Callable[[str, Any], Any]:
     """A line as 10402e9 understood it, None where it made nothing of it.
 
     It quarantined records whose date or words were missing or whose key was known, and did not look at them again. It
-    knew five purposes, three words and three identifiers by their exact spelling. It read no opt-out of a lead, no
-    bounce, and no status without a date.
+    knew five purposes, three words and three identifiers by their exact spelling. It read no opt-out of a lead or
+    of a contact that was merged away, no bounce, and no status without a date.
     """
     seen: set[str] = set()
 
@@ -216,6 +216,8 @@ def read_as_before() -> Callable[[str, Any], Any]:
             return None
         if str(line.get("hs_email_optout")).lower() not in ("true", "yes", "1") or "<" in str(line.get("email")):
             line = {**line, "hs_email_optout": None} if "hs_email_optout" in line else line
+        if line.get("is_deleted"):
+            line = {**line, "hs_email_optout": None}
         if line.get("has_opted_out_of_email") not in (None, True, False):
             return None
         if "email_suppressions" in line or line.get("email_consent") == "ZZPAUSED":
