@@ -77,7 +77,11 @@ declared as (
         end as identifier_type,
         case slots.slot
             {# Shopify's API writes the account as gid://shopify/Customer/<number>. #}
-            when 0 then coalesce({{ extract_pattern('decisions.user_id', "'^gid://shopify/Customer/([0-9]+)$'") }}, decisions.user_id)
+            when 0
+                then coalesce(
+                    {{ extract_pattern('decisions.user_id', "'^gid://shopify/Customer/([0-9]+)$'") }},
+                    decisions.user_id
+                )
             when 1 then decisions.email
             when 2 then decisions.anonymous_id
             when 3 then decisions.phone_number
@@ -207,11 +211,11 @@ said as (
     select
         quarantined.quarantine_id,
         {% for column in ['decision_id', 'decision', 'purpose', 'channel'] %}
-            case
-                when {{ matches_pattern('max(quarantined.record)', "':\\s*[{\\[]'") }}
-                    then max({{ json_of_quarantine(['$.' ~ column]) }})
-                else max(case when quarantined_fields.field = '{{ column }}' then quarantined_fields.value end)
-            end as {{ column if column == 'decision_id' else column ~ '_word' }}{{ ',' if not loop.last }}
+        case
+            when {{ matches_pattern('max(quarantined.record)', "':\\s*[{\\[]'") }}
+                then max({{ json_of_quarantine(['$.' ~ column]) }})
+            else max(case when quarantined_fields.field = '{{ column }}' then quarantined_fields.value end)
+        end as {{ column if column == 'decision_id' else column ~ '_word' }}{{ ',' if not loop.last }}
         {% endfor %}
     from quarantined
     inner join quarantined_fields on quarantined.quarantine_id = quarantined_fields.quarantine_id

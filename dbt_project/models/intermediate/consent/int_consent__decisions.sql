@@ -48,8 +48,7 @@ final as (
         coalesce(channel_word, '') as channel_word,
         is_exact,
         is_parsed,
-        {# An earlier date is what a program writes for none: 1970-01-01, 0001-01-01. #}
-        case when decided_at >= cast('2000-01-01' as timestamp) then decided_at end as decided_at,
+        decided_at,
         arrived_at
     from united
 
