@@ -61,7 +61,8 @@ def ensure_consent_landings(
     if path.exists() and _read(settings.home) is not None:
         return
     booked = connection.execute(
-        "select source || '.' || entity, arg_max(status, load_id) from raw_ops.loads group by 1 order by 1"
+        "select source || '.' || entity, arg_max(status, load_id) from raw_ops.loads group by 1"
+        " having bool_or(status <> 'nothing_new') order by 1"
     ).fetchall()
     if not booked and not path.exists():
         return

@@ -158,6 +158,13 @@ def test_a_damaged_state_is_written_again_from_the_books(landing: Landing, conte
     assert entry(landing)["outcome"] == "failed"
 
 
+def test_a_home_in_which_nothing_landed_has_no_state(landing: Landing) -> None:
+    landing.land()
+    ensure_raw_tables(landing.settings, [landing.source])
+    assert not consent_landings_path(landing.settings.home).exists()
+    assert tokens(landing) == {}
+
+
 def test_a_rebuild_changes_the_token_and_forgets_no_failure(landing: Landing) -> None:
     landing.write_ndjson("crm/contact/1.ndjson", [ADA])
     landing.land()
