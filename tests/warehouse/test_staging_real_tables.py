@@ -203,7 +203,8 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> RealTables:
     report = land(Settings.from_home(home.path), list(declared_sources().values()))
     assert report.ok, [entity.error for entity in report.entities if entity.error]
     tables = RealTables(home, report)
-    built = tables.build("path:dbt_project/models/staging", "path:dbt_project/seeds/reference", "partner_licences")
+    seeds = ("path:dbt_project/seeds/reference", "partner_licences", "consent_records")
+    built = tables.build("path:dbt_project/models/staging", *seeds)
     assert built.succeeded, built.failures
     return tables
 
@@ -354,7 +355,7 @@ def test_shopify_values(real: RealTables) -> None:
     ) == (None, "US", Decimal("55.00"), False)
     assert real.query(
         "select email_marketing_status, count(*) from staging.stg_shopify_graphql__customers group by 1 order by 1"
-    ) == [("not_subscribed", 5), ("subscribed", 5)]
+    ) == [("not_subscribed", 3), ("subscribed", 5), ("unsubscribed", 2)]
     assert real.one(
         "select quantity, subtotal_amount from staging.stg_shopify_graphql__order_line_refunds"
         " where order_line_refund_id = '10001'"
