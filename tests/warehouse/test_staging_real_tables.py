@@ -474,7 +474,9 @@ def test_a_key_that_is_current_twice_is_seen(real: RealTables) -> None:
         ),
     ):
         built = real.build("stg_hubspot__contacts", "stg_hubspot__contacts_deals")
-    failures = {failure.name: failure.message for failure in built.failures}
-    assert len(failures) == 2
-    assert any(name.startswith("unique_stg_hubspot__contacts_contact_id") for name in failures)
-    assert any(name.startswith("is_unique_together_stg_hubspot__contacts_deals") for name in failures)
+    # What others sent is a data rule: it is counted, and `merganser check` judges the share.
+    assert built.failures == []
+    warned = {warning.name for warning in built.warnings}
+    assert len(warned) == 2
+    assert any(name.startswith("unique_stg_hubspot__contacts_contact_id") for name in warned)
+    assert any(name.startswith("is_unique_together_stg_hubspot__contacts_deals") for name in warned)

@@ -1,4 +1,8 @@
-{# An amount of money: two decimals, exact. #}
-{% macro money(expression) -%}
-    cast({{ expression }} as decimal(18, 2))
+{#
+    An amount of money: two decimals, exact; null from ten million millions on, so that one absurd amount stops neither the build nor a sum.
+    digits: 18 for a sum of amounts.
+#}
+{% macro money(expression, digits=15) -%}
+    {%- set fitting = try_cast_to(expression, 'decimal(' ~ digits ~ ', 2)') -%}
+    {{ fitting if digits == 18 else 'cast(' ~ fitting ~ ' as decimal(18, 2))' }}
 {%- endmacro %}

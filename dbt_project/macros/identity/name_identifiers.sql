@@ -44,8 +44,11 @@
         {{ is_living }} as is_living,
         loaded_at as first_loaded_at,
         loaded_at as last_loaded_at,
-        coalesce({{ first_seen_at }}, {{ last_seen_at }}, loaded_at) as first_seen_at,
-        coalesce({{ last_seen_at }}, {{ first_seen_at }}, loaded_at) as last_seen_at
+        {#- A source may say that a record was changed before it was made. #}
+        {%- set first = 'coalesce(' ~ first_seen_at ~ ', ' ~ last_seen_at ~ ', loaded_at)' %}
+        {%- set last = 'coalesce(' ~ last_seen_at ~ ', ' ~ first_seen_at ~ ', loaded_at)' %}
+        least({{ first }}, {{ last }}) as first_seen_at,
+        greatest({{ first }}, {{ last }}) as last_seen_at
         {%- endif %}
     from {{ relation }}
     where {{ where }} and coalesce({{ own_columns }}) is not null

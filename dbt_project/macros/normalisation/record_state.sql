@@ -1,9 +1,18 @@
 {#
     The last columns of a staging model on a table of versions: is the record deleted at its source (by its own word, or because a
     delivery that should hold it did not), is this its current version.
+    key: the normalised key, where two spellings of it in raw are one record (15 and 18 characters of a Salesforce id); else raw's key.
 #}
-{% macro record_state(deleted="false") -%}
+{% macro record_state(deleted="false", key=none) -%}
     coalesce({{ deleted }}, false) or source._deleted_at is not null as is_deleted,
-    source._superseded_at is null as is_current,
+    {% if key is none -%}
+        source._superseded_at is null as is_current,
+    {%- else -%}
+        source._superseded_at is null
+        and row_number() over (
+            partition by {{ key }}, source._superseded_at is null
+            order by source._loaded_at desc, source.id asc
+        ) = 1 as is_current,
+    {%- endif %}
     source._loaded_at as loaded_at
 {%- endmacro %}

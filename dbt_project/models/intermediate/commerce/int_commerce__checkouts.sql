@@ -6,7 +6,7 @@ with recorded as (
 
     select *
     from {{ ref('int_commerce__checkouts_unioned') }}
-    where checkout_id is not null
+    where missing_columns is null
     qualify
         row_number() over (
             partition by checkout_id
@@ -58,6 +58,7 @@ checkouts as (
         recorded.source,
         recorded.currency_code,
         recorded.total_amount,
+        recorded.is_occurred_at_estimated,
         recorded.created_at as occurred_at,
         recorded.completed_at
     from recorded
@@ -75,6 +76,7 @@ checkouts as (
         source,
         currency_code,
         value_amount as total_amount,
+        false as is_occurred_at_estimated,
         occurred_at,
         cast(null as timestamp) as completed_at
     from web_checkouts
@@ -137,6 +139,7 @@ final as (
             completed_checkouts.completed_at,
             completed_carts.completed_at
         ) is not null as is_completed,
+        checkouts.is_occurred_at_estimated,
         checkouts.occurred_at,
         coalesce(
             checkouts.completed_at,

@@ -50,7 +50,7 @@ with unioned as (
 
 ),
 
-final as (
+shaped as (
 
     select
         source,
@@ -60,11 +60,22 @@ final as (
         identifier_value,
         upper(currency_code) as currency_code,
         {{ money('total_amount') }} as total_amount,
-        created_at,
+        coalesce(created_at, updated_at, loaded_at) as created_at,
+        created_at is null as is_occurred_at_estimated,
         completed_at,
         updated_at,
         loaded_at
     from unioned
+
+),
+
+final as (
+
+    select
+        *,
+        {{ missing_columns('fct_checkouts', {'checkout_id': 'checkout_id', 'occurred_at': 'created_at'}) }}
+            as missing_columns
+    from shaped
 
 )
 

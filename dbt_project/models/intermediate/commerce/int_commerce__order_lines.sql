@@ -5,6 +5,7 @@
 with lines as (
 
     select * from {{ ref('int_commerce__order_lines_unioned') }}
+    where missing_columns is null
 
 ),
 

@@ -15,7 +15,8 @@ with unioned as (
         product_name,
         quantity,
         unit_price_amount,
-        discount_amount
+        discount_amount,
+        loaded_at
     from {{ ref('stg_shopify__order_lines') }}
     where is_current and not is_deleted
 
@@ -30,13 +31,14 @@ with unioned as (
         product_name,
         quantity,
         unit_price_amount,
-        discount_amount
+        discount_amount,
+        loaded_at
     from {{ ref('stg_shopify_graphql__order_lines') }}
     where is_current and not is_deleted
 
 ),
 
-final as (
+shaped as (
 
     select
         source,
@@ -45,10 +47,21 @@ final as (
         cast(product_id as {{ dbt.type_string() }}) as product_id,
         cast(sku as {{ dbt.type_string() }}) as sku,
         product_name,
-        cast(quantity as bigint) as quantity,
+        {{ plausible_count('quantity') }} as quantity,
         {{ money('unit_price_amount') }} as unit_price_amount,
-        {{ money('coalesce(discount_amount, 0)') }} as discount_amount
+        {{ money('coalesce(discount_amount, 0)') }} as discount_amount,
+        loaded_at
     from unioned
+
+),
+
+final as (
+
+    select
+        *,
+        {{ missing_columns('fct_order_lines', {'order_line_id': 'order_line_id', 'order_id': 'order_id'}) }}
+            as missing_columns
+    from shaped
 
 )
 

@@ -8,6 +8,7 @@ with orders as (
     -- A shop that moves from one connector to the other has the same order in both for a while.
     select *
     from {{ ref('int_commerce__orders_unioned') }}
+    where missing_columns is null
     qualify
         row_number() over (
             partition by order_id
@@ -59,7 +60,7 @@ valued as (
     select
         orders.*,
         identifiers.identifier_no,
-        {{ money('coalesce(refunds.refunded_amount, 0)') }} as refunded_amount,
+        {{ money('coalesce(refunds.refunded_amount, 0)', 18) }} as refunded_amount,
         cast(coalesce(lines.line_count, 0) as bigint) as line_count,
         cast(coalesce(lines.item_count, 0) as bigint) as item_count,
         orders.cancelled_at is not null as is_cancelled,
@@ -71,7 +72,7 @@ valued as (
                 or coalesce(orders.financial_status, '') = 'voided'
                 then {{ money('0') }}
             else
-                {{ money('coalesce(orders.total_amount, 0) - coalesce(refunds.refunded_amount, 0)') }}
+                {{ money('coalesce(orders.total_amount, 0) - coalesce(refunds.refunded_amount, 0)', 18) }}
         end as net_amount,
         rates.rate_to_reporting
     from orders
@@ -123,6 +124,7 @@ final as (
         and coalesce(financial_status, '') <> 'voided'
         and coalesce(total_amount, 0) >= 0 as is_purchase,
         cancelled_at,
+        is_occurred_at_estimated,
         ordered_at as occurred_at,
         loaded_at
     from valued

@@ -66,7 +66,7 @@ with unioned as (
 
 ),
 
-final as (
+shaped as (
 
     select
         source,
@@ -87,10 +87,23 @@ final as (
         {{ money('total_amount') }} as total_amount,
         coalesce(is_test, false) as is_test,
         cancelled_at,
-        ordered_at,
+        coalesce(ordered_at, updated_at, loaded_at) as ordered_at,
+        ordered_at is null as is_occurred_at_estimated,
         updated_at,
         loaded_at
     from unioned
+
+),
+
+final as (
+
+    select
+        *,
+        {{ missing_columns('fct_orders', {
+            'order_id': 'order_id', 'currency_code': 'currency_code', 'total_amount': 'total_amount',
+            'occurred_at': 'ordered_at'
+        }) }} as missing_columns
+    from shaped
 
 )
 

@@ -31,7 +31,7 @@ refunds as (
 
     select
         charge_id,
-        {{ money('sum(refund_amount)') }} as refunded_amount
+        {{ money('sum(refund_amount)', 18) }} as refunded_amount
     from {{ ref('stg_stripe__refunds') }}
     where is_current and not is_deleted and coalesce(status, 'succeeded') in ('succeeded', 'pending')
     group by 1

@@ -43,7 +43,8 @@ unioned as (
         refund_id,
         order_id,
         refund_amount,
-        refunded_at
+        refunded_at,
+        loaded_at
     from {{ ref('stg_shopify__refunds') }}
     where is_current and not is_deleted
 
@@ -54,7 +55,8 @@ unioned as (
         refund_id,
         order_id,
         refund_amount,
-        refunded_at
+        refunded_at,
+        loaded_at
     from {{ ref('stg_shopify_graphql__refunds') }}
     where is_current and not is_deleted
 
@@ -68,7 +70,8 @@ final as (
         cast(unioned.order_id as {{ dbt.type_string() }}) as order_id,
         {{ money('coalesce(unioned.refund_amount, line_totals.line_amount, 0)') }}
             as refund_amount,
-        unioned.refunded_at
+        unioned.refunded_at,
+        unioned.loaded_at
     from unioned
     left join line_totals
         on unioned.source = line_totals.source and unioned.refund_id = line_totals.refund_id

@@ -71,7 +71,7 @@ contents as (
         min(product_name) as product_name,
         min(currency_code) as currency_code,
         count(*) as item_count,
-        {{ money('sum(monthly_amount)') }} as monthly_amount
+        {{ money('sum(monthly_amount)', 18) }} as monthly_amount
     from priced
     group by 1
 
@@ -83,7 +83,7 @@ final as (
         subscriptions.subscription_id,
         identifiers.identifier_no,
         'stripe' as source,
-        subscriptions.status,
+        coalesce(subscriptions.status, 'unknown') as status,
         contents.product_name,
         coalesce(subscriptions.currency_code, contents.currency_code) as currency_code,
         cast(coalesce(contents.item_count, 0) as bigint) as item_count,
@@ -91,9 +91,11 @@ final as (
         {{ money('contents.monthly_amount * rates.rate_to_reporting') }} as monthly_amount_reporting,
         '{{ reporting_currency }}' as reporting_currency,
         -- Who is in arrears is still a subscriber; who never paid the first invoice is none yet.
-        subscriptions.status in ('active', 'trialing', 'past_due', 'unpaid') as is_live,
+        coalesce(subscriptions.status, '') in ('active', 'trialing', 'past_due', 'unpaid') as is_live,
         subscriptions.is_ending,
-        subscriptions.started_at as occurred_at,
+        subscriptions.started_at is null as is_occurred_at_estimated,
+        coalesce(subscriptions.started_at, subscriptions.current_period_start_at, subscriptions.loaded_at)
+            as occurred_at,
         subscriptions.current_period_end_at,
         subscriptions.canceled_at,
         subscriptions.ended_at

@@ -57,6 +57,7 @@ entries as (
     -- History of the same source as the version of the deal that was kept.
     inner join deals
         on unioned.source = deals.source and unioned.deal_id = deals.deal_id
+    -- A change of the deal that names no stage, or no moment, is no entry into one.
     where unioned.entered_at is not null and unioned.stage_id is not null
 
 ),

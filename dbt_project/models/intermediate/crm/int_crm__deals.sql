@@ -124,7 +124,8 @@ final as (
         {{ money('joined.amount * rates.rate_to_reporting') }} as amount_reporting,
         '{{ reporting_currency }}' as reporting_currency,
         joined.contract_end_date,
-        joined.created_at as occurred_at,
+        joined.created_at is null as is_occurred_at_estimated,
+        coalesce(joined.created_at, joined.updated_at, joined.loaded_at) as occurred_at,
         -- Some CRMs keep the expected close date in the same field.
         case when joined.status <> 'open' then joined.closed_at end as closed_at,
         joined.loaded_at

@@ -144,7 +144,9 @@ final as (
         distinct_engagements.status,
         distinct_engagements.subject,
         distinct_engagements.duration_seconds,
-        distinct_engagements.occurred_at,
+        distinct_engagements.occurred_at is null as is_occurred_at_estimated,
+        -- One without a moment is there all the same: it happened before it came.
+        coalesce(distinct_engagements.occurred_at, distinct_engagements.loaded_at) as occurred_at,
         distinct_engagements.loaded_at
     from distinct_engagements
     left join primary_links

@@ -33,7 +33,7 @@ final as (
     select
         {{ md5_hex(
             "live.cookie_id || '|' || coalesce(live.taxonomy_id, '') || '|' || coalesce(live.provider, '') || '|' "
-            ~ "|| live.segment_name"
+            ~ "|| coalesce(live.segment_name, '')"
         ) }}
             as device_interest_id,
         live.cookie_id as device_id,

@@ -92,7 +92,8 @@ unioned as (
         google_stats.click_count,
         google_stats.conversion_count,
         google_stats.conversion_value_amount,
-        google_stats.spend_date
+        google_stats.spend_date,
+        google_stats.loaded_at
     from google_stats
     left join google_campaigns on google_stats.campaign_id = google_campaigns.campaign_id
     left join google_accounts on google_stats.account_id = google_accounts.account_id
@@ -115,7 +116,8 @@ unioned as (
         meta_stats.click_count,
         meta_conversions.action_count as conversion_count,
         meta_conversion_values.action_amount as conversion_value_amount,
-        meta_stats.spend_date
+        meta_stats.spend_date,
+        meta_stats.loaded_at
     from meta_stats
     left join meta_ads on meta_stats.ad_id = meta_ads.ad_id
     left join
@@ -134,7 +136,7 @@ unioned as (
 
 ),
 
-final as (
+shaped as (
 
     select
         unioned.ad_spend_id,
@@ -147,15 +149,27 @@ final as (
         {{ money('unioned.spend_amount') }} as spend_amount,
         {{ money('unioned.spend_amount * rates.rate_to_reporting') }} as spend_amount_reporting,
         '{{ reporting_currency }}' as reporting_currency,
-        cast(unioned.impression_count as bigint) as impression_count,
-        cast(unioned.click_count as bigint) as click_count,
+        {{ plausible_count('unioned.impression_count') }} as impression_count,
+        {{ plausible_count('unioned.click_count') }} as click_count,
         cast(unioned.conversion_count as double) as conversion_count,
         {{ money('unioned.conversion_value_amount') }} as conversion_value_amount,
-        cast(unioned.spend_date as timestamp) as occurred_at
+        cast(unioned.spend_date as timestamp) as occurred_at,
+        unioned.loaded_at
     from unioned
     left join
         rates
         on coalesce(unioned.currency_code, '{{ default_currency }}') = rates.currency_code
+
+),
+
+final as (
+
+    select
+        *,
+        {{ missing_columns('fct_ad_spend', {
+            'ad_spend_id': 'ad_spend_id', 'spend_amount': 'spend_amount', 'occurred_at': 'occurred_at'
+        }) }} as missing_columns
+    from shaped
 
 )
 

@@ -42,7 +42,8 @@ final as (
         lower(tickets.channel) as channel,
         lower(ratings.score) as score,
         lower(tickets.status) in ('solved', 'closed') as is_closed,
-        tickets.created_at as occurred_at,
+        tickets.created_at is null as is_occurred_at_estimated,
+        coalesce(tickets.created_at, tickets.updated_at, tickets.loaded_at) as occurred_at,
         case
             when lower(tickets.status) in ('solved', 'closed') then tickets.updated_at
         end as closed_at,

@@ -58,7 +58,7 @@ final as (
         sum(open_deal_count) as open_deal_count,
         sum(won_deal_count) as won_deal_count,
         sum(call_count) as call_count,
-        {{ money('sum(pipeline_amount)') }} as pipeline_amount
+        {{ money('sum(pipeline_amount)', 18) }} as pipeline_amount
     from unioned
     group by 1
 

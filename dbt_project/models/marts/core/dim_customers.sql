@@ -71,10 +71,10 @@ final as (
         cast(coalesce(crm.open_deal_count, 0) as bigint) as open_deal_count,
         cast(coalesce(crm.won_deal_count, 0) as bigint) as won_deal_count,
         cast(coalesce(crm.call_count, 0) as bigint) as call_count,
-        {{ money('coalesce(commerce.lifetime_revenue_amount, 0)') }} as lifetime_revenue_amount,
-        {{ money('commerce.lifetime_revenue_amount / nullif(commerce.order_count, 0)') }}
+        {{ money('coalesce(commerce.lifetime_revenue_amount, 0)', 18) }} as lifetime_revenue_amount,
+        {{ money('commerce.lifetime_revenue_amount / nullif(commerce.order_count, 0)', 18) }}
             as average_order_amount,
-        {{ money('coalesce(crm.pipeline_amount, 0)') }} as pipeline_amount,
+        {{ money('coalesce(crm.pipeline_amount, 0)', 18) }} as pipeline_amount,
         golden.is_identified,
         golden.is_employee,
         golden.birth_date,

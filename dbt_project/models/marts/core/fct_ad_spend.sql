@@ -4,6 +4,7 @@
 with spend as (
 
     select * from {{ ref('int_spend__daily') }}
+    where missing_columns is null
 
 ),
 

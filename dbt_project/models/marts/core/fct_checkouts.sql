@@ -26,6 +26,7 @@ final as (
         checkouts.currency_code,
         checkouts.total_amount,
         checkouts.is_completed,
+        checkouts.is_occurred_at_estimated,
         checkouts.occurred_at,
         checkouts.completed_at
     from checkouts

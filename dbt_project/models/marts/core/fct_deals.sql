@@ -36,6 +36,7 @@ final as (
         deals.weighted_amount,
         deals.amount_reporting,
         deals.reporting_currency,
+        deals.is_occurred_at_estimated,
         deals.contract_end_date,
         deals.occurred_at,
         deals.closed_at

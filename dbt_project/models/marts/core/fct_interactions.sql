@@ -35,6 +35,7 @@ unioned as (
         subject,
         cast(null as {{ dbt.type_string() }}) as score,
         duration_seconds,
+        is_occurred_at_estimated,
         occurred_at,
         cast(null as timestamp) as closed_at
     from engagements
@@ -51,6 +52,7 @@ unioned as (
         subject,
         score,
         cast(null as bigint) as duration_seconds,
+        is_occurred_at_estimated,
         occurred_at,
         closed_at
     from tickets
@@ -69,6 +71,7 @@ final as (
         unioned.subject,
         unioned.score,
         unioned.duration_seconds,
+        unioned.is_occurred_at_estimated,
         unioned.occurred_at,
         unioned.closed_at
     from unioned

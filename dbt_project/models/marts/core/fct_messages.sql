@@ -4,6 +4,7 @@
 with messages as (
 
     select * from {{ ref('int_messages__events') }}
+    where missing_columns is null
 
 ),
 

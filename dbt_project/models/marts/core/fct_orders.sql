@@ -56,6 +56,7 @@ final as (
         is_purchase,
         is_cancelled,
         is_test,
+        is_occurred_at_estimated,
         occurred_at,
         cancelled_at
     from joined

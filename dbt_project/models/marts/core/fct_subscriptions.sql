@@ -31,6 +31,7 @@ final as (
         subscriptions.reporting_currency,
         subscriptions.is_live,
         subscriptions.is_ending,
+        subscriptions.is_occurred_at_estimated,
         subscriptions.occurred_at,
         subscriptions.current_period_end_at,
         subscriptions.canceled_at,

@@ -104,11 +104,11 @@ final as (
         channel || '|' || cast(month_date as {{ dbt.type_string() }}) as channel_month_key,
         channel,
         '{{ var('reporting_currency', 'EUR') | upper }}' as reporting_currency,
-        {{ money('sum(coalesce(spend_amount, 0))') }} as spend_amount,
+        {{ money('sum(coalesce(spend_amount, 0))', 18) }} as spend_amount,
         cast(sum(coalesce(click_count, 0)) as bigint) as click_count,
         cast(sum(session_count) as bigint) as session_count,
         cast(sum(order_count) as bigint) as order_count,
-        {{ money('sum(revenue_amount)') }} as revenue_amount,
+        {{ money('sum(revenue_amount)', 18) }} as revenue_amount,
         month_date
     from unioned
     group by 1, 2, 3, 9

@@ -12,7 +12,7 @@ final as (
         lower({{ clean_text('source.hs_call_direction') }}) as direction,
         {{ clean_text('source.hs_call_disposition') }} as disposition,
         {{ clean_text('source.hs_call_body') }} as body,
-        cast(floor(source.hs_call_duration / 1000.0) as bigint) as duration_seconds,
+        {{ try_cast_to('floor(source.hs_call_duration / 1000.0)', 'bigint') }} as duration_seconds,
         source.hs_timestamp as occurred_at,
         {{ record_state("source.is_deleted") }}
     from source

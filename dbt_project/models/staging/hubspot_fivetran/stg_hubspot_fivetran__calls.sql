@@ -12,7 +12,7 @@ final as (
         lower({{ clean_text('source.property_hs_call_direction') }}) as direction,
         {{ clean_text('source.property_hs_call_disposition') }} as disposition,
         {{ clean_text('source.property_hs_call_body') }} as body,
-        cast(floor(source.property_hs_call_duration / 1000.0) as bigint) as duration_seconds,
+        {{ try_cast_to('floor(source.property_hs_call_duration / 1000.0)', 'bigint') }} as duration_seconds,
         coalesce(source.property_hs_timestamp, source.property_hs_createdate) as occurred_at,
         {{ record_state("source._fivetran_deleted") }}
     from source

@@ -20,7 +20,8 @@ final as (
         source.created_date as created_at,
         source.last_modified_date as updated_at,
         {{ record_state(
-            "source.is_deleted or source._fivetran_deleted or not source._fivetran_active"
+            "source.is_deleted or source._fivetran_deleted or not source._fivetran_active",
+            key=normalize_salesforce_id('source.id'),
         ) }}
     from source
     {{ join_country('country_of_code', 'source.billing_country_code') }}

@@ -53,7 +53,8 @@ final as (
         source.created_date as created_at,
         coalesce(source.system_modstamp, source.last_modified_date) as updated_at,
         {{ record_state(
-            "source.is_deleted or source._fivetran_deleted or not source._fivetran_active"
+            "source.is_deleted or source._fivetran_deleted or not source._fivetran_active",
+            key=normalize_salesforce_id('source.id'),
         ) }}
     from source
     left join accounts on {{ normalize_salesforce_id('source.account_id') }} = accounts.company_id
@@ -70,6 +71,12 @@ final as (
         'source.mobile_phone',
         'coalesce(country_of_code.country_code, country_of_name.country_code)'
     ) }}
+    -- Two spellings of one id in one load are one version.
+    qualify
+        row_number() over (
+            partition by contact_id, source._loaded_at
+            order by case when source._superseded_at is null then 0 else 1 end asc, source.id asc
+        ) = 1
 
 )
 

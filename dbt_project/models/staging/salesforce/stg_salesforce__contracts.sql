@@ -19,7 +19,8 @@ final as (
         source.created_date as created_at,
         coalesce(source.system_modstamp, source.last_modified_date) as updated_at,
         {{ record_state(
-            "source.is_deleted or source._fivetran_deleted or not source._fivetran_active"
+            "source.is_deleted or source._fivetran_deleted or not source._fivetran_active",
+            key=normalize_salesforce_id('source.id'),
         ) }}
     from source
 

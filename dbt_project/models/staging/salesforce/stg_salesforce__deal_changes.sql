@@ -14,7 +14,10 @@ final as (
         {{ clean_text('source.old_value') }} as old_value,
         {{ clean_text('source.new_value') }} as new_value,
         source.created_date as changed_at,
-        {{ record_state("source.is_deleted or source._fivetran_deleted") }}
+        {{ record_state(
+            "source.is_deleted or source._fivetran_deleted",
+            key=normalize_salesforce_id('source.id'),
+        ) }}
     from source
 
 )

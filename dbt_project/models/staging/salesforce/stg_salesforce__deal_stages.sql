@@ -10,11 +10,13 @@ compared as (
         {{ normalize_salesforce_id('source.id') }} as deal_id,
         {{ clean_text('source.stage_name') }} as stage_id,
         lag({{ clean_text('source.stage_name') }}) over (
-            partition by source.id, source._superseded_at is null
+            partition by {{ normalize_salesforce_id('source.id') }}, source._superseded_at is null
             order by source._fivetran_start
         ) as previous_stage_id,
         source._fivetran_start as entered_at,
-        {{ record_state('source.is_deleted') }}
+        {{ record_state(
+            'source.is_deleted', key=normalize_salesforce_id('source.id') ~ ', source._fivetran_start'
+        ) }}
     from source
 
 ),

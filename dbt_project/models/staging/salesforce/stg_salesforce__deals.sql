@@ -39,7 +39,8 @@ final as (
         case when source.is_closed then cast(source.close_date as timestamp) end as closed_at,
         coalesce(source.system_modstamp, source.last_modified_date) as updated_at,
         {{ record_state(
-            "source.is_deleted or source._fivetran_deleted or not source._fivetran_active"
+            "source.is_deleted or source._fivetran_deleted or not source._fivetran_active",
+            key=normalize_salesforce_id('source.id'),
         ) }}
     from source
     left join contracts on {{ normalize_salesforce_id('source.contract_id') }} = contracts.contract_id

@@ -24,7 +24,8 @@ final as (
             cast(source.activity_date as timestamp)
         ) as occurred_at,
         {{ record_state(
-            "source.is_deleted or source._fivetran_deleted or not source._fivetran_active"
+            "source.is_deleted or source._fivetran_deleted or not source._fivetran_active",
+            key=normalize_salesforce_id('source.id'),
         ) }}
     from source
     -- Each one who is invited has a copy of a meeting.

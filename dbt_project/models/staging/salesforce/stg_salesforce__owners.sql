@@ -13,7 +13,10 @@ final as (
         {{ clean_text('source.last_name') }} as last_name,
         source.created_date as created_at,
         source.last_modified_date as updated_at,
-        {{ record_state("source._fivetran_deleted or not source._fivetran_active") }}
+        {{ record_state(
+            "source._fivetran_deleted or not source._fivetran_active",
+            key=normalize_salesforce_id('source.id'),
+        ) }}
     from source
 
 )
