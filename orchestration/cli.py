@@ -39,6 +39,12 @@ app = typer.Typer(
 export_app = typer.Typer(help="What leaves, to whom, and what has left.", epilog=EXIT_CODES, no_args_is_help=True)
 app.add_typer(export_app, name="export")
 
+check_app = typer.Typer(
+    help="Audit the warehouse: is what was built fit to be published?",
+    epilog=EXIT_CODES,
+    invoke_without_command=True,
+)
+app.add_typer(check_app, name="check")
 quarantine_app = typer.Typer(
     help="Records that broke a rule: see them, mend them, land them again.", epilog=EXIT_CODES, no_args_is_help=True
 )
@@ -233,9 +239,13 @@ def build(
     _end(as_json, "build", report, _raised_by(lambda: stages.fail_unless_built(report)))
 
 
-@app.command(epilog=EXIT_CODES)
-def check(*, home: HomeOption = None, as_of: AsOfOption = None, as_json: JsonOption = False) -> None:
+@check_app.callback(epilog=EXIT_CODES)
+def check(
+    context: typer.Context, *, home: HomeOption = None, as_of: AsOfOption = None, as_json: JsonOption = False
+) -> None:
     """Audit the warehouse: is what was built fit to be published?"""
+    if context.invoked_subcommand is not None:
+        return
     from orchestration import console
     from orchestration.lib import quality, stages
     from orchestration.lib.locking import held
@@ -248,8 +258,51 @@ def check(*, home: HomeOption = None, as_of: AsOfOption = None, as_json: JsonOpt
     _end(as_json, "check", report, _raised_by(lambda: stages.fail_unless_checked(place, report)))
 
 
+@check_app.command("waive", epilog=EXIT_CODES)
+def check_waive(
+    *,
+    rule: Annotated[str, typer.Argument(help="A gate or data rule, as `merganser check` names it.")],
+    until: Annotated[str, typer.Option("--until", help="The last day on which it holds (ISO, UTC).")],
+    owner: Annotated[str, typer.Option("--owner", help="Who answers for it.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why the data may be published all the same.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let builds be published although this rule is broken, until a day. A contract cannot be waived."""
+    from orchestration import console
+    from orchestration.lib import quality, waivers
+
+    place = _home(home, None)
+    known, contracts = quality.waivable_rules(place)
+    granted = waivers.waive(place, rule, until=until, owner=owner, reason=reason, known=known, contracts=contracts)
+    if not as_json:
+        console.show_waivers([granted])
+    _end(as_json, "check waive", granted)
+
+
+@check_app.command("waivers", epilog=EXIT_CODES)
+def check_waivers(*, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """The waivers of this home, also those that have expired."""
+    from orchestration import console
+    from orchestration.lib import waivers
+
+    found = waivers.all_waivers(_home(home, None))
+    if not as_json:
+        console.show_waivers(found)
+    _end(as_json, "check waivers", {"waivers": found})
+
+
 @app.command(epilog=EXIT_CODES)
-def publish(*, home: HomeOption = None, as_json: JsonOption = False) -> None:
+def publish(
+    *,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--override", help="A broken gate or data rule that this publication passes over."),
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why the override is right; it is logged.")] = "",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Replace the serving file by what was built and passed its check."""
     from orchestration import console
     from orchestration.lib import publishing
@@ -257,7 +310,7 @@ def publish(*, home: HomeOption = None, as_json: JsonOption = False) -> None:
 
     place = _home(home, None)
     with console.shown_progress(quiet=as_json) as progress, held(place, "publish"):
-        report = publishing.publish(place, progress=progress("publish"))
+        report = publishing.publish(place, overrides=overrides or (), reason=reason, progress=progress("publish"))
     if not as_json:
         console.show_publication(report)
     _end(as_json, "publish", report)

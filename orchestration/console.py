@@ -31,11 +31,12 @@ if TYPE_CHECKING:
     from orchestration.lib.errors import CorridorError
     from orchestration.lib.home import Home
     from orchestration.lib.publishing import PublishReport
-    from orchestration.lib.quality import CheckReport
+    from orchestration.lib.quality import AuditResult, CheckReport
     from orchestration.lib.setup import SetupReport
     from orchestration.lib.stages import ExportOutcome, IngestReport, RunReport
     from orchestration.lib.summary import SegmentSize, SourceTotals, Status, Summary
     from orchestration.lib.transform import BuildReport
+    from orchestration.lib.waivers import Waiver
 
 _SLOWEST_SHOWN = 5
 _WIDTH_OF_A_FILE = 160  # characters: what is piped or kept is not cut to the 80 of an unknown terminal
@@ -252,8 +253,19 @@ def show_check(home: Home, report: CheckReport) -> None:
     console = out()
     for result in report.failures:
         told_result = result.error or f"{result.broken_count:,} broken"
+        if result.tolerated_share is not None and result.row_count:
+            told_result += f" of {result.row_count:,}, at most {result.tolerated_share:.0%} may be"
         keys = f" (for example {', '.join(result.keys)})" if result.keys else ""
-        console.print(f"broken  {result.table}: {result.says}: {told_result}{keys}", markup=False, style="red")
+        console.print(f"broken  {result.id}: {result.says}: {told_result}{keys}", markup=False, style="red")
+        _show_causes(console, result)
+    for result in report.waived:
+        waiver = f"waived until {result.waiver['until']} by {result.waiver['owner']}: {result.waiver['reason']}"
+        console.print(f"waived  {result.id}: {result.says} ({waiver})", markup=False, style="yellow")
+    for result in report.remarks:
+        told_result = f"{result.broken_count:,}" if result.broken_count else "no"
+        values = f": {', '.join(result.values)}" if result.values else ""
+        console.print(f"note    {result.id}: {result.says}: {told_result} rows{values}", markup=False)
+        _show_causes(console, result)
     if report.build_fault:
         console.print(f"broken  {report.build_fault}", markup=False, style="red")
     if report.consent.get("unreadable"):
@@ -263,7 +275,7 @@ def show_check(home: Home, report: CheckReport) -> None:
             markup=False,
             style="yellow",
         )
-    held = len(report.results) - len(report.failures)
+    held = sum(result.passed for result in report.results)
     verdict = "passed" if report.passed else "failed"
     console.print(
         f"Check of build {report.build_id or 'none'} {verdict}: {held} of {len(report.results)} rules hold on "
@@ -271,6 +283,32 @@ def show_check(home: Home, report: CheckReport) -> None:
         markup=False,
         style="bold",
     )
+
+
+def _show_causes(console: Console, result: AuditResult) -> None:
+    if result.values and not result.passed:
+        console.print(f"        values: {', '.join(result.values)}", markup=False)
+    for cause in result.causes:
+        deleted = f", {cause.deleted:,} deleted" if cause.deleted else ""
+        files = f", {', '.join(cause.files)}" if cause.files else ""
+        console.print(
+            f"        from {cause.source}.{cause.entity}, load {cause.load_id}, landed {cause.landed_at}: "
+            f"{cause.landed:,} records{deleted}{files}",
+            markup=False,
+        )
+    if result.next:
+        console.print(f"        next: {result.next}", markup=False)
+
+
+def show_waivers(waivers: Sequence[Waiver]) -> None:
+    """Who allows which broken rule, until when and why."""
+    from orchestration.lib.waivers import today
+
+    table = new_table("Waivers", "rule", "until", "owner", "granted", "reason", numbers=())
+    for waiver in waivers:
+        expired = " (expired)" if not waiver.holds(today()) else ""
+        table.add_row(waiver.rule, waiver.until + expired, waiver.owner, waiver.granted_at, waiver.reason)
+    out().print(table if waivers else "No rule is waived.")
 
 
 def show_publication(report: PublishReport) -> None:

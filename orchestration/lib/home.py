@@ -66,6 +66,21 @@ class Home:
         return self.quality / "report.html"
 
     @property
+    def quality_metrics(self) -> Path:
+        """Numbers of the build that was checked last; publication keeps them beside the tables."""
+        return self.quality / "metrics.json"
+
+    @property
+    def waivers(self) -> Path:
+        """Which broken rules may be published, until when, who said so and why."""
+        return self.path / "waivers.json"
+
+    @property
+    def overrides_log(self) -> Path:
+        """One line for each use of a waiver or an override."""
+        return self.path / "overrides.jsonl"
+
+    @property
     def dagster(self) -> Path:
         return self.path / "dagster"
 

@@ -6,6 +6,7 @@ Add here: what readers find in the file beside the tables. Keep out: audits (qua
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,11 +15,13 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from orchestration.lib.errors import CorridorError, PublicationRefusedError
-from orchestration.lib.files import sync
+from orchestration.lib import waivers
+from orchestration.lib.errors import CorridorError, PublicationRefusedError, WrongUseError
+from orchestration.lib.files import read_mapping, sync
 from orchestration.lib.home import Home
 from orchestration.lib.progress import Progress, silent
-from orchestration.lib.quality import build_fault, last_check
+from orchestration.lib.quality import CheckReport, build_fault, last_check
+from orchestration.lib.raw_metrics import METRICS_TABLE
 from orchestration.lib.transform import BuildReport, last_build, load_manifest
 from orchestration.lib.warehouse import fingerprint, opened, opening_error
 
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 STORAGE_VERSION = "v1.0.0"
 PUBLISHED_SCHEMAS = ("marts", "segments", "exports")
 _BUILD_INFO = "build_info"
+_KEPT_METRICS = 30  # publications whose numbers the serving file carries
 
 
 @dataclass(frozen=True)
@@ -55,17 +59,26 @@ class PublishReport:
     path: str
     size_bytes: int
     row_counts: dict[str, int]
+    overridden: list[str] = field(default_factory=list)
 
 
-def publish(home: Home, *, relations: Sequence[Relation] | None = None, progress: Progress = silent) -> PublishReport:
+def publish(
+    home: Home,
+    *,
+    relations: Sequence[Relation] | None = None,
+    overrides: Sequence[str] = (),
+    reason: str = "",
+    progress: Progress = silent,
+) -> PublishReport:
     """Write serving.duckdb anew from the warehouse.
 
-    `relations` replaces the models that dbt's manifest has in marts, segments and exports (tests do that).
+    `relations` replaces the models that dbt's manifest has in marts, segments and exports (tests do that). `overrides`
+    names broken gates and data rules that this publication passes over, for `reason`; each is logged.
     Raises PublicationRefusedError when the last build did not succeed wholly, or the audit of that very build and
     file did not pass; CorridorError when the new file cannot be written (a full disk, say). In each case the last good
-    file stays as it is.
+    file stays as it is. WrongUseError for an override without a reason, of a rule that is not broken, or of a contract.
     """
-    build = _permitted(home)
+    build, overridden = _permitted(home, overrides, reason)
     chosen = list(relations) if relations is not None else published_relations(load_manifest(home))
     if not chosen:
         raise PublicationRefusedError(
@@ -78,6 +91,8 @@ def publish(home: Home, *, relations: Sequence[Relation] | None = None, progress
     try:
         counts = _write(home, new, chosen, _build_info(build, published_at), progress)
         sync(new)
+        for rule in overridden:  # before it counts: what was passed over is on record whatever happens next
+            waivers.log_use(home, "overridden", rule, build_id=build.build_id, reason=reason.strip())
         new.replace(home.serving)
         sync(home.path)
     except BaseException as error:
@@ -96,6 +111,7 @@ def publish(home: Home, *, relations: Sequence[Relation] | None = None, progress
         path=str(home.serving),
         size_bytes=home.serving.stat().st_size,
         row_counts=counts,
+        overridden=overridden,
     )
 
 
@@ -134,7 +150,10 @@ def published_relations(manifest: dict[str, Any]) -> list[Relation]:
     )
 
 
-def _permitted(home: Home) -> BuildReport:
+def _permitted(home: Home, overrides: Sequence[str], reason: str) -> tuple[BuildReport, list[str]]:
+    """The build that may be published, and the ids of the broken rules that are passed over."""
+    if overrides and not reason.strip():
+        raise WrongUseError("An override needs a reason.", "Say it with --reason.")
     build, audit = last_build(home), last_check(home)
     fault = build_fault(build)
     if build is None or fault:
@@ -145,17 +164,36 @@ def _permitted(home: Home) -> BuildReport:
         raise PublicationRefusedError(
             f"Nothing is published: build {build.build_id} has not been checked.", "Run `merganser check`."
         )
-    if not audit.passed:
-        broken = ", ".join(f"{result.table}: {result.rule}" for result in audit.failures[:3])
+    overridden = _overridden(audit, overrides)
+    remaining = [result for result in audit.failures if result.id not in overridden]
+    if remaining or audit.build_fault:
+        broken = ", ".join(result.id for result in remaining[:3])
         raise PublicationRefusedError(
             f"Nothing is published: the check of build {build.build_id} failed ({broken}).",
-            f"Open {home.quality_report}, mend what it names, then build and check again.",
+            f"Open {home.quality_report}: it says what brought this about and what to do next.",
         )
     if audit.warehouse != fingerprint(home):
         raise PublicationRefusedError(
             "Nothing is published: the warehouse was written to after it was checked.", "Run `merganser check` again."
         )
-    return build
+    return build, overridden
+
+
+def _overridden(audit: CheckReport, overrides: Sequence[str]) -> list[str]:
+    """The ids of the broken rules that the overrides name."""
+    ids: list[str] = []
+    for pattern in overrides:
+        named = [result for result in audit.failures if waivers.names(pattern, result.table, result.rule)]
+        allowed = {result.id for result in audit.failures if result.kind in ("gate", "data")}
+        if not named:
+            raise WrongUseError(
+                f"{pattern} names no broken rule of this check.",
+                f"Those that can be overridden: {', '.join(sorted(allowed)) or 'none'}.",
+            )
+        if any(result.id not in allowed for result in named):
+            raise WrongUseError(f"{pattern} is a contract: it cannot be overridden.", "Correct what it names.")
+        ids += [result.id for result in named]
+    return sorted(set(ids))
 
 
 def _write(
@@ -190,12 +228,53 @@ def _write(
             counts[label] = _copy(connection, relation)
         connection.execute(_create_build_info())
         connection.execute(f"insert into serving.main.{_BUILD_INFO} values (?, ?, ?, ?, ?)", list(info))
+        _keep_metrics(home, connection, build_id=str(info[0]), published_at=str(info[2]))
         connection.execute("detach warehouse")
         connection.execute("checkpoint serving")
         progress(len(relations), len(relations), "")
     finally:
         connection.close()
     return counts
+
+
+def _keep_metrics(home: Home, connection: duckdb.DuckDBPyConnection, *, build_id: str, published_at: str) -> None:
+    """The numbers that the next builds are compared with: those of the check, and those of earlier publications."""
+    import duckdb
+
+    connection.execute(_create_metrics())
+    if home.serving.exists():
+        with contextlib.suppress(duckdb.Error):  # an older file has none, and a damaged one is about to be replaced
+            connection.execute(f"attach {_literal(str(home.serving))} as previous (read_only)")
+            connection.execute(_copy_metrics(), [build_id, _KEPT_METRICS])
+    if home.quality_metrics.exists():
+        recorded = read_mapping(home.quality_metrics, "Run `merganser check` again: it writes the file.")
+        if recorded["build_id"] == build_id and recorded["metrics"]:
+            rows = [(m["relation"], m["measure"], m["subject"], m["value"]) for m in recorded["metrics"]]
+            connection.execute(_insert_metrics(), [build_id, published_at, json.dumps(rows)])
+
+
+def _create_metrics() -> str:
+    return f"""create table serving.main.{METRICS_TABLE} (
+        build_id varchar not null,
+        published_at timestamp not null,
+        relation varchar not null,
+        measure varchar not null,
+        subject varchar not null,
+        value double not null
+    )"""
+
+
+def _copy_metrics() -> str:
+    return f"""insert into serving.main.{METRICS_TABLE}
+        select * from previous.main.{METRICS_TABLE}
+        where build_id <> $1
+        qualify dense_rank() over (order by published_at desc, build_id desc) < $2"""
+
+
+def _insert_metrics() -> str:
+    return f"""insert into serving.main.{METRICS_TABLE}
+        select $1, cast($2 as timestamp), row ->> 0, row ->> 1, row ->> 2, cast(row ->> 3 as double)
+        from (select unnest(cast($3 as json[])) as row)"""
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, relation: Relation) -> int:

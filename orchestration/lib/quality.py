@@ -17,9 +17,20 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
+from orchestration.lib import causes, waivers
+from orchestration.lib.comparison import Comparison, compare
 from orchestration.lib.consent import count_unreadable
+from orchestration.lib.data_rules import (
+    SET_ASIDE,
+    data_rule_ids,
+    is_tolerated,
+    relation_of,
+    set_aside_rules,
+    warned_rules,
+)
 from orchestration.lib.expectations import Rule, TableSuite, load_suites
 from orchestration.lib.files import damaged, read_mapping, write_whole
+from orchestration.lib.gates import gate_ids
 from orchestration.lib.home import Home
 from orchestration.lib.progress import Progress, silent
 from orchestration.lib.quality_report import write_report
@@ -36,7 +47,13 @@ _NO_SAMPLES = {"result_format": "BASIC", "partial_unexpected_count": 0}  # count
 @dataclass(frozen=True)
 class AuditResult:
     """One rule on one table. `broken_count`: rows that break it (None: the rule could not be run, see `error`);
-    `keys`: some of their keys, never personal values."""
+    `keys`: some of their keys, never personal values.
+
+    `kind`: a broken `contract` stops the publication; a `data` rule is broken where more than `tolerated_share` of
+    `row_count` rows break it; a `gate` compares with the last publication; a `notice` is shown and stops nothing.
+    `waiver`: who allows a broken data rule or gate (owner, until, reason). `causes`: the loads that brought the rows.
+    `next`: what to do.
+    """
 
     table: str
     rule: str
@@ -45,6 +62,29 @@ class AuditResult:
     broken_count: int | None = 0
     keys: list[str] = field(default_factory=list)
     error: str = ""
+    kind: str = "contract"
+    row_count: int | None = None
+    tolerated_share: float | None = None
+    waiver: dict[str, str] = field(default_factory=dict)
+    causes: list[causes.Cause] = field(default_factory=list)
+    values: list[str] = field(default_factory=list)
+    next: str = ""
+    broken_by: str = ""
+
+    @property
+    def id(self) -> str:
+        """The rule as a waiver or an override names it."""
+        return waivers.rule_id(self.table, self.rule)
+
+    @property
+    def is_waived(self) -> bool:
+        """True where a waiver allows it, up to and on its last day."""
+        return bool(self.waiver) and waivers.today().isoformat() <= self.waiver["until"]
+
+    @property
+    def stops(self) -> bool:
+        """True where it keeps the build from being published."""
+        return not self.passed and self.kind != "notice" and not self.is_waived
 
 
 @dataclass(frozen=True)
@@ -64,14 +104,31 @@ class CheckReport:
     dbt_tests: dict[str, int] = field(default_factory=dict)
     results: list[AuditResult] = field(default_factory=list)
     consent: dict[str, int] = field(default_factory=dict)
+    compared_with: str = ""
+
+    @property
+    def waived(self) -> list[AuditResult]:
+        """Broken rules that a waiver allows."""
+        return [result for result in self.results if not result.passed and result.is_waived]
 
     @property
     def failures(self) -> list[AuditResult]:
-        return [result for result in self.results if not result.passed]
+        """What stops the publication."""
+        return [result for result in self.results if result.stops]
+
+    @property
+    def remarks(self) -> list[AuditResult]:
+        """What somebody should know and stops nothing: notices, and odd records below their share."""
+        return [
+            result
+            for result in self.results
+            if (not result.passed and result.kind == "notice") or (result.passed and result.broken_count)
+        ]
 
 
 def check(home: Home, *, suites: Sequence[TableSuite] | None = None, progress: Progress = silent) -> CheckReport:
-    """Audit the warehouse of a home against expectations.yml; write `quality/result.json` and `quality/report.html`.
+    """Audit the warehouse of a home: against expectations.yml, the data rules of dbt's YAML, and the last publication.
+    Writes `quality/result.json`, `quality/report.html` and `quality/metrics.json`.
 
     `suites` replaces the declared ones (tests do that). A broken rule does not raise: it stands in the report.
     Raises LockedError or CorridorError when the warehouse cannot be opened.
@@ -84,16 +141,27 @@ def check(home: Home, *, suites: Sequence[TableSuite] | None = None, progress: P
     with opened(home) as connection:
         known = {f"{schema}.{name}" for schema, name in connection.execute(_all_relations()).fetchall()}
         consent = count_unreadable(connection)
+    counted: list[AuditResult] = []
+    comparison, manifest = Comparison(), None
     if suites is None:
-        suites = load_suites(_declared_exports(home))
+        manifest = load_manifest(home)
+        suites = load_suites(_declared_exports(home), manifest=manifest)
+        with opened(home) as connection:
+            counted = _counted(connection, manifest, build, {suite.table for suite in suites}, known)
+            comparison = compare(home, connection, manifest)
     texts = {"<as_of>": f"cast('{moment}' as timestamp)", "<raw_counts>": _raw_counts(known)}
     seen = fingerprint(home)
     with home.entered():
         results = _run(home, [_filled(suite, texts) for suite in suites], known, progress)
+    results += [*counted, *_gate_results(comparison)]
+    results = _waived(home, results, build)
+    if manifest is not None and "raw_ops.loads" in known and any(not result.passed for result in results):
+        with opened(home) as connection:
+            results = [_explained(connection, manifest, result, comparison.published_at) for result in results]
     fault = build_fault(build)
     report = CheckReport(
         build_id=build.build_id if build else "",
-        passed=not fault and all(result.passed for result in results),
+        passed=not fault and not any(result.stops for result in results),
         checked_at=started.isoformat(timespec="seconds"),
         as_of=moment,
         seconds=round(monotonic() - clock, 2),
@@ -103,7 +171,10 @@ def check(home: Home, *, suites: Sequence[TableSuite] | None = None, progress: P
         dbt_tests=_dbt_tests(build),
         results=results,
         consent=consent,
+        compared_with=comparison.build_id,
     )
+    metrics = {"build_id": report.build_id, "metrics": [asdict(metric) for metric in comparison.metrics]}
+    write_whole(home.quality_metrics, json.dumps(metrics))
     write_whole(home.quality_result, json.dumps(asdict(report), indent=2))
     write_report(home.quality_report, asdict(report))
     return report
@@ -116,10 +187,105 @@ def last_check(home: Home) -> CheckReport | None:
     remedy = "Run `merganser check` again: it writes the file."
     recorded = read_mapping(home.quality_result, remedy)
     try:
-        results = [AuditResult(**result) for result in recorded.pop("results")]
+        results = [_recorded(result) for result in recorded.pop("results")]
         return CheckReport(**recorded, results=results)
     except (KeyError, TypeError) as error:
         raise damaged(home.quality_result, remedy) from error
+
+
+def waivable_rules(home: Home) -> tuple[set[str], set[str]]:
+    """The ids of the rules that may be waived (data rules and gates), and of the contracts, which may not."""
+    manifest = load_manifest(home)
+    suites = load_suites(_declared_exports(home), manifest=manifest)
+    known: set[str] = set(data_rule_ids(manifest))
+    contracts: set[str] = set()
+    for suite in suites:
+        names = [f"not_null: {column}" for column in suite.not_null]
+        names += [f"unique: {', '.join(key)}" for key in suite.unique]
+        names += [f"accepted_values: {column}" for column in suite.accepted_values]
+        names += [*(rule.name for rule in suite.rules if rule.kind != "notice"), "min_rows", "columns", "table_exists"]
+        for name in names:
+            (known if name in suite.tolerated else contracts).add(waivers.rule_id(suite.table, name))
+    known |= gate_ids(manifest)
+    return known, contracts - known
+
+
+def _recorded(result: dict[str, Any]) -> AuditResult:
+    """A result as result.json holds it."""
+    return AuditResult(**{**result, "causes": [causes.Cause(**cause) for cause in result.get("causes", [])]})
+
+
+def _gate_results(comparison: Comparison) -> list[AuditResult]:
+    """Each gate that tripped, and one result per table that passed all of its own."""
+    tripped = {finding.table for finding in comparison.findings}
+    passed = [
+        AuditResult(
+            table, "gates", f"Differs from build {comparison.build_id} no more than its gates allow", True, kind="gate"
+        )
+        for table in comparison.tables
+        if table not in tripped
+    ]
+    return [
+        AuditResult(finding.table, finding.gate, finding.says, False, finding.count, kind="gate")
+        for finding in comparison.findings
+    ] + passed
+
+
+def _waived(home: Home, results: list[AuditResult], build: BuildReport | None) -> list[AuditResult]:
+    """The results, with the waiver of each broken data rule and gate that has one; its use is logged."""
+    granted = waivers.all_waivers(home)
+    waived = []
+    for result in results:
+        waiver = None
+        if not result.passed and result.kind in ("data", "gate"):
+            waiver = waivers.waiver_for(granted, result.table, result.rule)
+        if waiver is not None:
+            about = {"owner": waiver.owner, "until": waiver.until, "reason": waiver.reason}
+            waivers.log_use(home, "waived", result.id, build_id=build.build_id if build else "", **about)
+            waived.append(replace(result, waiver=about))
+        else:
+            waived.append(result)
+    return waived
+
+
+def _explained(connection: Any, manifest: Mapping[str, Any], result: AuditResult, published_at: str) -> AuditResult:
+    """A broken result with the loads that brought its rows, values that are nobody's, and what to do next."""
+    if result.passed:
+        return result
+    entities = causes.upstream(manifest, result.table) if "." in result.table else []
+    arrivals, values = [], result.values
+    if result.kind == "data" and result.broken_by:
+        arrivals = causes.arrivals_of(connection, result.broken_by)
+        column = _vocabulary_column(manifest, result)
+        values = causes.values_of(connection, result.broken_by, column) if column else []
+    loads = causes.loads_of(connection, entities, since=published_at, moments=arrivals)
+    return replace(result, causes=loads, values=values, next=_next(result, loads))
+
+
+def _vocabulary_column(manifest: Mapping[str, Any], result: AuditResult) -> str:
+    """The column whose values tell why a rule is broken, where no value of it is about a person."""
+    if result.rule in ("records_set_aside", "waiting_records"):
+        return "reason"
+    if not result.rule.startswith("accepted_values: "):
+        return ""
+    column = result.rule.removeprefix("accepted_values: ")
+    for node in manifest["nodes"].values():
+        if node["resource_type"] == "model" and relation_of(node) == result.table:
+            meta = node["columns"].get(column, {}).get("config", {}).get("meta", {})
+            return column if meta.get("pii", "none") == "none" else ""
+    return ""
+
+
+def _next(result: AuditResult, loads: Sequence[causes.Cause]) -> str:
+    sources = {load.source for load in loads}
+    source = sources.pop() if len(sources) == 1 else "the source"
+    again = f"correct what came from {source} and land it again, then build and check"
+    if result.kind == "gate":
+        return f"If it is wrong, {again}. If it is right: merganser publish --override {result.id} --reason '...'"
+    if result.kind == "data":
+        waive = f"merganser check waive '{result.id}' --until DATE --owner WHO --reason '...'"
+        return f"Best, {again}. Until then: {waive}"
+    return f"It cannot be waived: {again}."
 
 
 def build_fault(build: BuildReport | None) -> str:
@@ -132,6 +298,28 @@ def build_fault(build: BuildReport | None) -> str:
     if build.selection:
         return f"build {build.build_id} built only a selection ({' '.join(build.selection)})"
     return ""
+
+
+def _counted(
+    connection: Any, manifest: Mapping[str, Any], build: BuildReport | None, audited: set[str], known: set[str]
+) -> list[AuditResult]:
+    """The data rules that rows break, as results."""
+    rules = warned_rules(connection, manifest, build, audited) if build else []
+    rules += set_aside_rules(connection, manifest) if SET_ASIDE in known else []
+    return [
+        AuditResult(
+            rule.table,
+            rule.rule,
+            rule.says,
+            rule.holds,
+            rule.broken_count,
+            kind="data",
+            row_count=rule.row_count,
+            tolerated_share=rule.tolerated_share,
+            broken_by=rule.broken_by,
+        )
+        for rule in rules
+    ]
 
 
 def _declared_exports(home: Home) -> list[dict[str, str]]:
@@ -235,7 +423,7 @@ def _great_expectations(home: Home) -> Iterator[Any]:
             )
             outcome = definition.run(result_format=_NO_SAMPLES)
         by_name = {rule.name: rule for rule in rules}
-        return [_result(suite.table, one.to_json_dict(), by_name) for one in outcome.results]
+        return [_result(suite, one.to_json_dict(), by_name) for one in outcome.results]
 
     try:
         yield validate
@@ -287,7 +475,9 @@ def _expectations(suite: TableSuite, rules: Sequence[Rule]) -> list[Any]:
     return made
 
 
-def _result(table: str, outcome: Mapping[str, Any], rules: Mapping[str, Rule]) -> tuple[AuditResult, Rule | None]:
+def _result(
+    suite: TableSuite, outcome: Mapping[str, Any], rules: Mapping[str, Rule]
+) -> tuple[AuditResult, Rule | None]:
     meta = outcome["expectation_config"]["meta"]
     error = _error(outcome.get("exception_info") or {})
     found = outcome.get("result") or {}
@@ -300,9 +490,23 @@ def _result(table: str, outcome: Mapping[str, Any], rules: Mapping[str, Rule]) -
         error, count = f"missing: {', '.join(missing)}", len(missing)
     if not outcome["success"] and meta["rule"] == "min_rows" and not error:
         error, count = f"{found.get('observed_value')} rows", None
-    if outcome["success"]:
+    passed = bool(outcome["success"])
+    if passed:
         count = 0
-    return AuditResult(table, meta["rule"], meta["says"], bool(outcome["success"]), count, [], error), rule
+    result = AuditResult(
+        suite.table, meta["rule"], meta["says"], passed, count, [], error, kind=rule.kind if rule else "contract"
+    )
+    if meta["rule"] in suite.tolerated and not error:
+        rows, share = int(found.get("element_count") or 0), suite.tolerated[meta["rule"]]
+        passed = is_tolerated(count or 0, rows, share)
+        values = ", ".join("'" + str(v).replace("'", "''") + "'" for v in suite.accepted_values.get(_column(meta), ()))
+        broken_by = f"select * from {suite.table} where {_column(meta)} not in ({values})" if values else ""
+        result = replace(result, passed=passed, kind="data", row_count=rows, tolerated_share=share, broken_by=broken_by)
+    return result, rule
+
+
+def _column(meta: Mapping[str, Any]) -> str:
+    return str(meta["rule"]).rpartition(": ")[2]
 
 
 def _error(information: Mapping[str, Any]) -> str:

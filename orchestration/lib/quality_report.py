@@ -29,7 +29,9 @@ def write_report(path: Path, report: Mapping[str, Any]) -> None:
 
 def _page(report: Mapping[str, Any]) -> str:
     results = report["results"]
-    failed = [result for result in results if not result["passed"]]
+    waived = [result for result in results if not result["passed"] and result["waiver"]]
+    noted = [result for result in results if _is_note(result)]
+    failed = [result for result in results if not result["passed"] and result not in waived and result not in noted]
     verdict = "<span class=good>passed</span>" if report["passed"] else "<span class=bad>failed</span>"
     tests = ", ".join(f"{count} {outcome}" for outcome, count in report["dbt_tests"].items()) or "none"
     parts = [
@@ -44,6 +46,10 @@ def _page(report: Mapping[str, Any]) -> str:
         parts.append(f"<p class=bad>Not to be published: {escape(report['build_fault'])}.</p>")
     if failed:
         parts.append("<h2>Broken</h2>" + _table(failed, with_table=True))
+    if waived:
+        parts.append("<h2>Waived</h2>" + _table(waived, with_table=True))
+    if noted:
+        parts.append("<h2>Noted, and no reason to stop</h2>" + _table(noted, with_table=True))
     for table, rows in groupby(sorted(results, key=lambda row: row["table"]), key=lambda row: row["table"]):
         parts.append(f"<h2><code>{escape(table)}</code></h2>" + _table(list(rows), with_table=False))
     parts.append("<p class=quiet>Counts and keys only: no value of a person stands on this page.</p></body></html>")
@@ -55,9 +61,37 @@ def _table(results: list[Mapping[str, Any]], *, with_table: bool) -> str:
     for result in results:
         cells = [f"<code>{escape(result['table'])}</code>"] if with_table else []
         cells += [f"<code>{escape(result['rule'])}</code>", escape(result["says"])]
-        cells += ["<span class=good>holds</span>" if result["passed"] else f"<span class=bad>{_broken(result)}</span>"]
+        cells += [_standing(result)]
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     return f"<table>{''.join(rows)}</table>"
+
+
+def _is_note(result: Mapping[str, Any]) -> bool:
+    return (result["kind"] == "notice" and not result["passed"]) or (result["passed"] and bool(result["broken_count"]))
+
+
+def _standing(result: Mapping[str, Any]) -> str:
+    """What became of a rule: it holds, or what breaks it, which loads brought that, and what to do next."""
+    if result["passed"] and not result["broken_count"]:
+        return "<span class=good>holds</span>"
+    style = "quiet" if result["waiver"] or _is_note(result) else "bad"
+    lines = [f"<span class={style}>{_broken(result)}</span>"]
+    if result["waiver"]:
+        waiver = result["waiver"]
+        lines.append(escape(f"waived until {waiver['until']} by {waiver['owner']}: {waiver['reason']}"))
+    if result["values"]:
+        lines.append(escape(f"values: {', '.join(result['values'])}"))
+    for cause in result["causes"]:
+        files = f", {', '.join(cause['files'])}" if cause["files"] else ""
+        lines.append(
+            escape(
+                f"from {cause['source']}.{cause['entity']}, load {cause['load_id']}, landed {cause['landed_at']}: "
+                f"{cause['landed']:,} records, {cause['deleted']:,} deleted{files}"
+            )
+        )
+    if result["next"]:
+        lines.append(f"<b>{escape(result['next'])}</b>")
+    return "<br>".join(lines)
 
 
 def _broken(result: Mapping[str, Any]) -> str:

@@ -448,7 +448,7 @@ def fail_unless_checked(home: Home, report: quality.CheckReport) -> None:
     """Raises PublicationRefusedError naming the rules that are broken."""
     if report.passed:
         return
-    broken = "; ".join(f"{result.table}: {result.says}" for result in report.failures[:3])
+    broken = "; ".join(f"{result.id}: {result.says}" for result in report.failures[:3])
     raise PublicationRefusedError(
         f"The check failed: {report.build_fault or broken}.",
         f"Open {home.quality_report}. Readers keep the last good serving file, and nothing is exported.",

@@ -48,6 +48,15 @@ class NodeFailure:
 
 
 @dataclass(frozen=True)
+class NodeWarning:
+    """A dbt test of severity warn that rows broke: its name, its file and how many."""
+
+    name: str
+    path: str
+    broken_count: int
+
+
+@dataclass(frozen=True)
 class BuildReport:
     """What one build did.
 
@@ -68,6 +77,7 @@ class BuildReport:
     consent_landings: dict[str, str] | None = None
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     failures: list[NodeFailure] = field(default_factory=list)
+    warnings: list[NodeWarning] = field(default_factory=list)
     seconds_per_node: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -137,6 +147,7 @@ class NodeResult:
     outcome: str
     message: str
     seconds: float
+    broken_count: int = 0
 
 
 @dataclass(frozen=True)
@@ -178,6 +189,11 @@ class BuildRecord:
             succeeded=all(result.outcome in _GOOD for result in results),
             counts=_counts(results),
             failures=[NodeFailure(result.name, result.kind, result.path, result.message) for result in failed],
+            warnings=[
+                NodeWarning(result.name, result.path, result.broken_count)
+                for result in results
+                if result.kind == "test" and result.outcome == "warn"
+            ],
             seconds_per_node={result.name: round(result.seconds, 3) for result in timed},
         )
         _record(self.home, report)
@@ -202,6 +218,7 @@ def results_in(artifact: Mapping[str, Any], manifest: Mapping[str, Any]) -> list
             outcome=result["status"],
             message=_message(result.get("message")),
             seconds=result["execution_time"],
+            broken_count=result.get("failures") or 0,
         )
         for result in artifact["results"]
     ]
@@ -265,7 +282,8 @@ def last_build(home: Home) -> BuildReport | None:
     recorded = read_mapping(home.build_record, remedy)
     try:
         failures = [NodeFailure(**failure) for failure in recorded.pop("failures")]
-        return BuildReport(**recorded, failures=failures)
+        warnings = [NodeWarning(**warning) for warning in recorded.pop("warnings", [])]
+        return BuildReport(**recorded, failures=failures, warnings=warnings)
     except (KeyError, TypeError) as error:
         raise damaged(home.build_record, remedy) from error
 
@@ -385,6 +403,7 @@ def _told_by(result: Any) -> NodeResult:
         outcome=_text(result.status),
         message=_message(result.message),
         seconds=result.execution_time,
+        broken_count=getattr(result, "failures", None) or 0,
     )
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from orchestration.lib.gates import gates_of
+
 PUBLISHED = {"marts", "segments", "exports"}
 HEADER = re.compile(r"\A(?:{#-?\s*\n?\s*grain:.*?#}|{{\s*config\(.*?\)\s*}}\s*{#-?\s*\n?\s*grain:)", re.DOTALL)
 PII_LEVELS = {"direct", "indirect", "none"}
@@ -145,3 +147,11 @@ def test_an_undescribed_macro_is_seen() -> None:
     assert undescribed_macros(files, {"privacy": {"hash_email"}}) == [
         "privacy/hash_name.sql: not in _privacy__macros.yml"
     ]
+
+
+def test_gates_of_models_are_declared_with_their_reason(models: dict[str, Any]) -> None:
+    published = [node for node in models.values() if node["schema"] in ("marts", "segments", "exports")]
+    assert len(published) > 20
+    for node in published:
+        layer = "marts" if node["name"].startswith("fct_") else node["schema"]
+        assert all(gate.reason for gate in gates_of(node, layer).values())

@@ -237,7 +237,8 @@ def test_a_failed_check_has_its_own_code_and_names_table_and_rule(
 ) -> None:
     from tests.orchestration.handmade import SUITES
 
-    monkeypatch.setattr("orchestration.lib.quality.load_suites", lambda exports: SUITES)
+    monkeypatch.setattr("orchestration.lib.quality.load_suites", lambda exports, manifest: SUITES)
+    monkeypatch.setattr("orchestration.lib.quality.load_manifest", lambda home: {"nodes": {}, "sources": {}})
     monkeypatch.setattr("orchestration.lib.quality._declared_exports", lambda home: [])
     assert merganser("check", "--home", built_by_hand.path)[0] == 0
     write(built_by_hand, "insert into marts.fct_orders values ('O99', 'nobody')")
