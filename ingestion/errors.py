@@ -67,6 +67,10 @@ class DeliveryRefusedError(PermanentError):
     """A delivery that would replace a whole table, and is empty or cut short."""
 
 
+class WarehouseDamagedError(PermanentError):
+    """The warehouse file is empty: DuckDB would begin a new one in it, and its history would be gone unnoticed."""
+
+
 class WarehouseLockedError(TransientError):
     """Another process holds the warehouse."""
 

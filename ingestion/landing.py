@@ -10,6 +10,7 @@ books (warehouse.py).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
@@ -379,8 +380,12 @@ def _describe_held(target: Target, held: Sequence[HeldLoad]) -> str:
 
 def _describe(error: duckdb.Error) -> str:
     kind = type(error).__name__
-    if "Could not write file" in str(error):
-        return "The warehouse could not be written; is the disk full? Make room, and run again: nothing is lost."
+    if "Could not write file" in str(error) or "No space left" in str(error):
+        named = re.search(r'file "([^"]+)"', str(error))
+        place = named[1] if named else "The warehouse"
+        return f"{place} could not be written; is the disk full? Free space, and run again: nothing is lost."
+    if re.search("corrupt|checksum", str(error), re.IGNORECASE):
+        return "warehouse.duckdb is damaged. Put back a copy from before, with its .wal. Nothing of this load was kept."
     if isinstance(error, _SAFE_TO_QUOTE):
         return f"DuckDB: {kind}: {str(error).splitlines()[0]} Nothing of this load was kept."
     return f"DuckDB: {kind} (its text is left out, as it may quote a record). Nothing of this load was kept."

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import duckdb
 
-from ingestion.errors import SchemaChangedError, SettingError, WarehouseLockedError
+from ingestion.errors import SchemaChangedError, SettingError, WarehouseDamagedError, WarehouseLockedError
 from ingestion.settings import Settings
 from ingestion.spec import EntitySpec, SourceSpec
 from ingestion.statements import literal, quote, widens
@@ -73,8 +73,14 @@ _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
 @contextmanager
 def open_warehouse(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that may write. Raises WarehouseLockedError when another process holds the file."""
+    """A connection that may write. Raises WarehouseLockedError when another process holds the file, and
+    WarehouseDamagedError when the file is empty."""
     settings.home.mkdir(parents=True, exist_ok=True)
+    if settings.warehouse_path.exists() and not settings.warehouse_path.stat().st_size:
+        raise WarehouseDamagedError(
+            f"{settings.warehouse_path} is damaged: it is empty. Put back a copy from before, or remove it and begin"
+            " again."
+        )
     try:
         connection = duckdb.connect(str(settings.warehouse_path))
     except (duckdb.IOException, duckdb.ConnectionException) as error:
@@ -96,7 +102,7 @@ def _locked(settings: Settings, error: duckdb.Error) -> WarehouseLockedError | N
         return WarehouseLockedError(
             f"{path} is open in this very process with other settings; close that connection, then land again."
         )
-    if "lock" not in text.lower():
+    if not re.search(r"\block\b", text, re.IGNORECASE):  # a damaged file is told of by its blocks
         return None
     holder = _HOLDER.search(text)
     who = f"process {holder['pid']} ({holder['program']})" if holder else "another process"

@@ -579,10 +579,23 @@ def invoke(arguments: list[str]) -> int:
             raise
         from orchestration.lib.redaction import without_values
 
+        fault = _storage_fault(error)
+        if fault is not None:
+            _tell(fault, arguments)
+            return fault.exit_code
         told = without_values(f"{type(error).__name__}: {error}").splitlines()[0]
         _tell(CorridorError(told, f"Set {DEBUG_VARIABLE}=1 and run again to see where it happened."), arguments)
         return EXIT_FAILED
     return EXIT_OK
+
+
+def _storage_fault(error: Exception) -> CorridorError | None:
+    """What a damaged file or a full disk amounts to, in the home that the command works on."""
+    from orchestration.command_line import last_home
+    from orchestration.lib.damage import explained
+
+    home = last_home()
+    return explained(home, error) if home is not None else None
 
 
 def _tell(error: CorridorError, arguments: list[str]) -> None:

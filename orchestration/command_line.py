@@ -31,12 +31,21 @@ AsOfOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="The report as JSON alone on standard output.")]
 
 
+_homes: list[Home] = []  # the one that this process works on; told where storage fails without saying which file
+
+
+def last_home() -> Home | None:
+    """The home that the command of this process opened."""
+    return _homes[-1] if _homes else None
+
+
 def home_at(path: str | None, as_of: str | None) -> Home:
     """The home that a command works on; one that other users can open is closed to them, and the user reads so."""
     from orchestration.lib.files import is_private, make_private
     from orchestration.lib.home import open_home
 
     home = open_home(path, as_of)
+    _homes[:] = [home]
     if not is_private(home.path) and (narrowed := make_private(home.path)):
         from orchestration import console
 

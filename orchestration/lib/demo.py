@@ -61,9 +61,9 @@ def prepare(home: Home, *, customers: int, seed: int, fresh: bool = False, progr
         if fresh:
             clear(home)
         there = _read_marker(home)
-        if there and there["config"] != wanted:
+        if there and there.get("config") != wanted:
             raise WrongUseError(
-                f"{home.path} holds another demo ({_words(there['config'])}).",
+                f"{home.path} holds another demo ({_words(there.get('config') or {})}).",
                 "Say --fresh to throw it away, or name another home with --home.",
             )
         if not there.get("complete"):

@@ -167,8 +167,17 @@ def open_home(path: str | Path | None = None, as_of: str | None = None) -> Home:
     place = Path(path or os.environ.get("MERGANSER_HOME") or DEFAULT_HOME).expanduser().resolve()
     if place.exists() and not place.is_dir():
         raise WrongUseError(f"{place} is a file, not a home.", "Name a directory with --home or MERGANSER_HOME.")
-    moment = as_of or os.environ.get("MERGANSER_AS_OF") or _as_of_in_settings(place / "settings.yml")
-    return Home(path=place, as_of=normal_moment(moment) if moment else "")
+    moment = as_of or os.environ.get("MERGANSER_AS_OF")
+    if moment:
+        return Home(path=place, as_of=normal_moment(moment))
+    settings = place / "settings.yml"
+    try:
+        kept = _as_of_in_settings(settings)
+        return Home(path=place, as_of=normal_moment(kept) if kept else "")
+    except WrongUseError as error:
+        if str(settings) in error.message:
+            raise
+        raise WrongUseError(f"{settings}: as_of: {error.message}", error.hint) from error
 
 
 def normal_moment(text: str) -> str:
@@ -218,7 +227,7 @@ def _read_settings(path: Path) -> dict[str, object]:
         return {}
     try:
         settings = yaml.safe_load(path.read_text()) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: bytes that are no text, 2026-02-31
         raise WrongUseError(f"{path} is not valid YAML: {error}", "Correct the file or remove it.") from error
     if not isinstance(settings, dict):
         raise WrongUseError(f"{path} holds no settings (key: value).", "Write for example: as_of: 2026-06-30T00:00:00")

@@ -51,4 +51,6 @@ def _holder(path: Path) -> str:
         holder = json.loads(path.read_text())
     except (OSError, ValueError):
         return ""
+    if not isinstance(holder, dict):
+        return ""
     return f": `{holder.get('work')}`, process {holder.get('pid')}, since {holder.get('started_at')} UTC"

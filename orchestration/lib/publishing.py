@@ -23,7 +23,7 @@ from orchestration.lib.progress import Progress, silent
 from orchestration.lib.quality import CheckReport, build_fault, last_check
 from orchestration.lib.raw_metrics import METRICS_TABLE
 from orchestration.lib.transform import BuildReport, last_build, load_manifest
-from orchestration.lib.warehouse import fingerprint, opened, opening_error
+from orchestration.lib.warehouse import fingerprint, opened, opened_serving, opening_error
 
 if TYPE_CHECKING:
     import duckdb
@@ -117,17 +117,12 @@ def publish(
 
 def published_build(home: Home) -> dict[str, str]:
     """What the serving file says about itself (`main.build_info`); empty when nothing was published yet."""
-    import duckdb
-
     if not home.serving.exists():
         return {}
-    connection = duckdb.connect(str(home.serving), read_only=True)
-    try:
+    with opened_serving(home) as connection:
         cursor = connection.execute("select build_id, built_at, published_at, as_of from main.build_info")
         row = cursor.fetchone()
         return dict(zip(("build_id", "built_at", "published_at", "as_of"), map(str, row or ()), strict=False))
-    finally:
-        connection.close()
 
 
 def published_relations(manifest: dict[str, Any]) -> list[Relation]:

@@ -12,7 +12,7 @@ from orchestration.lib import publishing, quality, transform
 from orchestration.lib.errors import CorridorError
 from orchestration.lib.home import Home
 from orchestration.lib.translation import corridor_terms
-from orchestration.lib.warehouse import opened
+from orchestration.lib.warehouse import opened, opened_serving
 
 if TYPE_CHECKING:
     import duckdb
@@ -81,13 +81,10 @@ class Status:
 
 def read_summary(home: Home) -> Summary | None:
     """The numbers of the serving file; None when nothing was published yet."""
-    import duckdb
-
     if not home.serving.exists():
         return None
     titles = _segment_titles(home)
-    connection = duckdb.connect(str(home.serving), read_only=True)
-    try:
+    with opened_serving(home) as connection:
         tables = {f"{schema}.{name}" for schema, name in connection.execute(_published_tables()).fetchall()}
         segments = [
             SegmentSize(name, titles.get(name, name), _number(connection, f'select count(*) from segments."{name}"'))
@@ -103,8 +100,6 @@ def read_summary(home: Home) -> Summary | None:
             tables=len(tables),
             segments=segments,
         )
-    finally:
-        connection.close()
 
 
 def read_sources(home: Home) -> list[SourceTotals]:

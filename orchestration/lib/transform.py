@@ -20,6 +20,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from orchestration.lib.damage import damaged_database, full_disk, is_damage, is_full_disk
 from orchestration.lib.errors import CorridorError, WrongUseError
 from orchestration.lib.files import damaged, read_mapping, sync, write_whole
 from orchestration.lib.home import PROJECT_ROOT, Home
@@ -134,7 +135,13 @@ def build(
             f"No model, seed or test matches {' '.join(selection)}.",
             "`dbt ls`, from the repository, lists what there is.",
         )
-    return record.end(results)
+    report = record.end(results)
+    for failure in report.failures:
+        if is_full_disk(failure.message):
+            raise full_disk(home, failure.message)
+        if is_damage(failure.message) and (fault := damaged_database(home)):
+            raise fault
+    return report
 
 
 @dataclass(frozen=True)

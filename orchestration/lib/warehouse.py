@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from orchestration.lib.damage import full_disk, is_damage, is_full_disk, remedies
 from orchestration.lib.errors import CorridorError, LockedError
+from orchestration.lib.files import damaged
 from orchestration.lib.home import Home
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ def opened(home: Home, *, read_only: bool = True) -> Iterator[duckdb.DuckDBPyCon
         raise CorridorError(
             f"There is no warehouse in {home.path}.", "Run `merganser ingest --all`, then `merganser build`."
         )
+    if home.warehouse.exists() and not home.warehouse.stat().st_size:  # DuckDB would begin a new one in it
+        raise damaged(home.warehouse, remedies(home)[home.warehouse])
     try:
         connection = duckdb.connect(str(home.warehouse), read_only=read_only)
     except duckdb.Error as error:
@@ -42,9 +46,27 @@ def opened(home: Home, *, read_only: bool = True) -> Iterator[duckdb.DuckDBPyCon
         connection.close()
 
 
+@contextmanager
+def opened_serving(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to the serving file, which is there, for the length of a block; raises CorridorError."""
+    import duckdb
+
+    remedy = remedies(home)[home.serving]
+    connection = None
+    try:
+        connection = duckdb.connect(str(home.serving), read_only=True)
+        connection.execute("select build_id from main.build_info")  # an empty file opens as an empty database
+        yield connection
+    except duckdb.Error as error:
+        raise damaged(home.serving, remedy) from error
+    finally:
+        if connection is not None:
+            connection.close()
+
+
 def opening_error(home: Home, message: str) -> CorridorError:
     """The error that a refusal of DuckDB to open the warehouse amounts to."""
-    if "lock" in message.lower():
+    if re.search(r"\block\b", message, re.IGNORECASE):  # a damaged file is told of by its blocks
         holder = re.search(r"\(PID (\d+)\)", message)
         return LockedError(
             f"The warehouse {home.warehouse} is locked by another process"
@@ -52,9 +74,13 @@ def opening_error(home: Home, message: str) -> CorridorError:
             + ".",
             _LOCK_HINT,
         )
+    if is_full_disk(message):
+        return full_disk(home, message)
+    if is_damage(message):
+        return damaged(home.warehouse, remedies(home)[home.warehouse])
     return CorridorError(
         f"The warehouse {home.warehouse} cannot be opened: {message.splitlines()[0]}",
-        "If the file is damaged, move it away and run `merganser ingest --all` and `merganser build` again.",
+        "Correct the permissions of the file and of its directory.",
     )
 
 
