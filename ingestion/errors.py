@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ingestion.files import LandingFile
 
 
@@ -48,11 +50,22 @@ class MissingFileError(PermanentError):
 
 
 class UnreadableFileError(PermanentError):
-    """A file that cannot be opened, or is not of its format. `file`: which, where the others can land without it."""
+    """Files that cannot be opened, are not of their format, or hold no good record.
 
-    def __init__(self, message: str, file: LandingFile | None = None) -> None:
+    `files`: without these the others can land. `messages`: one of each.
+    """
+
+    def __init__(self, message: str, *files: LandingFile) -> None:
         super().__init__(message)
-        self.file = file
+        self.files = files
+        self.messages: tuple[str, ...] = (message,)
+
+    @classmethod
+    def of_all(cls, errors: Sequence[UnreadableFileError]) -> UnreadableFileError:
+        """Several of them as one."""
+        merged = cls(" ".join(map(str, errors)), *(file for error in errors for file in error.files))
+        merged.messages = tuple(message for error in errors for message in error.messages)
+        return merged
 
 
 class UnreachableError(TransientError):

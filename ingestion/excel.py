@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
@@ -24,6 +25,8 @@ from ingestion.files import LandingFile
 
 MAX_CELLS = 50_000_000  # a sheet is held in memory whole, empty cells within its bounds too
 _BATCH_ROWS = 20_000
+_BYTES_PER_CELL = 32  # what the reader holds for a cell, its text aside
+_BYTES_PER_BYTE = 1  # and for a byte of the unpacked parts: texts are shorter than the markup around them
 _EXACT_DIGITS = 15  # what a number of Excel holds (ECMA-376 leaves it to IEEE 754 binary64); more came as other digits
 _CELL = re.compile(rb'<(?:\w+:)?c [^>]*?r="([A-Z]{1,3})(\d{1,7})"')
 
@@ -62,21 +65,27 @@ class Sheet:
             self.warnings.append("the sheet has no record.")
 
 
-def read_sheet(file: LandingFile, name: str | None, header_row: int | None) -> Sheet:
-    """A sheet of a workbook: the named or the first one, below its header. Raises UnreadableFileError."""
+def read_sheet(file: LandingFile, name: str | None, header_row: int | None, memory: int = 2**33) -> Sheet:
+    """A sheet of a workbook: the named or the first one, below its header. `memory`: how many bytes it may take.
+
+    Raises UnreadableFileError.
+    """
     try:
-        _refuse_giant(file)
+        _refuse_giant(file, memory)
         with load_workbook(str(file.path)) as workbook:
             names = workbook.sheet_names
             if name is not None and name not in names:
-                raise UnreadableFileError(f"{file.name}: no sheet is named {name!r}; there are: {', '.join(names)}.")
+                message = (
+                    f"{file.name}: no sheet is named {name!r}; there are: {', '.join(names)}. Declare one of them."
+                )
+                raise UnreadableFileError(message, file)
             if not names:
                 return Sheet([], iter(()))
             sheet = workbook.get_sheet_by_name(name or names[0])
     except PasswordError as error:
-        raise UnreadableFileError(f"{file.name}: is protected by a password; save it without one.") from error
-    except (CalamineError, OSError, zipfile.BadZipFile) as error:
-        raise UnreadableFileError(f"{file.name}: cannot be read as a workbook; is the file complete?") from error
+        raise UnreadableFileError(f"{file.name}: is protected by a password; save it without one.", file) from error
+    except (CalamineError, OSError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+        raise UnreadableFileError(f"{file.name}: cannot be read as a workbook; is the file complete?", file) from error
     rows: Iterator[list[Any]] = sheet.iter_rows()
     if header_row is not None:
         header = next(islice(rows, header_row - 1, None), [])
@@ -112,25 +121,46 @@ def _is_long(cell: Any) -> bool:
     return isinstance(cell, int | float) and abs(cell) >= 10**_EXACT_DIGITS
 
 
-def _refuse_giant(file: LandingFile) -> None:
-    """A single cell in the last corner would make the reader ask for the memory of all cells before it."""
+def _refuse_giant(file: LandingFile, memory: int) -> None:
+    """Refuses a workbook that would take more memory than there is, before the reader takes it.
+
+    A single cell in the last corner of a sheet makes it ask for the memory of all cells before it, and a part may
+    unpack to a thousand times its size.
+    """
     if not zipfile.is_zipfile(file.path):
+        if file.size_bytes * _BYTES_PER_BYTE > memory:
+            raise _too_large(file, memory)
         return
+    unpacked = 0
     with zipfile.ZipFile(file.path) as package:
-        for sheet in package.namelist():
-            if not re.fullmatch(r"xl/worksheets/[^/]+\.xml", sheet):
-                continue
+        for part in package.namelist():
+            is_sheet = re.fullmatch(r"xl/worksheets/[^/]+\.xml", part)
             columns, rows, rest = b"", 0, b""
-            with package.open(sheet) as stream:
+            with package.open(part) as stream:
                 while chunk := stream.read(1 << 20):
-                    for column, row in _CELL.findall(rest + chunk):
+                    unpacked += len(chunk)
+                    if unpacked * _BYTES_PER_BYTE > memory:
+                        raise _too_large(file, memory)
+                    for column, row in _CELL.findall(rest + chunk) if is_sheet else ():
                         columns, rows = max(columns, column, key=_column_order), max(rows, int(row))
                     rest = chunk[-1000:]
-            if _column_number(columns) * rows > MAX_CELLS:
+            cells = _column_number(columns) * rows
+            if cells > MAX_CELLS:
                 raise UnreadableFileError(
                     f"{file.name}: a sheet reaches over more than {MAX_CELLS} cells; delete what stands far away from"
-                    " its table, or save it as CSV."
+                    " its table, or save it as CSV.",
+                    file,
                 )
+            if cells * _BYTES_PER_CELL > memory:
+                raise _too_large(file, memory)
+
+
+def _too_large(file: LandingFile, memory: int) -> UnreadableFileError:
+    return UnreadableFileError(
+        f"{file.name}: a workbook is held in memory whole, and this one takes more than MERGANSER_MEMORY ({memory}"
+        " bytes) allows; raise it, or save the sheet as CSV.",
+        file,
+    )
 
 
 def _column_order(letters: bytes) -> tuple[int, bytes]:

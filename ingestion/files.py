@@ -13,6 +13,7 @@ import hashlib
 import io
 import os
 import re
+import stat
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,10 @@ from ingestion.spec import EntitySpec
 Format = Literal["csv", "tsv", "ndjson", "parquet", "excel"]
 
 MAX_RECORD_BYTES = 16_000_000  # a longer line of text is refused
+_KEPT_BYTES = 65_536  # of a record that is too long: it stands in its file
+_START_BYTES = 4096
+_GZIP_LIMIT = 1032  # no more bytes come out of one (zlib's documentation, maximum expansion factor)
+_PLAUSIBLE_RATIO = 200  # logs and exports reach 10 to 50
 HASH_LIMIT_BYTES = 64 * 1024 * 1024  # a larger file is told from its older self by size and time of change alone
 
 REPLAYED = "_replayed"  # the folder of the landing zone with records that came back from quarantine
@@ -72,24 +77,68 @@ class KnownFile:
     sha256: str | None
 
 
-def find_files(settings: Settings, entity: EntitySpec, environment: Mapping[str, str] | None = None) -> list[Path]:
-    """Files that match the entity's pattern, by name. Left out: directories, and names that start with . or _ (in the
-    world of Parquet a mark for files that are not data, such as _SUCCESS).
+@dataclass(frozen=True)
+class Found:
+    """Files that match a pattern, by name; and why others that match it were passed over."""
 
-    Raises SettingError when the pattern names a variable that is not set, MissingFileError when nothing is there and
-    the entity is not optional.
+    paths: tuple[Path, ...]
+    skipped: tuple[str, ...]
+
+
+def find_files(settings: Settings, entity: EntitySpec, environment: Mapping[str, str] | None = None) -> Found:
+    """Regular files that match the entity's pattern and lie in its folder, which is the landing zone, or the fixed part
+    of an absolute pattern.
+
+    Left out are names that start with . or _ (in the world of Parquet a mark for files that are not data, such as
+    _SUCCESS), and with a word about it what a symbolic link finds outside of the folder, and what is no file (a named
+    pipe would block, a device never ends). Raises SettingError when the pattern names a variable that is not set,
+    MissingFileError when nothing is there and the entity is not optional.
     """
     pattern = fill_variables(entity.files, os.environ if environment is None else environment, "files")
     rooted = os.path.join(glob.escape(str(settings.landing_dir)), pattern)  # noqa: PTH118  an absolute pattern wins
-    paths = [Path(found) for found in glob.glob(rooted, recursive=True)]  # noqa: PTH207  absolute patterns
+    is_inside = not Path(pattern).is_absolute() and ".." not in Path(pattern).parts
+    folder = settings.landing_dir if is_inside else Path(re.split(r"[*?\[]", rooted)[0]).parent
     replayed = settings.landing_dir / REPLAYED
-    paths = [path for path in paths if not path.is_relative_to(replayed)]
-    files = sorted(path for path in paths if not path.is_dir() and path.name[0] not in "._")
-    if not files and not entity.optional:
+    paths = [Path(found) for found in glob.glob(rooted, recursive=True)]  # noqa: PTH207  absolute patterns
+    paths = [path for path in paths if path.name[:1] not in "._" and not path.is_relative_to(replayed)]
+    real_folders: dict[Path, Path] = {}
+    kept: dict[Path, Path] = {}
+    skipped = []
+    for path in sorted(paths, key=lambda path: (path.is_symlink(), path)):
+        parent = real_folders.setdefault(path.parent, Path(os.path.realpath(path.parent)))
+        real = Path(os.path.realpath(path)) if path.is_symlink() else parent / path.name
+        what = _kind(real)
+        name = printable(file_name(settings, path))
+        if what == "directory":
+            continue
+        if not real.is_relative_to(os.path.realpath(folder)):
+            skipped.append(f"{name}: is a symbolic link to what lies outside of {folder}, and was not followed.")
+        elif what:
+            skipped.append(f"{name}: is a {what} and no file, and was passed over.")
+        elif real in kept:
+            skipped.append(f"{name}: is the same file as {printable(file_name(settings, kept[real]))}.")
+        else:
+            kept[real] = path
+    if not kept and not entity.optional:
         raise MissingFileError(
             f"no file matches {entity.files!r}, and the entity is not optional; bring it, or say `optional: true`."
         )
-    return files
+    return Found(tuple(sorted(kept.values())), tuple(skipped))
+
+
+def _kind(path: Path) -> str:
+    """What stands at a path that is no file; nothing for a file, and for what is not there or cannot be looked at."""
+    kinds = {stat.S_IFDIR: "directory", stat.S_IFIFO: "named pipe", stat.S_IFSOCK: "socket"}
+    kinds |= dict.fromkeys((stat.S_IFCHR, stat.S_IFBLK), "device")
+    try:
+        return kinds.get(stat.S_IFMT(path.stat().st_mode), "")
+    except OSError:
+        return ""
+
+
+def printable(name: str) -> str:
+    """A file's name for a message: what is not printable as an escape."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in name)
 
 
 def find_replays(settings: Settings, source: str, entity: str) -> list[Path]:
@@ -98,28 +147,69 @@ def find_replays(settings: Settings, source: str, entity: str) -> list[Path]:
 
 
 def changed_files(
-    settings: Settings, entity: EntitySpec, paths: Sequence[Path], known: Mapping[str, KnownFile]
+    settings: Settings,
+    entity: EntitySpec,
+    paths: Sequence[Path],
+    known: Mapping[str, KnownFile],
+    refused: list[str] | None = None,
 ) -> list[LandingFile]:
     """Those files that did not land before as they are now.
 
-    Size and time of change equal: the same file. Else the content decides, for files up to HASH_LIMIT_BYTES. Raises
-    UnreadableFileError when a file cannot be opened or its format is not clear.
+    Size and time of change equal: the same file. Else the content decides, for files up to HASH_LIMIT_BYTES. A file
+    that cannot be opened, or whose format is not clear, is told in `refused`; without that list UnreadableFileError is
+    raised.
     """
     changed = []
     for path in paths:
-        name = file_name(settings, path)
         try:
-            stat = path.stat()
-            before = known.get(name)
-            if before and (before.size_bytes, before.modified_ns) == (stat.st_size, stat.st_mtime_ns):
-                continue
-            sha256 = _sha256(path) if stat.st_size <= HASH_LIMIT_BYTES else None
-        except OSError as error:
-            raise UnreadableFileError(f"{name}: cannot be opened: {error.strerror}.") from error
-        if before and sha256 is not None and sha256 == before.sha256:
+            file = _changed_file(settings, entity, path, known)
+        except UnreadableFileError as error:
+            if refused is None:
+                raise
+            refused.append(str(error))
             continue
-        changed.append(LandingFile(name, path, _format(entity, path, name), stat.st_size, stat.st_mtime_ns, sha256))
+        if file is not None:
+            changed.append(file)
     return changed
+
+
+def _changed_file(
+    settings: Settings, entity: EntitySpec, path: Path, known: Mapping[str, KnownFile]
+) -> LandingFile | None:
+    name = file_name(settings, path)
+    if not name.isascii() and name.encode("utf-8", "replace").decode() != name:
+        raise UnreadableFileError(f"{printable(name)}: its name is not UTF-8; rename it.")
+    try:
+        found = path.stat()
+        before = known.get(name)
+        if before and (before.size_bytes, before.modified_ns) == (found.st_size, found.st_mtime_ns):
+            return None
+        sha256 = _sha256(path) if found.st_size <= HASH_LIMIT_BYTES else None
+    except OSError as error:
+        raise UnreadableFileError(f"{printable(name)}: cannot be opened: {error.strerror}.") from error
+    if before and sha256 is not None and sha256 == before.sha256:
+        return None
+    return LandingFile(name, path, _format(entity, path, name), found.st_size, found.st_mtime_ns, sha256)
+
+
+def refuse_replaced(file: LandingFile) -> None:
+    """Raises UnreadableFileError when a file is another by now than it was when it was found.
+
+    One that only grew is not: what was read of it stands, and the next run brings the rest.
+    """
+    try:
+        now = file.path.stat()
+        if (now.st_size, now.st_mtime_ns) == (file.size_bytes, file.modified_ns):
+            return
+        if now.st_size >= file.size_bytes and file.sha256 == _sha256(file.path, file.size_bytes):
+            return
+    except OSError:
+        pass
+    raise UnreadableFileError(
+        f"{printable(file.name)}: was replaced while it was read, so nothing of it was taken; run again when it is"
+        " whole.",
+        file,
+    )
 
 
 def fill_variables(pattern: str, environment: Mapping[str, str], key: str) -> str:
@@ -140,15 +230,70 @@ def file_name(settings: Settings, path: Path) -> str:
     return path.as_posix()
 
 
+_SIGNATURES = {
+    b"\x1f\x8b": "is packed by gzip; let its name end in .gz",
+    b"PK\x03\x04": "is a ZIP archive or a workbook; unpack it, or let its name end in .xlsx",
+    b"PAR1": "is a Parquet file; let its name end in .parquet",
+    b"\x28\xb5\x2f\xfd": "is packed by zstd, which is not read; pack it by gzip, or unpack it",
+    b"BZh": "is packed by bzip2, which is not read; pack it by gzip, or unpack it",
+    b"\xfd7zXZ\x00": "is packed by xz, which is not read; pack it by gzip, or unpack it",
+    b"\xd0\xcf\x11\xe0": "is a workbook of Excel; let its name end in .xls",
+    b"%PDF-": "is a PDF document",
+}
+_MARKUP = re.compile(rb"<(!doctype|html|\?xml|head|body|error)", re.IGNORECASE)
+_DOCUMENT = re.compile(rb"\[\s*\{|[\[{]\s*\r?\n|\[\s*\]\s*$")
+
+
 def has_content(file: LandingFile) -> bool:
-    """Whether there is anything in the file but a byte order mark. Raises UnreadableFileError."""
+    """Whether there is anything in the file but a byte order mark.
+
+    Raises UnreadableFileError for a file that cannot be read, or that begins as one of another format does.
+    """
     if file.format in ("parquet", "excel"):
         return file.size_bytes > 0
     try:
+        with file.path.open("rb") as raw:
+            start = raw.read(_START_BYTES)
+        if is_packed(file.path) and start and not start.startswith(b"\x1f\x8b"):
+            raise UnreadableFileError(
+                f"{printable(file.name)}: its name ends in .gz, but it is not packed by gzip; rename it.", file
+            )
+        if is_packed(file.path):
+            with open_bytes(file.path) as stream:
+                start = stream.read(_START_BYTES)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UnreadableFileError(f"{printable(file.name)}: cannot be read; is it complete?", file) from error
+    found = next((told for mark, told in _SIGNATURES.items() if start.startswith(mark)), None)
+    text = start.removeprefix(_BOM).lstrip()
+    if found is None and _MARKUP.match(text):
+        found = "is HTML or XML; is it an error page instead of the data?"
+    if found is None and file.format == "ndjson" and _DOCUMENT.match(text):
+        found = "is one JSON document, and not one object a line; `jq -c '.[]'` makes lines of an array"
+    if found:
+        raise UnreadableFileError(f"{printable(file.name)}: {found}.", file)
+    return len(start.removeprefix(_BOM)) > 0
+
+
+def refuse_bomb(file: LandingFile, memory: int) -> None:
+    """Raises UnreadableFileError for a packed file that unpacks to more than `memory` bytes, and to so many times its
+    size as no data does. To unpack it once is the only way to know; it is done where it could be."""
+    if not is_packed(file.path) or file.size_bytes * _GZIP_LIMIT < memory:
+        return
+    limit = max(memory, file.size_bytes * _PLAUSIBLE_RATIO)
+    unpacked = 0
+    try:
         with open_bytes(file.path) as stream:
-            return len(stream.read(len(_BOM) + 1).removeprefix(_BOM)) > 0
-    except (OSError, EOFError) as error:
-        raise UnreadableFileError(f"{file.name}: cannot be read; is it complete?") from error
+            while count := len(stream.read(1 << 20)):
+                unpacked += count
+                if unpacked > limit:
+                    raise UnreadableFileError(
+                        f"{printable(file.name)}: {file.size_bytes} bytes unpack to more than {limit}, more than"
+                        f" {_PLAUSIBLE_RATIO} times as many, and more than MERGANSER_MEMORY ({memory} bytes): it looks"
+                        " like a decompression bomb. If it is data indeed, unpack it, or raise MERGANSER_MEMORY.",
+                        file,
+                    )
+    except (OSError, EOFError, zlib.error) as error:
+        raise UnreadableFileError(f"{printable(file.name)}: cannot be read; is it complete?", file) from error
 
 
 def is_packed(path: Path) -> bool:
@@ -250,7 +395,8 @@ class TextSpan:
 def read_spans(path: Path, spans: Sequence[TextSpan]) -> Iterator[tuple[int, str]]:
     """For each span, in rising order of bytes: the number of its first line (from 1), and its text.
 
-    Bytes that are not UTF-8 stand as backslash escapes, so that nothing is lost and nothing is guessed.
+    Bytes that are not UTF-8 stand as backslash escapes, so that nothing is lost and nothing is guessed. Of a text that
+    is longer than a record may be there is the beginning.
     """
     with open_bytes(path) as stream:
         position, line = 0, 1
@@ -261,9 +407,14 @@ def read_spans(path: Path, spans: Sequence[TextSpan]) -> Iterator[tuple[int, str
                     break
                 position += len(chunk)
                 line += chunk.count(b"\n")
-            lines = [stream.readline() for _ in range(span.line_count)]
+            lines: list[bytes] = []
+            left = MAX_RECORD_BYTES
+            while len(lines) < span.line_count and left > 0 and (text := stream.readline(left)):
+                lines.append(text)
+                left -= len(text)
             data = b"".join(lines)
-            yield line, data.rstrip(b"\r\n").decode("utf-8", errors="backslashreplace")
+            kept = data if left > 0 else data[:_KEPT_BYTES]
+            yield line, kept.rstrip(b"\r\n").decode("utf-8", errors="backslashreplace")
             position += len(data)
             line += data.count(b"\n")
 
@@ -276,10 +427,17 @@ def _format(entity: EntitySpec, path: Path, name: str) -> Format:
         suffixes.pop()
     found = _SUFFIXES.get(suffixes[-1]) if suffixes else None
     if found is None or (found in ("parquet", "excel") and path.suffix == ".gz"):
-        raise UnreadableFileError(f"{name}: its suffix tells no format; rename it, or declare `format:`.")
+        raise UnreadableFileError(f"{printable(name)}: its suffix tells no format; rename it, or declare `format:`.")
     return found
 
 
-def _sha256(path: Path) -> str:
+def _sha256(path: Path, size: int | None = None) -> str:
+    """The hash of a file, or of its first `size` bytes."""
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        if size is None:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+        digest, left = hashlib.sha256(), size
+        while left > 0 and (chunk := stream.read(min(1 << 20, left))):
+            digest.update(chunk)
+            left -= len(chunk)
+        return digest.hexdigest()

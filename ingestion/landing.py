@@ -21,9 +21,10 @@ import duckdb
 
 from ingestion.consent_landings import announce_landing, ensure_consent_landings, settle_landing
 from ingestion.deliveries import Delivery, deliveries
+from ingestion.diagnosis import refuse_bad_files
 from ingestion.errors import DeliveryRefusedError, IngestionError, SchemaChangedError, UnreadableFileError
 from ingestion.fields import note_fields
-from ingestion.files import KnownFile, LandingFile, changed_files, find_files, find_replays
+from ingestion.files import KnownFile, LandingFile, changed_files, find_files, find_replays, refuse_replaced
 from ingestion.holding import Acceptance, Gatekeeper, HeldLoad, LoadHeldError
 from ingestion.judging import Counts, Judge, Load, NotAllGoodError, Target
 from ingestion.readers import Incoming, clear_stage, in_order, stage
@@ -34,6 +35,7 @@ from ingestion.warehouse import ensure_books, ensure_tables, open_warehouse, tra
 
 Status = Literal["landed", "nothing_new", "failed", "held"]
 
+_TOLD_FILES = 5  # refused files that one message names
 _LOG_BYTES = 16 * 2**20  # DuckDB's log goes into the warehouse file when it reaches this size (checkpoint_threshold)
 
 # Errors of DuckDB whose text is about the engine or a file, never about a value of a record.
@@ -222,12 +224,16 @@ def _land_entity(
 ) -> EntityReport:
     """Lands what is new of one entity, or books why not: `failure` is known before it starts."""
     files: list[LandingFile] = []
+    skipped: tuple[str, ...] = ()
+    refused: list[str] = []
     announced = False
     try:
         if failure is None:
             known = _known_files(connection, target)
-            found = find_files(settings, target.entity) + find_replays(settings, target.source.source, target.name)
-            files = changed_files(settings, target.entity, found, known)
+            found = find_files(settings, target.entity)
+            skipped = found.skipped
+            paths = [*found.paths, *find_replays(settings, target.source.source, target.name)]
+            files = changed_files(settings, target.entity, paths, known, refused)
             if files and target.entity.bears_consent:
                 announce_landing(settings, target.source.source, target.name)
                 announced = True
@@ -237,8 +243,17 @@ def _land_entity(
         failure = _describe(error)
     gatekeeper = Gatekeeper(connection, target, load, acceptance)
     report = land_files(
-        connection, settings, target, load, files, failure=failure, allow_empty=allow_empty, gatekeeper=gatekeeper
+        connection,
+        settings,
+        target,
+        load,
+        files,
+        failure=failure,
+        allow_empty=allow_empty,
+        gatekeeper=gatekeeper,
+        refused=refused,
     )
+    report = replace(report, warnings=(*skipped, *report.warnings))
     if target.entity.bears_consent:
         changed = not announced or bool(report.landed or report.quarantined or report.deleted)
         try:
@@ -260,14 +275,17 @@ def land_files(
     failure: str | None = None,
     allow_empty: bool = False,
     gatekeeper: Gatekeeper | None = None,
+    refused: Sequence[str] = (),
 ) -> EntityReport:
     """Lands these files of an entity, delivery by delivery, and books what each did.
 
-    A delivery that cannot land ends it; the ones before it stay. So does one that is held where the order of arrival
-    matters: the later ones wait, unless one is the whole table, which makes the held one void. `failure`: it is known
-    not to work before it starts. `gatekeeper`: examines each delivery; without one, no gate is applied.
+    A file that cannot be read, or holds no good record, stays as it is for the next load, and the others land; the load
+    has failed then. A delivery that cannot land ends it; the ones before it stay. So does one that is held where the
+    order of arrival matters: the later ones wait, unless one is the whole table, which makes the held one void.
+    `failure`: it is known not to work before it starts. `gatekeeper`: examines each delivery; without one, no gate is
+    applied. `refused`: what is known of files that are not among these.
     """
-    ledger = _Ledger(connection, target, load)
+    ledger = _Ledger(connection, target, load, refused)
     try:
         ledger.open()
         if failure is None:
@@ -283,7 +301,7 @@ def land_files(
                     break
             if gatekeeper:
                 gatekeeper.settle_others()
-            return ledger.report
+            return ledger.close()
     except IngestionError as error:
         failure = str(error)
     except duckdb.Error as error:
@@ -291,7 +309,7 @@ def land_files(
     finally:
         with suppress(duckdb.Error):  # after a full disk the engine may refuse everything; what went wrong is known
             clear_stage(connection)
-    failed = replace(ledger.report, status="failed", error=failure)
+    failed = replace(ledger.report, status="failed", error=" ".join([*ledger.refused[:_TOLD_FILES], failure]))
     with suppress(duckdb.Error):
         ledger.keep(failed)
     return failed
@@ -321,7 +339,15 @@ class _Attempt:
             judge = Judge(
                 connection, ledger.target, ledger.load, is_whole=delivery.is_whole, is_paged=delivery.is_paged
             )
-            counts = judge.land(staged, allow_empty=self.allow_empty and not self.has_later)
+            try:
+                counts = judge.land(staged, allow_empty=self.allow_empty and not self.has_later)
+            except DeliveryRefusedError:
+                refuse_bad_files(connection, ledger.target, delivery.files)
+                raise
+            if counts.quarantined and not delivery.is_replay:
+                refuse_bad_files(connection, ledger.target, delivery.files)
+            for file in delivery.files:
+                refuse_replaced(file)
             records: Mapping[str, int] = {}
             if delivery.is_replay:
                 judge.mark_replayed()
@@ -343,10 +369,16 @@ def _land_delivery(attempt: _Attempt, delivery: Delivery) -> None:
         except NotAllGoodError:
             attempt.land(delivery, hopes_for_good=False)
     except (DeliveryRefusedError, UnreadableFileError) as error:
-        if not attempt.has_later:
+        if attempt.has_later:
+            with ledger.transaction():
+                ledger.pass_over(delivery, f"passed over, as a later delivery is there: {error}")
+            return
+        if isinstance(error, DeliveryRefusedError) or not error.files or delivery.is_whole or delivery.is_paged:
             raise
-        with ledger.transaction():
-            ledger.pass_over(delivery, f"passed over, as a later delivery is there: {error}")
+        ledger.refused += error.messages
+        rest = tuple(file for file in delivery.files if file not in error.files)
+        if rest:
+            _land_delivery(attempt, replace(delivery, files=rest))
     except LoadHeldError as error:
         if attempt.has_later:
             with ledger.transaction():
@@ -403,8 +435,11 @@ def _known_files(connection: duckdb.DuckDBPyConnection, target: Target) -> dict[
 class _Ledger:
     """What a load did to an entity so far: its report, which is in the books at the end of every transaction."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, target: Target, load: Load) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, target: Target, load: Load, refused: Sequence[str] = ()
+    ) -> None:
         self.connection = connection
+        self.refused = list(refused)
         self.target = target
         self.load = load
         self.started_at = datetime.now(UTC).replace(tzinfo=None)
@@ -414,6 +449,15 @@ class _Ledger:
         """Looks up how far the data reached before."""
         before = self._watermark()
         self.report = replace(self.report, watermark_before=before, watermark_after=before)
+
+    def close(self) -> EntityReport:
+        """The report; of a failed load where files were refused, which stay for the next one."""
+        if self.refused:
+            more = f" And {len(self.refused) - _TOLD_FILES} more files." if len(self.refused) > _TOLD_FILES else ""
+            held = [self.report.error] if self.report.error else []
+            error = " ".join([*held, *self.refused[:_TOLD_FILES]]) + more
+            self.keep(replace(self.report, status="failed", error=error))
+        return self.report
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -204,7 +204,7 @@ def _require(ids: Sequence[str], found: set[str]) -> None:
 def _is_object(text: str | None) -> bool:
     try:
         return isinstance(json.loads(text or ""), dict)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 

@@ -11,11 +11,13 @@ Add here when a format or a rule of fields is added. Keep out: raw tables and th
 from __future__ import annotations
 
 import os
+import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -30,20 +32,27 @@ from ingestion.files import (
     csv_header,
     has_content,
     is_packed,
+    printable,
     read_spans,
+    refuse_bomb,
     text_encoding,
     with_one_line_end,
     write_as_utf_8,
 )
 from ingestion.settings import Settings
 from ingestion.spec import EntitySpec, normalise_name
-from ingestion.statements import cast_to, file_path, is_one_of, json_record, literal, quote, trimmed
+from ingestion.statements import cast_to, file_path, is_one_of, json_record, literal, map_as_json, quote, trimmed
 
 QUARANTINE_ID = "_quarantine_id"  # in a replayed record: the one in quarantine that it is
 PAYLOAD, PAGE, COMPLETE = "_payload", "_page", "_complete"  # columns of a file that brings records as JSON text
+MAX_FIELDS = 2_000  # of a record; wider ones cost memory in every record of their file (and Excel has 16,384)
+MAX_DEPTH = 200  # of JSON within JSON; parsers that others read it with end at some hundreds
+_NAMED_FIELDS = 500  # of lines of JSON that differ in their fields; where they have more names, the rest goes by map
 _NEVER = "\x01"  # delimiter for reading whole lines: a control character, which JSON text must escape (RFC 8259, 7)
 
 _LINES = f"header=false, delim={literal(_NEVER)}, quote='', escape=''"  # read_csv takes a text line by line
+
+_Result = TypeVar("_Result")
 
 _PROBLEMS = "struct(field varchar, rule varchar)[]"
 _REJECTED_COLUMNS = (
@@ -109,6 +118,8 @@ class _Relation:
     payload: str | None = None  # the record whole, where it is JSON that is read by pointers
     page: str | None = None
     is_numbered: bool = True  # false: a record's number is its place in what is read
+    text: str | None = None  # the record as text, and
+    others: str | None = None  # its undeclared fields as a JSON object, where they are too many to be inputs
 
 
 @dataclass
@@ -137,36 +148,22 @@ def stage(
     where every file is plain lines of JSON, there are `streams` instead, which no record may disappoint. Raises
     UnreadableFileError, and SchemaChangedError where the entity's policy is to fail.
     """
-    if hopes_for_good and files and all(file.format == "ndjson" and not file.is_replay for file in files):
-        plan = _Plan()
-        if all(has_content(file) and _stage_objects(connection, entity, file, plan, streams=True) for file in files):
-            return Incoming((), False, False, False, merged(plan.fields), tuple(plan.streams))
+    plan = _Plan()
+    has_records = _for_each(files, lambda file: _has_content(settings, file))
+    filled = [file for file, has in zip(files, has_records, strict=True) if has]
+    plan.warnings += [f"{file.name}: the file is empty." for file in files if file not in filled]
+    if hopes_for_good and filled and all(file.format == "ndjson" and not file.is_replay for file in filled):
+        streams = _Plan()
+        if all(_stage_objects(connection, entity, file, streams, streams=True) for file in filled):
+            warnings = tuple(plan.warnings)
+            return Incoming(warnings, False, False, False, merged(streams.fields), tuple(streams.streams))
     clear_stage(connection)
     connection.execute(f"create temp table rejected ({_REJECTED_COLUMNS})")
     connection.execute("create temp table replays (_file varchar, _row bigint, _quarantine_id varchar)")
-    plan = _Plan()
-    text, parquet = [], []
-    for file in files:
-        if not has_content(file):
-            plan.warnings.append(f"{file.name}: the file is empty.")
-        elif file.format == "parquet":
-            parquet.append(file)
-        else:
-            text.append(file)
     connection.execute(f"create temp table typed as {_no_record(entity)}")
-    with in_order(connection):
-        for file in text:
-            try:
-                if file.format == "excel":
-                    _stage_sheet(connection, entity, file, plan)
-                    continue
-                with _in_utf_8(settings, entity, file) as path:
-                    if file.format == "ndjson":
-                        _stage_ndjson(connection, settings, entity, file, plan, path=path)
-                    else:
-                        _stage_csv(connection, settings, entity, file, plan, path=path)
-            except (duckdb.IOException, duckdb.InvalidInputException) as error:
-                raise UnreadableFileError(_unreadable(file)) from error
+    text = [file for file in filled if file.format != "parquet"]
+    _for_each(text, lambda file: _stage_text(connection, settings, entity, file, plan))
+    parquet = [file for file in filled if file.format == "parquet"]
     for relation in _parquet_relations(connection, settings, parquet):
         if any(column.label == PAYLOAD for column in relation.inputs):
             _stage_payloads(connection, entity, _payloads_of(relation), plan)
@@ -180,6 +177,58 @@ def stage(
         _fail_on_types(connection)
     is_cut_short = any(_is_cut_short(connection, file) for file in text)
     return Incoming(tuple(plan.warnings), plan.may_have_problems, plan.has_scopes, is_cut_short, merged(plan.fields))
+
+
+def _for_each(files: Sequence[LandingFile], action: Callable[[LandingFile], _Result]) -> list[_Result]:
+    """What the action returns for each file. Raises UnreadableFileError for all the files that it raises it for."""
+    results, errors = [], []
+    for file in files:
+        try:
+            results.append(action(file))
+        except UnreadableFileError as error:
+            errors.append(error)
+    if errors:
+        raise UnreadableFileError.of_all(errors)
+    return results
+
+
+def _has_content(settings: Settings, file: LandingFile) -> bool:
+    refuse_bomb(file, settings.memory_bytes)
+    return has_content(file)
+
+
+def _stage_text(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, entity: EntitySpec, file: LandingFile, plan: _Plan
+) -> None:
+    """Stages a text file or a workbook. Raises UnreadableFileError; then something of the file may be staged."""
+    refuse_bomb(file, settings.memory_bytes)
+    try:
+        with in_order(connection):
+            if file.format == "excel":
+                _stage_sheet(connection, settings, entity, file, plan)
+                return
+            with _in_utf_8(settings, entity, file) as path:
+                if file.format == "ndjson":
+                    _stage_ndjson(connection, settings, entity, file, plan, path=path)
+                else:
+                    _stage_csv(connection, settings, entity, file, plan, path=path)
+    except duckdb.OutOfMemoryException as error:
+        raise UnreadableFileError(
+            f"{printable(file.name)}: to read it takes more than MERGANSER_MEMORY ({settings.memory}) allows; raise it,"
+            " or cut the file into parts.",
+            file,
+        ) from error
+    except (duckdb.IOException, duckdb.InvalidInputException) as error:
+        if _is_full(error):
+            raise
+        raise UnreadableFileError(_unreadable(file), file) from error
+    finally:
+        for table in ("lines", "text_rejects", "text_scans"):
+            connection.execute(f"drop table if exists {table}")
+
+
+def _is_full(error: duckdb.Error) -> bool:
+    return any(text in str(error) for text in ("Could not write", "No space left"))
 
 
 def clear_stage(connection: duckdb.DuckDBPyConnection) -> None:
@@ -288,6 +337,7 @@ def _stage_csv(
     if file.format == "tsv":
         delimiter, mark = "\t", entity.quote if "quote" in entity.model_fields_set else ""
     names, header_lines = csv_header(file, path, delimiter, mark, entity.header_row)
+    _refuse_wide(file, len(names))
     named = match_columns(entity, names)
     if entity.header == "optional" and any(named[column] is None for column in entity.required_columns()):
         names, header_lines = list(entity.columns)[: len(names)], 0
@@ -301,11 +351,22 @@ def _stage_csv(
     labels = _told_apart(names)
     inputs = tuple(_Input(quote(name), "VARCHAR", label) for name, label in zip(fields, labels, strict=True))
     _add(connection, entity, _Relation(source, literal(file.name), "_row", inputs, is_text=True), plan)
-    connection.execute("drop table lines")
 
 
-def _stage_sheet(connection: duckdb.DuckDBPyConnection, entity: EntitySpec, file: LandingFile, plan: _Plan) -> None:
-    sheet = read_sheet(file, entity.sheet, entity.header_row)
+def _refuse_wide(file: LandingFile, count: int) -> None:
+    if count > MAX_FIELDS:
+        raise UnreadableFileError(
+            f"{printable(file.name)}: has {count} columns, and at most {MAX_FIELDS} are read; leave out what is not"
+            " needed, or write the others as one column of JSON.",
+            file,
+        )
+
+
+def _stage_sheet(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, entity: EntitySpec, file: LandingFile, plan: _Plan
+) -> None:
+    sheet = read_sheet(file, entity.sheet, entity.header_row, settings.memory_bytes)
+    _refuse_wide(file, len(sheet.header))
     labels = _told_apart(sheet.header)
     named = {label: name for name, label in match_columns(entity, labels).items()}
     marks = [_decimal_mark(entity, named.get(label)) for label in labels]
@@ -319,7 +380,6 @@ def _stage_sheet(connection: duckdb.DuckDBPyConnection, entity: EntitySpec, file
     plan.warnings.extend(f"{file.name}: {warning}" for warning in sheet.warnings)
     inputs = tuple(_Input(quote(name), "VARCHAR", label) for name, label in zip(fields, labels, strict=True))
     _add(connection, entity, _Relation("lines", literal(file.name), "_row", inputs, is_text=True), plan)
-    connection.execute("drop table lines")
 
 
 def _told_apart(names: Sequence[str]) -> list[str]:
@@ -355,12 +415,11 @@ def _stage_ndjson(
     if keys.total == 0:
         plan.warnings.append(f"{file.name}: the file has no record.")
     if keys.has_broken:
-        connection.execute(
-            "insert into rejected select ?, _row, null, null, 'malformed', 'line ' || _row || ': not a JSON object',"
-            f" line from lines where {_BROKEN}",
-            [file.name],
-        )
-        connection.execute(f"delete from lines where {_BROKEN}")
+        _refuse_lines(connection, file, "malformed", "not a JSON object", _BROKEN)
+    if keys.has_giant:
+        _refuse_lines(connection, file, "too_large", f"more than {MAX_FIELDS} fields", _WIDE)
+        _refuse_deep(connection, file)
+        keys = _keys(connection, "lines", [""])
     names = sorted(keys.counts[0])
     if file.is_replay and QUARANTINE_ID in names:
         names.remove(QUARANTINE_ID)
@@ -378,15 +437,61 @@ def _stage_ndjson(
     else:
         matched = match_columns(entity, names)
         types = {key: entity.columns[name].type for name, key in matched.items() if key is not None}
+        text, others = None, None
+        if len(names) > _NAMED_FIELDS and len(names) > len(types):
+            names = sorted(types)
+            text, others = "line", _other_fields(names)
         filled = {key: name for name, key in matched.items()}
         source, inputs = _document(
             "lines",
             [_Field(key, _pointer(key), types.get(key), _decimal_mark(entity, filled.get(key))) for key in names],
         )
-        relation = _Relation(source, literal(file.name), "_row", inputs, is_text=True)
-        seen = {key: Seen(count >= keys.total) for key, count in keys.counts[0].items()}
+        relation = _Relation(source, literal(file.name), "_row", inputs, is_text=True, text=text, others=others)
+        seen = {key: Seen(keys.counts[0][key] >= keys.total) for key in names}
         _add(connection, entity, relation, plan, matched=matched, seen=seen)
-    connection.execute("drop table lines")
+
+
+def _refuse_lines(
+    connection: duckdb.DuckDBPyConnection, file: LandingFile, rule: str, message: str, condition: str
+) -> None:
+    """Moves lines from `lines` to `rejected`."""
+    connection.execute(
+        f"insert into rejected select ?, _row, null, null, ?, 'line ' || _row || ': ' || ?, line from lines"
+        f" where {condition}",
+        [file.name, rule, message],
+    )
+    connection.execute(f"delete from lines where {condition}")
+
+
+def _refuse_deep(connection: duckdb.DuckDBPyConnection, file: LandingFile) -> None:
+    """Refuses lines that nest too deep. Candidates have many brackets; how they stand is counted one by one."""
+    cursor = connection.cursor()  # one of its own, as others are read while this one is
+    candidates = cursor.execute(f"select _row, line from lines where {_MANY_BRACKETS}")
+    deep = []
+    while rows := candidates.fetchmany(100):
+        deep += [row for row, line in rows if _depth(line) > MAX_DEPTH]
+    if deep:
+        numbers = ", ".join(map(str, deep))
+        _refuse_lines(connection, file, "too_large", f"nested deeper than {MAX_DEPTH}", f"_row in ({numbers})")
+
+
+def _depth(text: str) -> int:
+    """How deep JSON text is nested."""
+    depth, deepest = 0, 0
+    for found in _BRACKETS.finditer(text):
+        if found[0] in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif found[0] in "]}":
+            depth -= 1
+    return deepest
+
+
+def _other_fields(declared: Sequence[str]) -> str:
+    """An expression: the fields of `line` but these, as the text of a JSON object."""
+    snake = "regexp_replace(lower(trim(entry.key)), '[^a-z0-9_]+', '_', 'g')"
+    fields = "cast(cast(line as json) as map(varchar, json))"
+    return map_as_json(fields, without=declared, name=f"coalesce(nullif({snake}, ''), 'column')")
 
 
 def _stage_objects(
@@ -409,6 +514,8 @@ def _stage_objects(
     except (duckdb.IOException, duckdb.InvalidInputException):
         return False
     names = sorted(keys.counts[0])
+    if keys.has_giant or len(names) > _NAMED_FIELDS:
+        return False
     told_apart = len({name.lower() for name in names}) == len(names)
     if keys.total == 0 or keys.has_broken or keys.has_twice or not told_apart or PAYLOAD in names or "" in names:
         return False
@@ -476,10 +583,17 @@ class _Keys:
 
     total: int
     counts: list[dict[str, int]]
+    has_giant: bool  # an object may have too many fields, or nest too deep
     has_broken: bool  # something is no object, or an empty one
     has_twice: bool  # an object has a key of the root twice
 
 
+_WIDE = f"len(json_keys(line)) > {MAX_FIELDS}"
+# What nests so deep has that many brackets, and a closing one for each; to ask for the length first is cheap.
+_MANY_BRACKETS = (
+    f"strlen(line) > {2 * MAX_DEPTH} and length(line) - length(replace(replace(line, '{{', ''), '[', '')) > {MAX_DEPTH}"
+)
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 _BROKEN = "coalesce(try(json_type(line)), '') <> 'OBJECT'"
 
 
@@ -492,22 +606,27 @@ def _keys(
     """
     found = f"json_keys(line, {_pointers(parents)})"
     # Grouped as one text: lists of texts are hashed far more slowly.
-    texts = f"select to_json({found if is_clean else f'try({found})'}) as keys, count(*) as n from {source} group by 1"
-    lists = f"select cast(keys as varchar[][]) as keys, n from ({texts})"
-    [(total, broken, twice)] = connection.execute(
+    texts = (
+        f"select to_json({found if is_clean else f'try({found})'}) as keys, {_MANY_BRACKETS} as is_deep, count(*) as n"
+        f" from (select cast(line as varchar) as line from {source}) group by all"
+    )
+    lists = f"select cast(keys as varchar[][]) as keys, is_deep, n from ({texts})"
+    [(total, giant, broken, twice)] = connection.execute(
         f"create or replace temp table key_lists as {lists};"
-        " select coalesce(sum(n), 0), coalesce(bool_or(keys is null or len(keys[1]) = 0), false),"
+        f" select coalesce(sum(n), 0), coalesce(bool_or(is_deep or len(keys[1]) > {MAX_FIELDS}), false),"
+        " coalesce(bool_or(keys is null or len(keys[1]) = 0), false),"
         " coalesce(bool_or(len(keys[1]) > len(list_distinct(keys[1]))), false) from key_lists"
     ).fetchall()
     counts: list[dict[str, int]] = [{} for _ in parents]
     counted = connection.execute(
         f"select place, key, sum(n) from (select place, n, unnest(keys[place]) as key from key_lists,"
         f" (select unnest(range(1, {len(parents) + 1})) as place)) group by all"
-    ).fetchall()
-    for place, key, count in counted:
-        counts[place - 1][key] = int(count)
+    )
+    while rows := counted.fetchmany(10_000):
+        for place, key, count in rows:
+            counts[place - 1][key] = int(count)
     connection.execute("drop table key_lists")
-    return _Keys(int(total), counts, broken, twice)
+    return _Keys(int(total), counts, giant, broken, twice)
 
 
 def _pointer(key: str) -> str:
@@ -681,15 +800,20 @@ def _parquet_relations(
     connection: duckdb.DuckDBPyConnection, settings: Settings, files: Sequence[LandingFile]
 ) -> Iterator[_Relation]:
     """One relation per set of files with equal columns; where the name of a file cannot be computed, one per file."""
-    groups: dict[tuple[tuple[str, str], ...], list[LandingFile]] = {}
-    for file in files:
+
+    def columns_of(file: LandingFile) -> tuple[tuple[str, str], ...]:
         try:
             described = connection.execute(
                 "describe select * from read_parquet(?, hive_partitioning=false)", [file_path(file.path)]
             ).fetchall()
         except duckdb.Error as error:
-            raise UnreadableFileError(_unreadable(file)) from error
-        groups.setdefault(tuple((name, kind) for name, kind, *_ in described), []).append(file)
+            raise UnreadableFileError(_unreadable(file), file) from error
+        _refuse_wide(file, len(described))
+        return tuple((name, kind) for name, kind, *_ in described)
+
+    groups: dict[tuple[tuple[str, str], ...], list[LandingFile]] = {}
+    for file, columns in zip(files, _for_each(files, columns_of), strict=True):
+        groups.setdefault(columns, []).append(file)
     prefix = len(str(settings.landing_dir)) + 1
     for columns, members in groups.items():
         names = {name.lower() for name, _ in columns}
@@ -733,6 +857,8 @@ def _add(
         seen = {used.get(label) or normalise_name(label): field for label, field in seen.items()}
     plan.fields.append(seen)
     undeclared = [column.label for column in relation.inputs if column.label not in used]
+    if relation.others:
+        undeclared = [f"more than {_NAMED_FIELDS} fields"]
     lacking = [name for name in entity.required_columns() if matched[name] is None]
     missing = [name for name, label in matched.items() if label is None and entity.columns[name].value is None]
     if entity.policy.missing_columns == "quarantine":
@@ -747,7 +873,9 @@ def _add(
         connection.execute(*_refuse_all(relation, lacking))
         return
     conditions = _conditions(entity, relation, matched)
-    if entity.policy.new_columns == "quarantine":
+    if relation.others and entity.policy.new_columns == "quarantine":
+        conditions.append(("an undeclared field", "new_column", f"{quote('+')} is not null"))
+    elif entity.policy.new_columns == "quarantine":
         conditions += [(label, "new_column", f"{quote(f'+{label}')} is not null") for label in undeclared]
     plan.may_have_problems = plan.may_have_problems or bool(conditions)
     select = _typed_select(entity, relation, matched, conditions)
@@ -793,7 +921,11 @@ def _refuse_all(relation: _Relation, lacking: Sequence[str]) -> tuple[str, list[
         message = f"the file lacks the required column {', '.join(lacking)}"
     else:
         message = "the file has none of the declared columns; is it this entity's, and is the delimiter right?"
-    record = relation.payload or json_record([(column.label, column.expression) for column in relation.inputs])
+    record = (
+        relation.text
+        or relation.payload
+        or json_record([(column.label, column.expression) for column in relation.inputs])
+    )
     fields = f"{relation.file}, {relation.row}, {relation.page or 'null'}, ?, 'missing_column', ?, {record}"
     return f"insert into rejected select {fields} from {relation.source}", [lacking[0] if lacking else None, message]
 
@@ -857,10 +989,17 @@ def _typed_select(
     others = [(name, quote(f"+{label}")) for name, label, _ in undeclared]
     kept = [] if entity.policy.new_columns == "ignore" else others
     extra = "null" if relation.payload else json_record([*kept, *misfits])
+    if relation.others:
+        given.append(f"{relation.others} as {quote('+')}")
+        merged_extra = f"coalesce(left({quote('+')}, -1) || ',' || substr({extra}, 2), {quote('+')}, {extra})"
+        extra = extra if entity.policy.new_columns == "ignore" else merged_extra
+    if relation.text:
+        given.append(f"{relation.text} as {quote('$line')}")
     given.append(f"cast({relation.payload or 'null'} as json) as _payload")
     given.extend([f"{relation.file} as _file", f"{relation.row} as _row"])
     given.append(f'cast({relation.page or "null"} as bigint) as "$page"')
     text = "cast(_payload as varchar)" if relation.payload else json_record([*record, *others])
+    text = quote("$line") if relation.text else text
     columns = ", ".join(quote(name) for name in entity.columns)
     return (
         f'select {columns}, _extra, _payload, _file, _row, "$page", {_problem_columns(conditions, text)}'

@@ -14,7 +14,7 @@ from pathlib import Path
 from ingestion.errors import SettingError
 
 DEFAULT_MEMORY = "8GB"
-_MEMORY_FORMAT = re.compile(r"\d+(\.\d+)?\s*([KMGT]i?)?B", re.IGNORECASE)
+_MEMORY_FORMAT = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,15 @@ class Settings:
     landing_dir: Path
     warehouse_path: Path
     memory: str = DEFAULT_MEMORY
+
+    @property
+    def memory_bytes(self) -> int:
+        """The memory that DuckDB may take, in bytes; its units are of thousands, and with an i of 1024."""
+        found = _MEMORY_FORMAT.fullmatch(self.memory)
+        if found is None:
+            raise SettingError("MERGANSER_MEMORY is not a size; write a number and a unit, such as 8GB or 512MB.")
+        power = " KMGT".index(found[2].upper() or " ")
+        return int(float(found[1]) * (1024 if found[3] else 1000) ** power)
 
     @classmethod
     def from_home(cls, home: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:

@@ -53,8 +53,8 @@ def test_tabs_know_no_quotes_and_a_header_may_be_left_out(landing: Landing) -> N
 def test_a_header_is_required_unless_declared_otherwise(landing: Landing) -> None:
     landing.write("crm/contact/1.csv", ANN + BOB)
     report = landing.land_one()
-    assert (report.landed, report.quarantined) == (0, 1)
-    assert [row[:3] for row in landing.quarantine()] == [(1, "id", "missing_column")]
+    assert (report.status, report.extracted) == ("failed", 0)
+    assert "declare `header: optional`" in str(report.error)
 
 
 def test_no_file_is_fine_when_the_entity_is_optional(landing: Landing) -> None:
@@ -85,11 +85,8 @@ def test_a_missing_required_column_refuses_the_file(landing: Landing) -> None:
     landing.write("crm/contact/1.csv", "email,updated_at\nann@example.org,2026-01-01\nbob@example.org,2026-01-01\n")
     landing.write("crm/contact/2.csv", HEADER + ANN)
     report = landing.land_one()
-    assert (report.landed, report.quarantined) == (1, 2)
-    assert [row[:3] for row in landing.quarantine()] == [(1, "id", "missing_column"), (2, "id", "missing_column")]
-    assert landing.rows("select record from raw_quarantine.records order by row_number limit 1") == [
-        ('{"email":"ann@example.org","updated_at":"2026-01-01"}',)
-    ]
+    assert (report.status, report.landed, report.quarantined) == ("failed", 1, 0)
+    assert "crm/contact/1.csv: every record is refused: it lacks the required column id" in str(report.error)
 
 
 def test_a_missing_optional_column_is_null(landing: Landing) -> None:
@@ -104,10 +101,12 @@ def test_a_file_with_none_of_the_columns_is_refused(landing: Landing, name: str)
     if name.endswith("csv"):
         landing.write(f"crm/contact/{name}", "x;y\n1;2\n")
     elif name.endswith("ndjson"):
-        landing.write(f"crm/contact/{name}", '{"x": 1}\n')
+        landing.write(f"crm/contact/{name}", '{"x": 1}\n{"x": 2}\n')
     else:
         landing.write_parquet(f"crm/contact/{name}", "select 1 as x")
-    assert (landing.land_one().landed, [row[1:3] for row in landing.quarantine()]) == (0, [(None, "missing_column")])
+    report = landing.land_one()
+    assert (report.status, report.extracted) == ("failed", 0)
+    assert "it has none of the declared columns" in str(report.error)
 
 
 @pytest.mark.parametrize(
@@ -292,9 +291,11 @@ def test_a_truncated_gzip_file_fails_its_entity(landing: Landing) -> None:
 def test_a_file_that_cannot_be_opened_fails_its_entity(landing: Landing) -> None:
     directory = landing.write("crm/contact/1.csv", HEADER + ANN).parent
     (directory / "2.csv").symlink_to(directory / "gone.csv")
-    assert "crm/contact/2.csv: cannot be opened" in str(landing.land_one().error)
+    report = landing.land_one()
+    assert "crm/contact/2.csv: cannot be opened" in str(report.error)
+    assert (report.status, report.landed) == ("failed", 1)
     (directory / "2.csv").unlink()
-    assert landing.land_one().landed == 1
+    assert landing.land_one().status == "nothing_new"
 
 
 def test_a_suffix_without_a_format_is_told(landing: Landing) -> None:
