@@ -241,7 +241,7 @@ _SIGNATURES = {
     b"%PDF-": "is a PDF document",
 }
 _MARKUP = re.compile(rb"<(!doctype|html|\?xml|head|body|error)", re.IGNORECASE)
-_DOCUMENT = re.compile(rb"\[\s*\{|[\[{]\s*\r?\n|\[\s*\]\s*$")
+_DOCUMENT = re.compile(rb"\[\s*\{|[\[{]\s*\r?\n")
 
 
 def has_content(file: LandingFile) -> bool:
@@ -274,17 +274,29 @@ def has_content(file: LandingFile) -> bool:
     return len(start.removeprefix(_BOM)) > 0
 
 
-def refuse_bomb(file: LandingFile, memory: int) -> None:
-    """Raises UnreadableFileError for a packed file that unpacks to more than `memory` bytes, and to so many times its
-    size as no data does. To unpack it once is the only way to know; it is done where it could be."""
-    if not is_packed(file.path) or file.size_bytes * _GZIP_LIMIT < memory:
-        return
-    limit = max(memory, file.size_bytes * _PLAUSIBLE_RATIO)
-    unpacked = 0
+def has_giant_line(file: LandingFile, memory: int) -> bool:
+    """Whether a text file has a line that is much longer than a record may be: the engine drops it without a word.
+
+    Raises UnreadableFileError for a packed file that unpacks to more than `memory` bytes, and to so many times its size
+    as no data does. To unpack it once is the only way to know; of a plain file a part of the bytes is read.
+    """
+    if (file.size_bytes * _GZIP_LIMIT if is_packed(file.path) else file.size_bytes) <= MAX_RECORD_BYTES:
+        return False
     try:
+        if not is_packed(file.path):
+            with file.path.open("rb") as stream:
+                # A line that long covers one of these places and what follows it whole.
+                return any(
+                    not _has_line_end(stream, start, MAX_RECORD_BYTES)
+                    for start in range(0, file.size_bytes, MAX_RECORD_BYTES)
+                )
+        limit = max(memory, file.size_bytes * _PLAUSIBLE_RATIO)
+        unpacked, since_line_end, found = 0, 0, False
         with open_bytes(file.path) as stream:
-            while count := len(stream.read(1 << 20)):
-                unpacked += count
+            while chunk := stream.read(1 << 20):
+                unpacked += len(chunk)
+                since_line_end = 0 if b"\n" in chunk or b"\r" in chunk else since_line_end + len(chunk)
+                found = found or since_line_end > MAX_RECORD_BYTES
                 if unpacked > limit:
                     raise UnreadableFileError(
                         f"{printable(file.name)}: {file.size_bytes} bytes unpack to more than {limit}, more than"
@@ -292,8 +304,36 @@ def refuse_bomb(file: LandingFile, memory: int) -> None:
                         " like a decompression bomb. If it is data indeed, unpack it, or raise MERGANSER_MEMORY.",
                         file,
                     )
+        return found
     except (OSError, EOFError, zlib.error) as error:
         raise UnreadableFileError(f"{printable(file.name)}: cannot be read; is it complete?", file) from error
+
+
+def _has_line_end(stream: IO[bytes], start: int, size: int) -> bool:
+    """Whether there is a line end among so many bytes, or the end of the file."""
+    stream.seek(start)
+    left = size
+    while left > 0 and (chunk := stream.read(min(1 << 16, left))):
+        if b"\n" in chunk or b"\r" in chunk:
+            return True
+        left -= len(chunk)
+    return left > 0
+
+
+def write_without_giant_lines(path: Path, copy: Path, quote: str) -> None:
+    """Writes a copy of a text file in which what is too long a line is cut to be just that, and is refused so.
+
+    A quote that the cut leaves open is closed, so that it swallows none of the next lines.
+    """
+    with open_bytes(path) as source, copy.open("wb") as target:
+        while line := source.readline(MAX_RECORD_BYTES + 2):
+            target.write(line)
+            if len(line) < MAX_RECORD_BYTES + 2 or line.endswith(b"\n"):
+                continue
+            while (rest := source.readline(1 << 20)) and not rest.endswith(b"\n"):
+                pass
+            is_open = quote and line.count(quote.encode()) % 2
+            target.write(quote.encode() * bool(is_open) + b"\n")
 
 
 def is_packed(path: Path) -> bool:

@@ -418,6 +418,11 @@ def _describe(error: duckdb.Error) -> str:
         return f"{place} could not be written; is the disk full? Free space, and run again: nothing is lost."
     if re.search("corrupt|checksum", str(error), re.IGNORECASE):
         return "warehouse.duckdb is damaged. Put back a copy from before, with its .wal. Nothing of this load was kept."
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return (
+            "The load takes more memory than MERGANSER_MEMORY allows; raise it, or bring smaller files. Nothing of this"
+            " load was kept."
+        )
     if isinstance(error, _SAFE_TO_QUOTE):
         return f"DuckDB: {kind}: {str(error).splitlines()[0]} Nothing of this load was kept."
     return f"DuckDB: {kind} (its text is left out, as it may quote a record). Nothing of this load was kept."

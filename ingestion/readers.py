@@ -31,23 +31,29 @@ from ingestion.files import (
     TextSpan,
     csv_header,
     has_content,
+    has_giant_line,
     is_packed,
     printable,
     read_spans,
-    refuse_bomb,
     text_encoding,
     with_one_line_end,
     write_as_utf_8,
+    write_without_giant_lines,
 )
 from ingestion.settings import Settings
 from ingestion.spec import EntitySpec, normalise_name
-from ingestion.statements import cast_to, file_path, is_one_of, json_record, literal, map_as_json, quote, trimmed
+from ingestion.statements import cast_to, file_path, is_one_of, json_record, literal, quote, trimmed
 
 QUARANTINE_ID = "_quarantine_id"  # in a replayed record: the one in quarantine that it is
 PAYLOAD, PAGE, COMPLETE = "_payload", "_page", "_complete"  # columns of a file that brings records as JSON text
 MAX_FIELDS = 2_000  # of a record; wider ones cost memory in every record of their file (and Excel has 16,384)
 MAX_DEPTH = 200  # of JSON within JSON; parsers that others read it with end at some hundreds
-_NAMED_FIELDS = 500  # of lines of JSON that differ in their fields; where they have more names, the rest goes by map
+_BYTES_PER_FIELD = 5_000_000  # of memory for a field that nobody declared, in lines of JSON; where that is too little,
+# fields go by map, which takes a third of the speed
+_BYTES_PER_COLUMN = 400_000  # of memory, for each column of Parquet that is read
+_TOLD_OF_A_RECORD = 10_000  # characters of a refused record that the parser tells
+_WIDE_BYTES = 4_000_000  # of large records, as much is read at a time
+_VECTOR_ROWS = 2_048  # of DuckDB
 _NEVER = "\x01"  # delimiter for reading whole lines: a control character, which JSON text must escape (RFC 8259, 7)
 
 _LINES = f"header=false, delim={literal(_NEVER)}, quote='', escape=''"  # read_csv takes a text line by line
@@ -124,14 +130,19 @@ class _Relation:
 
 @dataclass
 class _Plan:
-    """The selects that `incoming` is the union of, and what was noticed on the way."""
+    """The selects that `incoming` is the union of, and what was noticed on the way.
 
+    `named_fields`: as many undeclared fields of JSON may be columns by name.
+    """
+
+    named_fields: int
     selects: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     may_have_problems: bool = False
     has_scopes: bool = False
     fields: list[Mapping[str, Seen]] = field(default_factory=list)
     streams: list[Stream] = field(default_factory=list)
+    giants: list[LandingFile] = field(default_factory=list)  # files with a line that is far too long
 
 
 def stage(
@@ -148,12 +159,17 @@ def stage(
     where every file is plain lines of JSON, there are `streams` instead, which no record may disappoint. Raises
     UnreadableFileError, and SchemaChangedError where the entity's policy is to fail.
     """
-    plan = _Plan()
-    has_records = _for_each(files, lambda file: _has_content(settings, file))
+    named_fields = settings.memory_bytes // _BYTES_PER_FIELD
+    plan = _Plan(named_fields)
+    has_records = _for_each(files, has_content)
     filled = [file for file, has in zip(files, has_records, strict=True) if has]
+    texts = [file for file in filled if file.format in ("csv", "tsv", "ndjson")]
+    are_giant = _for_each(texts, lambda file: has_giant_line(file, settings.memory_bytes))
+    plan.giants = [file for file, is_giant in zip(texts, are_giant, strict=True) if is_giant]
     plan.warnings += [f"{file.name}: the file is empty." for file in files if file not in filled]
-    if hopes_for_good and filled and all(file.format == "ndjson" and not file.is_replay for file in filled):
-        streams = _Plan()
+    may_stream = hopes_for_good and filled and not plan.giants
+    if may_stream and all(file.format == "ndjson" and not file.is_replay for file in filled):
+        streams = _Plan(named_fields)
         if all(_stage_objects(connection, entity, file, streams, streams=True) for file in filled):
             warnings = tuple(plan.warnings)
             return Incoming(warnings, False, False, False, merged(streams.fields), tuple(streams.streams))
@@ -192,32 +208,22 @@ def _for_each(files: Sequence[LandingFile], action: Callable[[LandingFile], _Res
     return results
 
 
-def _has_content(settings: Settings, file: LandingFile) -> bool:
-    refuse_bomb(file, settings.memory_bytes)
-    return has_content(file)
-
-
 def _stage_text(
     connection: duckdb.DuckDBPyConnection, settings: Settings, entity: EntitySpec, file: LandingFile, plan: _Plan
 ) -> None:
     """Stages a text file or a workbook. Raises UnreadableFileError; then something of the file may be staged."""
-    refuse_bomb(file, settings.memory_bytes)
     try:
         with in_order(connection):
             if file.format == "excel":
                 _stage_sheet(connection, settings, entity, file, plan)
                 return
-            with _in_utf_8(settings, entity, file) as path:
+            with _in_utf_8(settings, entity, file, is_giant=file in plan.giants) as path:
                 if file.format == "ndjson":
                     _stage_ndjson(connection, settings, entity, file, plan, path=path)
                 else:
                     _stage_csv(connection, settings, entity, file, plan, path=path)
     except duckdb.OutOfMemoryException as error:
-        raise UnreadableFileError(
-            f"{printable(file.name)}: to read it takes more than MERGANSER_MEMORY ({settings.memory}) allows; raise it,"
-            " or cut the file into parts.",
-            file,
-        ) from error
+        raise UnreadableFileError(_needs_memory(file, settings), file) from error
     except (duckdb.IOException, duckdb.InvalidInputException) as error:
         if _is_full(error):
             raise
@@ -225,6 +231,13 @@ def _stage_text(
     finally:
         for table in ("lines", "text_rejects", "text_scans"):
             connection.execute(f"drop table if exists {table}")
+
+
+def _needs_memory(file: LandingFile, settings: Settings) -> str:
+    return (
+        f"{printable(file.name)}: to read it takes more than MERGANSER_MEMORY ({settings.memory}) allows; raise it, or"
+        " cut the file into parts."
+    )
 
 
 def _is_full(error: duckdb.Error) -> bool:
@@ -300,15 +313,18 @@ def _unreadable(file: LandingFile) -> str:
 
 
 @contextmanager
-def _in_utf_8(settings: Settings, entity: EntitySpec, file: LandingFile) -> Iterator[Path]:
+def _in_utf_8(settings: Settings, entity: EntitySpec, file: LandingFile, *, is_giant: bool) -> Iterator[Path]:
     """The path of a text file in UTF-8: its own, or that of a copy."""
     encoding = None if file.is_replay else text_encoding(file, entity.encoding)
-    if encoding is None:
+    if encoding is None and not is_giant:
         yield file.path
         return
-    with _copy(settings) as copy:
-        write_as_utf_8(file, encoding, copy)
-        yield copy
+    with _copy(settings) as copy, _copy(settings) as cut:
+        if encoding is not None:
+            write_as_utf_8(file, encoding, copy)
+        if is_giant:
+            write_without_giant_lines(file.path if encoding is None else copy, cut, _quote_of(entity, file))
+        yield cut if is_giant else copy
 
 
 @contextmanager
@@ -323,6 +339,11 @@ def _copy(settings: Settings) -> Iterator[Path]:
         copy.unlink(missing_ok=True)
 
 
+def _quote_of(entity: EntitySpec, file: LandingFile) -> str:
+    is_plain = file.format == "ndjson" or (file.format == "tsv" and "quote" not in entity.model_fields_set)
+    return "" if is_plain else entity.quote
+
+
 def _stage_csv(
     connection: duckdb.DuckDBPyConnection,
     settings: Settings,
@@ -333,11 +354,12 @@ def _stage_csv(
     path: Path,
 ) -> None:
     # A tab-separated file knows no quotes (IANA text/tab-separated-values): a quote there is a character like others.
-    delimiter, mark = (entity.delimiter, entity.quote)
-    if file.format == "tsv":
-        delimiter, mark = "\t", entity.quote if "quote" in entity.model_fields_set else ""
+    delimiter, mark = "\t" if file.format == "tsv" else entity.delimiter, _quote_of(entity, file)
     names, header_lines = csv_header(file, path, delimiter, mark, entity.header_row)
     _refuse_wide(file, len(names))
+    if not names:
+        plan.warnings.append(f"{file.name}: the file is empty.")
+        return
     named = match_columns(entity, names)
     if entity.header == "optional" and any(named[column] is None for column in entity.required_columns()):
         names, header_lines = list(entity.columns)[: len(names)], 0
@@ -411,7 +433,7 @@ def _stage_ndjson(
         return
     _read_text(connection, settings, file, path, fields=["line"], options=_LINES, header_lines=0)
     connection.execute("delete from lines where line is null or trim(line, chr(9) || chr(13) || ' ') = ''")
-    keys = _keys(connection, "lines", [""])
+    keys = _keys(connection, _parts_of_lines(connection), [""])
     if keys.total == 0:
         plan.warnings.append(f"{file.name}: the file has no record.")
     if keys.has_broken:
@@ -419,7 +441,7 @@ def _stage_ndjson(
     if keys.has_giant:
         _refuse_lines(connection, file, "too_large", f"more than {MAX_FIELDS} fields", _WIDE)
         _refuse_deep(connection, file)
-        keys = _keys(connection, "lines", [""])
+        keys = _keys(connection, _parts_of_lines(connection), [""])
     names = sorted(keys.counts[0])
     if file.is_replay and QUARANTINE_ID in names:
         names.remove(QUARANTINE_ID)
@@ -438,17 +460,31 @@ def _stage_ndjson(
         matched = match_columns(entity, names)
         types = {key: entity.columns[name].type for name, key in matched.items() if key is not None}
         text, others = None, None
-        if len(names) > _NAMED_FIELDS and len(names) > len(types):
+        lines = ["lines"]
+        if len(names) - len(types) > plan.named_fields:
             names = sorted(types)
             text, others = "line", _other_fields(names)
+            lines = _parts_of_lines(connection)
         filled = {key: name for name, key in matched.items()}
-        source, inputs = _document(
-            "lines",
-            [_Field(key, _pointer(key), types.get(key), _decimal_mark(entity, filled.get(key))) for key in names],
-        )
-        relation = _Relation(source, literal(file.name), "_row", inputs, is_text=True, text=text, others=others)
+        fields = [_Field(key, _pointer(key), types.get(key), _decimal_mark(entity, filled.get(key))) for key in names]
         seen = {key: Seen(keys.counts[0][key] >= keys.total) for key in names}
-        _add(connection, entity, relation, plan, matched=matched, seen=seen)
+        for part in lines:
+            source, inputs = _document(part, fields)
+            relation = _Relation(source, literal(file.name), "_row", inputs, is_text=True, text=text, others=others)
+            _add(connection, entity, relation, plan, matched=matched, seen=seen)
+
+
+def _parts_of_lines(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The relation `lines`, where records are large in parts of some megabytes: what the engine makes of the fields of
+    a record takes many times that, and it takes two thousand records at a time."""
+    [(count, size)] = connection.execute("select count(*), coalesce(sum(strlen(line)), 0) from lines").fetchall()
+    if size < _WIDE_BYTES or size / count < _WIDE_BYTES / _VECTOR_ROWS:
+        return ["lines"]
+    rows = connection.execute(
+        "select min(_row), max(_row) from (select _row, sum(strlen(line)) over (order by _row) as reached from lines)"
+        f" group by reached // {_WIDE_BYTES} order by 1"
+    ).fetchall()
+    return [f"(select * from lines where _row between {first} and {last})" for first, last in rows]
 
 
 def _refuse_lines(
@@ -465,8 +501,7 @@ def _refuse_lines(
 
 def _refuse_deep(connection: duckdb.DuckDBPyConnection, file: LandingFile) -> None:
     """Refuses lines that nest too deep. Candidates have many brackets; how they stand is counted one by one."""
-    cursor = connection.cursor()  # one of its own, as others are read while this one is
-    candidates = cursor.execute(f"select _row, line from lines where {_MANY_BRACKETS}")
+    candidates = connection.execute(f"select _row, line from lines where {_MANY_BRACKETS}")
     deep = []
     while rows := candidates.fetchmany(100):
         deep += [row for row, line in rows if _depth(line) > MAX_DEPTH]
@@ -489,9 +524,12 @@ def _depth(text: str) -> int:
 
 def _other_fields(declared: Sequence[str]) -> str:
     """An expression: the fields of `line` but these, as the text of a JSON object."""
-    snake = "regexp_replace(lower(trim(entry.key)), '[^a-z0-9_]+', '_', 'g')"
-    fields = "cast(cast(line as json) as map(varchar, json))"
-    return map_as_json(fields, without=declared, name=f"coalesce(nullif({snake}, ''), 'column')")
+    name = "coalesce(nullif(regexp_replace(lower(trim(entry.key)), '[^a-z0-9_]+', '_', 'g'), ''), 'column')"
+    texts = ", ".join(literal(text) for text in declared)
+    fields = "map_entries(cast(cast(line as json) as map(varchar, json)))"
+    kept = f"list_filter({fields}, lambda entry: entry.value is not null and entry.key not in ({texts}))"
+    parts = f"list_transform({kept}, lambda entry: cast(to_json({name}) as varchar) || ':' || entry.value)"
+    return f"nullif('{{' || array_to_string(list_sort({parts}), ',') || '}}', '{{}}')"
 
 
 def _stage_objects(
@@ -510,11 +548,11 @@ def _stage_objects(
         return False  # it does not tell a number of JSON from a text
     given = f"{literal(file_path(file.path))}, maximum_object_size={MAX_RECORD_BYTES}, {_compression(file.path)}"
     try:
-        keys = _keys(connection, f"(select json as line from read_ndjson_objects({given}))", [""], is_clean=True)
-    except (duckdb.IOException, duckdb.InvalidInputException):
+        keys = _keys(connection, [f"(select json as line from read_ndjson_objects({given}))"], [""], is_clean=True)
+    except (duckdb.IOException, duckdb.InvalidInputException, duckdb.OutOfMemoryException):
         return False
     names = sorted(keys.counts[0])
-    if keys.has_giant or len(names) > _NAMED_FIELDS:
+    if keys.has_giant or len(names) - len(entity.columns) > plan.named_fields:
         return False
     told_apart = len({name.lower() for name in names}) == len(names)
     if keys.total == 0 or keys.has_broken or keys.has_twice or not told_apart or PAYLOAD in names or "" in names:
@@ -537,7 +575,7 @@ def _stage_objects(
     seen = {key: Seen(count >= keys.total) for key, count in keys.counts[0].items()}
     try:
         _add(connection, entity, relation, plan, matched=matched, seen=seen, streamed=keys.total if streams else None)
-    except (duckdb.IOException, duckdb.InvalidInputException):
+    except (duckdb.IOException, duckdb.InvalidInputException, duckdb.OutOfMemoryException):
         plan.fields.pop()
         return False
     return True
@@ -598,22 +636,21 @@ _BROKEN = "coalesce(try(json_type(line)), '') <> 'OBJECT'"
 
 
 def _keys(
-    connection: duckdb.DuckDBPyConnection, source: str, parents: Sequence[str], *, is_clean: bool = False
+    connection: duckdb.DuckDBPyConnection, sources: Sequence[str], parents: Sequence[str], *, is_clean: bool = False
 ) -> _Keys:
     """Counts the keys of the JSON text `line`, at the pointers of these parents; the first is the root.
 
-    `is_clean`: raises for what is no JSON, which is quicker than to try.
+    `sources`: the parts of a relation. `is_clean`: raises for what is no JSON, which is quicker than to try.
     """
     found = f"json_keys(line, {_pointers(parents)})"
     # Grouped as one text: lists of texts are hashed far more slowly.
-    texts = (
-        f"select to_json({found if is_clean else f'try({found})'}) as keys, {_MANY_BRACKETS} as is_deep, count(*) as n"
-        f" from (select cast(line as varchar) as line from {source}) group by all"
-    )
-    lists = f"select cast(keys as varchar[][]) as keys, is_deep, n from ({texts})"
+    columns = f"to_json({found if is_clean else f'try({found})'}) as keys, {_MANY_BRACKETS} as is_deep, count(*) as n"
+    connection.execute("create or replace temp table key_lists (keys varchar[][], is_deep boolean, n bigint)")
+    for source in sources:
+        texts = f"select {columns} from (select cast(line as varchar) as line from {source}) group by all"
+        connection.execute(f"insert into key_lists select cast(keys as varchar[][]), is_deep, n from ({texts})")
     [(total, giant, broken, twice)] = connection.execute(
-        f"create or replace temp table key_lists as {lists};"
-        f" select coalesce(sum(n), 0), coalesce(bool_or(is_deep or len(keys[1]) > {MAX_FIELDS}), false),"
+        f"select coalesce(sum(n), 0), coalesce(bool_or(is_deep or len(keys[1]) > {MAX_FIELDS}), false),"
         " coalesce(bool_or(keys is null or len(keys[1]) = 0), false),"
         " coalesce(bool_or(len(keys[1]) > len(list_distinct(keys[1]))), false) from key_lists"
     ).fetchall()
@@ -653,7 +690,8 @@ def _read_text(
     statement = (
         "create temp table lines as select *, row_number() over () as _row"
         f" from read_csv(?, auto_detect=false, columns={{{columns}}}, {options}, max_line_size={MAX_RECORD_BYTES},"
-        f" {_compression(path)}, store_rejects=true, rejects_table='text_rejects', rejects_scan='text_scans')"
+        f" buffer_size={2 * MAX_RECORD_BYTES}, {_compression(path)}, store_rejects=true,"
+        f" rejects_table='text_rejects', rejects_scan='text_scans')"
     )
     try:
         connection.execute(statement, [file_path(path)])
@@ -682,14 +720,26 @@ def _take_rejects(connection: duckdb.DuckDBPyConnection, file: LandingFile, path
     connection.execute("drop table text_rejects")
     connection.execute("drop table text_scans")
     rows, messages, records, rules, spans = [], [], [], [], []
+    # An open quote swallows lines. The parser tells so many characters of them; of more than its buffer holds, nothing.
+    is_unquoted, swallows = [], []
+    unpacked = path.stat().st_size * (5 if is_packed(path) else 1)  # of a packed file about
+    far_from_end = unpacked - 2 * MAX_RECORD_BYTES
     for line, position, kinds, text in found:
         body = text.lstrip("\r\n")
         rows.append(line - header_lines)
         rules.append("encoding" if "INVALID ENCODING" in kinds else "malformed")
         kind = "INVALID ENCODING" if "INVALID ENCODING" in kinds else kinds[0]
         messages.append(_REASONS.get(kind, "not a record of this format"))
+        is_unquoted.append("UNQUOTED VALUE" in kinds)
+        swallows.append(is_unquoted[-1] and len(text) >= _TOLD_OF_A_RECORD and "\n" in body)
         spans.append(TextSpan(position - 1 + len(text) - len(body), body.rstrip("\r\n").count("\n") + 1))
     for index, (line, text) in enumerate(read_spans(path, spans)):
+        if swallows[index] or (text.count('"') % 2 and is_unquoted[index] and spans[index].first_byte < far_from_end):
+            raise UnreadableFileError(
+                f"{printable(file.name)}: a quote that opens in line {line} is not closed for long, so that it swallows"
+                ' the lines behind it; correct it, or declare `quote: ""` where quotes are characters like others.',
+                file,
+            )
         messages[index] = f"line {line}: {messages[index]}"
         records.append(text)
     if rows:
@@ -741,7 +791,7 @@ def _stage_payloads(connection: duckdb.DuckDBPyConnection, entity: EntitySpec, s
         if column.value is None
     }
     parents = ["", *sorted({_parent(pointer) for pointer in pointers.values()} - {""})]
-    keys = _keys(connection, records, parents)
+    keys = _keys(connection, [records], parents)
     if keys.has_broken:
         connection.execute(
             "insert into rejected select _file, _row, coalesce(_page, 0), null, 'malformed',"
@@ -809,6 +859,8 @@ def _parquet_relations(
         except duckdb.Error as error:
             raise UnreadableFileError(_unreadable(file), file) from error
         _refuse_wide(file, len(described))
+        if len(described) * _BYTES_PER_COLUMN > settings.memory_bytes:
+            raise UnreadableFileError(_needs_memory(file, settings), file)
         return tuple((name, kind) for name, kind, *_ in described)
 
     groups: dict[tuple[tuple[str, str], ...], list[LandingFile]] = {}
@@ -858,7 +910,7 @@ def _add(
     plan.fields.append(seen)
     undeclared = [column.label for column in relation.inputs if column.label not in used]
     if relation.others:
-        undeclared = [f"more than {_NAMED_FIELDS} fields"]
+        undeclared = [f"more than {plan.named_fields} fields"]
     lacking = [name for name in entity.required_columns() if matched[name] is None]
     missing = [name for name, label in matched.items() if label is None and entity.columns[name].value is None]
     if entity.policy.missing_columns == "quarantine":

@@ -18,7 +18,6 @@ _WIDE_INTEGERS = ("UBIGINT", "HUGEINT", "UHUGEINT", "BIGNUM")
 _FLOATS = ("FLOAT", "DOUBLE")
 _TIMESTAMPS = ("TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S")
 _DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
-_MANY_FIELDS = 100  # an expression for each of more fields takes too much memory, as each holds values of its own
 _LARGEST_EXACT_DOUBLE = 2**53  # IEEE 754 binary64: whole numbers up to here have one text
 
 
@@ -243,33 +242,13 @@ def json_record(fields: Iterable[tuple[str, str]]) -> str:
 
     Nulls are left out so that a vendor's new empty column does not make every record a new version.
     """
-    given = list(fields)
-    if not given:
-        return "cast(null as varchar)"
-    if len(given) > _MANY_FIELDS:
-        pairs = ", ".join(f"{literal(name)}, {value}" for name, value in given)
-        return map_as_json(f"cast(json_object({pairs}) as map(varchar, json))")
     parts = []
-    for name, value in given:
+    for name, value in fields:
         prefix = literal(json.dumps(name, ensure_ascii=False) + ":")
         parts.append(f"case when {value} is not null then {prefix} || cast(to_json({value}) as varchar) end")
+    if not parts:
+        return "cast(null as varchar)"
     return f"nullif('{{' || concat_ws(',', {', '.join(parts)}) || '}}', '{{}}')"
-
-
-def map_as_json(entries: str, *, without: Sequence[str] = (), name: str = "entry.key") -> str:
-    """An expression: a map of texts to JSON as the text of an object in the order of names, or null when it is empty.
-
-    `without`: keys to leave out; nulls are left out too. `name`: an expression of the name of `entry`.
-    """
-    known = f" and not list_contains({_texts(without)}, entry.key)" if without else ""
-    kept = f"list_filter(map_entries({entries}), lambda entry: entry.value is not null{known})"
-    parts = f"list_transform({kept}, lambda entry: cast(to_json({name}) as varchar) || ':' || entry.value)"
-    order = "list_sort" if without else ""
-    return f"nullif('{{' || array_to_string({order}({parts}), ',') || '}}', '{{}}')"
-
-
-def _texts(values: Iterable[str]) -> str:
-    return "[" + ", ".join(literal(value) for value in values) + "]::varchar[]"
 
 
 def key_hash(entity: EntitySpec, alias: str = "") -> str:
