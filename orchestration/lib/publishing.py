@@ -243,7 +243,7 @@ def _keep_metrics(home: Home, connection: duckdb.DuckDBPyConnection, *, build_id
             connection.execute(_copy_metrics(), [build_id, _KEPT_METRICS])
     if home.quality_metrics.exists():
         recorded = read_mapping(home.quality_metrics, "Run `merganser check` again: it writes the file.")
-        if recorded["build_id"] == build_id and recorded["metrics"]:
+        if recorded.get("build_id") == build_id and recorded.get("metrics"):
             rows = [(m["relation"], m["measure"], m["subject"], m["value"]) for m in recorded["metrics"]]
             connection.execute(_insert_metrics(), [build_id, published_at, json.dumps(rows)])
 
