@@ -568,6 +568,14 @@ class SourceSpec(_Declaration):
                 raise ValueError(f"{name!r} is not a name: lower case letters, digits and underscores, a letter first")
         return value
 
+    def in_dialect(self, dialect: dict[str, Any]) -> SourceSpec:
+        """This source with its text read otherwise than declared. Raises ValidationError."""
+        entities = {
+            name: EntitySpec.model_validate({**entity.model_dump(by_alias=True, exclude_unset=True), **dialect})
+            for name, entity in self.entities.items()
+        }
+        return self.model_copy(update={"entities": entities})
+
     @property
     def raw_schema(self) -> str:
         """Schema of the raw tables, raw_<source>."""

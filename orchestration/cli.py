@@ -160,6 +160,12 @@ def ingest(
     reason: Annotated[
         str, typer.Option("--reason", help="Why a held load is landed; kept in raw_ops.held_loads.")
     ] = "",
+    delimiter: Annotated[
+        str, typer.Option("--delimiter", help="Of text files, this once, in place of what is declared.")
+    ] = "",
+    encoding: Annotated[str, typer.Option("--encoding", help="The same for their encoding.")] = "",
+    decimal: Annotated[str, typer.Option("--decimal", help="The same for the decimal mark of numbers.")] = "",
+    date_format: Annotated[str, typer.Option("--date-format", help="The same for dates, as strptime says it.")] = "",
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Make the raw tables of the source again from its landing files.")
     ] = False,
@@ -169,7 +175,11 @@ def ingest(
     """Fetch and land what is new of a source, or of all, in the raw tables."""
     if bool(sources) == every:
         raise WrongUseError("Name a source, or say --all.", f"Declared sources: {', '.join(_source_names(home))}.")
-    if rebuild and (every or since or until or streams or allow_empty or accept_load):
+    options = {"delimiter": delimiter, "encoding": encoding, "decimal": decimal, "date_format": date_format}
+    dialect = {name: value for name, value in options.items() if value}
+    if dialect and every:
+        raise WrongUseError("A dialect of text is of the sources that are named.", "Name them in place of --all.")
+    if rebuild and (every or since or until or streams or allow_empty or accept_load or dialect):
         raise WrongUseError("--rebuild takes the names of sources, and no other option.", "It fetches nothing.")
     if accept_load and (every or since or until or streams):
         raise WrongUseError("--accept-load takes the names of sources: a held load is accepted where it was seen.")
@@ -188,6 +198,7 @@ def ingest(
                 window=stages.span(since, until),
                 streams=streams or (),
                 allow_empty=allow_empty,
+                dialect=dialect,
                 accepted_gates=accept_load or (),
                 reason=reason,
                 progress=progress("ingest"),

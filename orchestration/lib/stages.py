@@ -100,6 +100,7 @@ def ingest(
     window: Window | None = None,
     streams: Sequence[str] = (),
     allow_empty: bool = False,
+    dialect: Mapping[str, str] | None = None,
     accepted_gates: Sequence[str] = (),
     reason: str = "",
     progress: Progress = silent,
@@ -107,7 +108,8 @@ def ingest(
     """Fetch what is new of the named sources, or of all that are switched on, and land it.
 
     `window` and `streams` read a span, or some streams, of one fetched source again. `allow_empty` lets a delivery that
-    is the whole table be empty. `accepted_gates` (or "all") land, for a `reason`, the loads that these gates hold now,
+    is the whole table be empty. `dialect` overrides what is declared
+    of text files. `accepted_gates` (or "all") land, for a `reason`, the loads that these gates hold now,
     and fetch nothing. A source or stream that fails is reported and stops no other. Raises WrongUseError for a source
     that nobody declared and for a gate that holds nothing, LockedError, CorridorError.
     """
@@ -126,6 +128,7 @@ def ingest(
             for source in chosen
             if (switched_on or {}).get(source.source, "dlt" if is_fetched_unasked(source) else "files") == "dlt"
         ]
+        chosen = _in_dialect(chosen, dialect)
         _check_window(chosen, fetched, window, streams)
         settings = Settings.from_home(home.path)
         acceptance = _acceptance(settings, chosen, accepted_gates, reason)
@@ -153,6 +156,14 @@ def ingest(
             ),
         )
     return IngestReport(landing, reports)
+
+
+def _in_dialect(sources: list[SourceSpec], dialect: Mapping[str, str] | None) -> list[SourceSpec]:
+    """The sources with their text read otherwise than declared. Raises WrongUseError for a dialect that is none."""
+    try:
+        return [source.in_dialect(dict(dialect)) for source in sources] if dialect else sources
+    except ValueError as error:
+        raise WrongUseError(f"No file can be read so: {error}", "See docs/recipes/connect_files.md.") from error
 
 
 def _acceptance(

@@ -205,3 +205,13 @@ def test_many_refused_files_make_one_message(landing: Landing) -> None:
     report = landing.land_one()
     assert (report.status, report.landed) == ("failed", 2)
     assert len(str(report.error)) < 3_000
+
+
+def test_a_dialect_may_be_given_for_one_load(landing: Landing) -> None:
+    landing.write("crm/contact/1.csv", german(GOOD))
+    assert landing.land_one().status == "failed"
+    declared = landing.source
+    landing.source = declared.in_dialect({"delimiter": ";", "decimal": ","})
+    assert landing.land_one().landed == 2
+    landing.source = declared
+    assert landing.land_one().status == "nothing_new"
