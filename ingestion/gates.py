@@ -338,7 +338,8 @@ def compare_files(
     shrunken, fewer = limits.of("shrunken_file"), limits.of("row_count")
     for file, count in counts.items():
         before = earlier.get(file, 0)
-        if shrunken and before >= shrunken["min_rows"] and count < before * shrunken["share"]:
+        least_before = "min_rows" if count else "min_rows_if_empty"
+        if shrunken and before >= shrunken[least_before] and count < before * shrunken["share"]:
             findings.append(
                 Finding("shrunken_file", None, f"the file of this name had {before:,}", f"{count:,} records", file)
             )

@@ -196,16 +196,10 @@ class Gatekeeper:
         self, judge: Judge, staged: Incoming, files: Sequence[LandingFile], extracted: int, *, alone: bool
     ) -> list[Finding]:
         """Profiles the delivery, keeps its profiles, and returns what its columns and contents are too far off in."""
-        lost = self._lost_columns(staged, files)
-        if extracted < SMALLEST_PROFILE_ROWS and not lost:
-            return []
-        history = read_history(self.connection, self.source, self.name)
-        if not history:
-            history = self._baseline(judge)
-        if lost:
-            lost = [finding for finding in lost if _was_filled(finding, history)]
+        lost = self._lost_columns(judge, staged, files)
         if extracted < SMALLEST_PROFILE_ROWS:
             return lost
+        history = read_history(self.connection, self.source, self.name) or self._baseline(judge)
         slices = len(history) < MOST_SLICES
         self._sample(judge, staged, extracted, 1 if alone else len(files), alone=alone, slices=slices)
         profiles = profile_sample(self.connection, self.entity, tomorrow=self._tomorrow(), slices=slices)
@@ -220,7 +214,7 @@ class Gatekeeper:
         store(self.connection, self.source, self.name, self.load.load_id, profiles)
         return findings
 
-    def _lost_columns(self, staged: Incoming, files: Sequence[LandingFile]) -> list[Finding]:
+    def _lost_columns(self, judge: Judge, staged: Incoming, files: Sequence[LandingFile]) -> list[Finding]:
         """Declared columns that every earlier record had, and that no file of this delivery has in its header."""
         # An API leaves out what is empty, and a line of JSON may: there a column is lost when it is never filled.
         is_structured = all(file.format != "ndjson" and not re.match(EXTRACTED_FILE, file.name) for file in files)
@@ -235,8 +229,17 @@ class Gatekeeper:
         return [
             Finding("missing_column", name, "every earlier file had it", "the column is not there")
             for (name,) in sorted(rows)
-            if self.limits.of("missing_column", name)
+            if self._was_filled(judge, name)
         ]
+
+    def _was_filled(self, judge: Judge, name: str) -> bool:
+        limit = self.limits.of("missing_column", name)
+        if limit is None:
+            return False
+        [(filled,)] = self.connection.execute(
+            f"select count({quote(name)}) from {judge.table}{self._before(judge)}"
+        ).fetchall()
+        return bool(filled >= limit["min_rows"])
 
     def _baseline(self, judge: Judge) -> list[Profile]:
         """The raw table's own profiles, where loads were too small to have one, or came before there were profiles."""
@@ -495,7 +498,3 @@ def open_holds(connection: duckdb.DuckDBPyConnection, source: str | None = None)
         [source, source],
     ).fetchall()
     return [OpenHold(source, entity, tuple(files), *rest) for source, entity, files, *rest in rows]
-
-
-def _was_filled(finding: Finding, history: Sequence[Profile]) -> bool:
-    return sum(past.column(str(finding.column)).filled for past in history if past.slice is None) >= 10

@@ -86,9 +86,10 @@ GATES: Mapping[str, Gate] = {
         {"share": 0.3, "min_rows": 20},
         "a truncated or filtered export, or the table of another account",
     ),
-    # A file that came before under this name now has less than this `share` of the records it had in any version.
+    # A file that came before under this name now has less than this `share` of the records it had in any version. One
+    # that is empty says more than one that shrank.
     "shrunken_file": Gate(
-        {"share": 0.2, "min_rows": 20},
+        {"share": 0.2, "min_rows": 20, "min_rows_if_empty": 5},
         "the file was emptied or truncated in place",
     ),
     # A new file with less than this `share` of the fewest records of earlier files, where their sizes are alike.

@@ -547,3 +547,14 @@ def test_records_that_are_there_are_their_own_history(landing: Landing, name: st
     assert (gate, column) in gates(landing.land_one())
     write(landing, "2026-02", [{**one, "note": "a card"} if n % 9 == 0 else one for n, one in enumerate(noted)])
     assert landing.land_one().status == "landed"
+
+
+def test_a_small_file_that_is_emptied_or_loses_a_column_is_held(landing: Landing) -> None:
+    """A partner shares a dozen customers: neither needs statistics."""
+    started(landing, count=12)
+    landing.write("shop/order/2026-01.csv", "")
+    assert gates(landing.land_one()) == {("shrunken_file", None)}
+    write(landing, "2026-01", orders(12))
+    assert landing.land_one().status == "nothing_new"
+    write(landing, "2026-02", list(without("email")(orders(12, first=12))))
+    assert gates(landing.land_one()) == {("missing_column", "email")}
