@@ -18,6 +18,7 @@ from ingestion.thresholds import GATES, SIGNIFICANCE
 
 _SETS_FOR_A_MIX = 3  # profiles that it takes to know how much a mix of values varies by itself
 _SPREAD_HOURS = 6  # of the day, with at least 2 % each: a batch that runs once a day may run at another hour
+_NEARLY_ALL = 0.9  # filled
 _MANY_VALUES, _SOME_VALUES = 20, 12  # of a column, in every earlier load
 _FUTURE_ALLOWED = 0.01  # a column with more moments in the future holds plans or expiries, which come and go
 _SHAPES = {
@@ -124,7 +125,10 @@ def _missing_or_empty(
     share = now.filled / rows
     if not limit or rows < limit["min_rows"] or share >= least * (1 - limit["fall"]):
         return None
-    if _standard_errors(share, rows, least, of_rows) < SIGNIFICANCE:
+    # Where a column is filled in part and its values repeat (a visitor's clicks), a value is one observation.
+    repeats = min((column.distinct / column.filled for _, column in before if column.filled), default=1.0)
+    weight = repeats if least < _NEARLY_ALL else 1.0
+    if _standard_errors(share, rows * weight, least, of_rows * weight) < SIGNIFICANCE:
         return None
     return Finding("null_rate", name, usual, f"{_percent(share)} filled")
 
@@ -393,7 +397,7 @@ def compare_copies(limits: Limits, copied: int, of: int, usual: float) -> Findin
     )
 
 
-def _standard_errors(share: float, of: int, usual: float, of_usual: int) -> float:
+def _standard_errors(share: float, of: float, usual: float, of_usual: float) -> float:
     """How many standard errors lie between two shares (two-proportion z-test, pooled)."""
     pooled = (share * of + usual * of_usual) / (of + of_usual)
     error = math.sqrt(max(pooled * (1 - pooled), 1e-9) * (1 / of + 1 / of_usual))

@@ -299,6 +299,8 @@ class Gatekeeper:
             )
         if not figures:
             return []
+        version = self.entity.version
+        newer = f" and given.{quote(version)} >= raw.{quote(version)}" if version else ""
         # The latest version of each key before this delivery: it is current still, or this load has superseded it.
         rows = self.connection.execute(
             "with given as materialized (select *,"
@@ -306,7 +308,7 @@ class Gatekeeper:
             f" // {_KNOWN_LOOKED_AT}, 1) = 0),"
             " pairs as (select given.*, met.raw_row from given inner join met on given._hash = met.hash)"
             f" select given.unit, {', '.join(figures)} from pairs as given inner join {judge.table} as raw"
-            " on raw.rowid = given.raw_row and (raw._superseded_at is null or raw._superseded_at = ?) group by 1",
+            f" on raw.rowid = given.raw_row and (raw._superseded_at is null or raw._superseded_at = ?){newer} group by 1",
             [self.load.loaded_at],
         ).fetchall()
         findings = []

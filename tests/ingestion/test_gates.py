@@ -558,3 +558,35 @@ def test_a_small_file_that_is_emptied_or_loses_a_column_is_held(landing: Landing
     assert landing.land_one().status == "nothing_new"
     write(landing, "2026-02", list(without("email")(orders(12, first=12))))
     assert gates(landing.land_one()) == {("missing_column", "email")}
+
+
+def test_an_older_version_that_comes_late_is_not_a_loss(landing: Landing) -> None:
+    """The twin: a deal had no reason yet when its older version was written."""
+    landing.source = shop()
+    write(landing, "2026-02", [{**one, "note": "won"} for one in orders(400)])
+    landing.land()
+    older = [
+        {**one, "note": "won" if n % 2 else None, "updated_at": "2026-01-01 00:00:00"}
+        for n, one in enumerate(orders(60))
+    ]
+    landing.source = shop(columns={**COLUMNS, "updated_at": {"type": "timestamp", "gates": {"constant_column": "off"}}})
+    write(landing, "2026-01", older)
+    assert "null_rate" not in {one.finding.gate for one in landing.land_one().held if "known" in one.finding.found}
+
+
+def test_a_day_of_few_visitors_is_not_a_loss(landing: Landing) -> None:
+    """Clicks of one visitor are one observation of whether visitors sign in."""
+    columns = {"id": "varchar", "user_id": "varchar"}
+    landing.source = shop(mode="append", version=None, columns=columns)
+
+    def clicks(first: int, visitors: int, signed_in: int) -> list[Record]:
+        return [
+            {"id": f"{first}-{visitor}-{click}", "user_id": f"u{first}{visitor}" if visitor < signed_in else None}
+            for click in range(20)
+            for visitor in range(visitors)
+        ]
+
+    write(landing, "1", clicks(1, 40, 20), "ndjson")
+    landing.land()
+    write(landing, "2", clicks(2, 5, 1), "ndjson")
+    assert landing.land_one().status == "landed"
