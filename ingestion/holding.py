@@ -308,7 +308,8 @@ class Gatekeeper:
             f" // {_KNOWN_LOOKED_AT}, 1) = 0),"
             " pairs as (select given.*, met.raw_row from given inner join met on given._hash = met.hash)"
             f" select given.unit, {', '.join(figures)} from pairs as given inner join {judge.table} as raw"
-            f" on raw.rowid = given.raw_row and (raw._superseded_at is null or raw._superseded_at = ?){newer} group by 1",
+            f" on raw.rowid = given.raw_row and (raw._superseded_at is null or raw._superseded_at = ?){newer}"
+            " group by 1",
             [self.load.loaded_at],
         ).fetchall()
         findings = []
