@@ -250,9 +250,11 @@ def parsed_manifest(home: Home) -> Manifest:
     if not kept.exists():
         parse(home)
     try:
-        return Manifest.from_msgpack(kept.read_bytes())
+        manifest = Manifest.from_msgpack(kept.read_bytes())
     except Exception as error:  # whatever msgpack and mashumaro raise for a file that was cut short
         raise damaged(kept, f"Remove {kept}, then run `merganser build`.") from error
+    manifest.build_flat_graph()  # what macros read as `graph`; dbt makes it only of a project that it parses itself
+    return manifest
 
 
 def run_model(home: Home, name: str, *, parsed: Home, progress: Progress = silent) -> None:
