@@ -47,7 +47,7 @@ from ingestion.statements import cast_to, file_path, is_one_of, json_record, lit
 QUARANTINE_ID = "_quarantine_id"  # in a replayed record: the one in quarantine that it is
 PAYLOAD, PAGE, COMPLETE = "_payload", "_page", "_complete"  # columns of a file that brings records as JSON text
 MAX_FIELDS = 2_000  # of a record; wider ones cost memory in every record of their file (and Excel has 16,384)
-MAX_DEPTH = 200  # of JSON within JSON; parsers that others read it with end at some hundreds
+MAX_DEPTH = 500  # of JSON within JSON; parsers that others read it with end at some hundreds
 _BYTES_PER_FIELD = 5_000_000  # of memory for a field that nobody declared, in lines of JSON; where that is too little,
 # fields go by map, which takes a third of the speed
 _BYTES_PER_COLUMN = 400_000  # of memory, for each column of Parquet that is read
@@ -629,7 +629,7 @@ class _Keys:
 _WIDE = f"len(json_keys(line)) > {MAX_FIELDS}"
 # What nests so deep has that many brackets, and a closing one for each; to ask for the length first is cheap.
 _MANY_BRACKETS = (
-    f"strlen(line) > {2 * MAX_DEPTH} and length(line) - length(replace(replace(line, '{{', ''), '[', '')) > {MAX_DEPTH}"
+    f"strlen(line) > {2 * MAX_DEPTH} and strlen(line) - strlen(replace(replace(line, '{{', ''), '[', '')) > {MAX_DEPTH}"
 )
 _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 _BROKEN = "coalesce(try(json_type(line)), '') <> 'OBJECT'"
