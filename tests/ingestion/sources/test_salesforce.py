@@ -199,7 +199,7 @@ def test_history_and_contracts_reach_their_tables(organisation: Organisation) ->
     assert organisation.query(
         "select id, stage_name, amount::varchar, _fivetran_start::varchar"
         " from raw_salesforce.opportunity_history order by 4"
-    ) == [(deal, "Open", "10.00", "2026-03-01 12:00:00"), (deal, "Won", "10.00", "2026-03-01 12:01:00")]
+    ) == [(deal, "Open", "10.000000", "2026-03-01 12:00:00"), (deal, "Won", "10.000000", "2026-03-01 12:01:00")]
     assert organisation.query("select field, old_value, new_value from raw_salesforce.opportunity_field_history") == [
         ("Amount", "5", "10")
     ]
