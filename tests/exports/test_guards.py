@@ -119,6 +119,7 @@ def test_a_ledger_of_an_earlier_version_gets_the_new_columns(world: World) -> No
     world.publish({META: [member(1)]})
     deliver(world.settings, META)
     with duckdb.connect(str(world.settings.ledger_path)) as connection:
+        connection.execute("drop table ledger_version")
         connection.execute("alter table deliveries drop column override_reason")
         connection.execute("alter table deliveries drop column overridden")
     assert plan(world.settings, META).unchanged == 1

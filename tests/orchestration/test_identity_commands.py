@@ -317,7 +317,8 @@ def test_a_crowded_picture_is_seen() -> None:
 
 
 def test_a_picture_that_cannot_be_written(small: Home, tmp_path: Path, merganser: Invoke) -> None:
-    told = refusal(merganser, small, "explain", H1, "--svg", str(tmp_path / "no" / "x.svg"), code=1)
+    (tmp_path / "file").touch()
+    told = refusal(merganser, small, "explain", H1, "--svg", str(tmp_path / "file" / "x.svg"), code=1)
     assert "cannot be written" in told
 
 
