@@ -204,13 +204,14 @@ def test_rules_that_make_no_sense_stop_the_build_by_name(sent: Sent) -> None:
         "assert_patterns_of_rules_compile",
         "assert_every_record_has_its_rule",
     ]
-    assert build(bench.home, selection, manifest=bench.manifest).succeeded
+    exclude = ["relationships_consent_fields*"]  # a seed that this bench does not build
+    assert build(bench.home, selection, exclude=exclude, manifest=bench.manifest).succeeded
     with duckdb.connect(str(bench.home.warehouse)) as connection:
         for seed in seeds:
             connection.execute(f"create table seeds.kept_{seed} as select * from seeds.{seed}")
         for change in SENSELESS:
             connection.execute(change)
-    report = build(bench.home, selection, manifest=bench.manifest)
+    report = build(bench.home, selection, exclude=exclude, manifest=bench.manifest)
     with duckdb.connect(str(bench.home.warehouse)) as connection:
         for seed in seeds:
             connection.execute(f"drop table seeds.{seed}; alter table seeds.kept_{seed} rename to {seed}")
