@@ -3,7 +3,7 @@
 Such a file stays where it is, so that a corrected declaration lands it. What is looked at are names of fields and
 shapes of values; a message never quotes a value.
 
-Add here when another mistake can be told from a file. Keep out: what a record must be (readers.py, judging.py).
+Add here when another mistake can be recognised in a file. Keep out: what a record must be (readers.py, judging.py).
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ def _locked(settings: Settings, error: duckdb.Error) -> WarehouseLockedError | N
         return WarehouseLockedError(
             f"{path} is open in this very process with other settings; close that connection, then land again."
         )
-    if not re.search(r"\block\b", text, re.IGNORECASE):  # a damaged file is told of by its blocks
+    if not re.search(r"\block\b", text, re.IGNORECASE):  # an error about a damaged file names its blocks
         return None
     holder = _HOLDER.search(text)
     who = f"process {holder['pid']} ({holder['program']})" if holder else "another process"

@@ -66,7 +66,7 @@ def opened_serving(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
 
 def opening_error(home: Home, message: str) -> CorridorError:
     """The error that a refusal of DuckDB to open the warehouse amounts to."""
-    if re.search(r"\block\b", message, re.IGNORECASE):  # a damaged file is told of by its blocks
+    if re.search(r"\block\b", message, re.IGNORECASE):  # an error about a damaged file names its blocks
         holder = re.search(r"\(PID (\d+)\)", message)
         return LockedError(
             f"The warehouse {home.warehouse} is locked by another process"
