@@ -156,8 +156,8 @@ def changed_files(
     """Those files that did not land before as they are now.
 
     Size and time of change equal: the same file. Else the content decides, for files up to HASH_LIMIT_BYTES. A file
-    that cannot be opened, or whose format is not clear, is listed in `refused`; without that list UnreadableFileError is
-    raised.
+    that cannot be opened, or whose format is not clear, is listed in `refused`; without that list
+    UnreadableFileError is raised.
     """
     changed = []
     for path in paths:
