@@ -477,10 +477,7 @@ class Judge:
         """
         key = _list(self.entity.key)
         version = quote(self.entity.version) if self.entity.version else "cast(null as bigint)"
-        competing = (
-            f" union all select 0, {key}, {version} from existing where is_current and not is_gone and not exists"
-            f" (select 1 from numbered where {same(self.content, 'existing', 'numbered')})"
-        )
+        competing = f" union all select 0, {key}, {version} from existing where is_current and not is_gone"
         which_copy, competes = ("", competing) if self._keeps_history else (" desc", "")
         self.connection.execute(
             "create temp table judged as with numbered as ("
