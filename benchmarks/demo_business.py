@@ -23,10 +23,10 @@ import numpy as np
 
 from benchmarks import splink_demos
 from benchmarks.measuring import measured_cli, timed
+from identity.accuracy import bcubed, pairwise
+from identity.closure import components
 from ingestion.synthetic import World, WorldConfig
 from ingestion.synthetic.config import Mess
-from matching.accuracy import bcubed, pairwise
-from matching.closure import components
 
 CUSTOMERS = 1_500
 SECOND_BATCH_DAYS = 60

@@ -34,7 +34,7 @@ from typing import Any
 import duckdb
 
 from benchmarks.measuring import middle, run, show
-from orchestration.lib.transform import quick_start, release_warehouse
+from runtime.building import quick_start, release_warehouse
 
 FULL_SIZE = 10_000_000
 QUICK_SIZE = 1_000_000

@@ -91,8 +91,8 @@ def _table(records: list[Record]) -> pa.Table:
 
 def step(place: Path, known: int, count: int) -> dict[str, Any]:
     """The first `count` records of the file, of which the first `known` were there in the last run."""
-    from matching.kept_scores import Fixed, Kept, Thresholds, judge, learn
-    from matching.model import Model
+    from identity.kept_scores import Fixed, Kept, Thresholds, judge, learn
+    from identity.model import Model
 
     started = time.monotonic()
     persons = pq.read_table(place / "records.parquet").slice(0, count)

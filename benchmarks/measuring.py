@@ -54,7 +54,7 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None) ->
 
 def measured_cli(arguments: Sequence[str], environment: Mapping[str, str]) -> Measured:
     """Run the `merganser` command in a process of its own."""
-    return run([sys.executable, "-c", "from orchestration.cli import main; main()", *arguments], environment)
+    return run([sys.executable, "-c", "from orchestration.cli.main import main; main()", *arguments], environment)
 
 
 def middle(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -20,8 +20,8 @@ import numpy as np
 
 from benchmarks import demo_business, splink_demos
 from benchmarks.measuring import measured_cli
-from matching.accuracy import bcubed, pairwise
-from matching.closure import components
+from identity.accuracy import bcubed, pairwise
+from identity.closure import components
 
 ROOT = Path(__file__).resolve().parents[1]
 SETS = ROOT.parent / "shared" / "data" / "eval"

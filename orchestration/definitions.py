@@ -12,8 +12,8 @@ import dagster as dg
 
 from orchestration.defs import automation, exports, ingestion, quality, transform
 from orchestration.defs.resources import HomeResource, dbt_command_line
-from orchestration.lib.stages import known_exports, known_sources
-from orchestration.lib.transform import load_manifest
+from orchestration.stages import known_exports, known_sources
+from runtime.building import load_manifest
 
 
 def build_defs(overrides: Mapping[str, Any] | None = None) -> dg.Definitions:

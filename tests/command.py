@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestration.lib.home import PROJECT_ROOT, Home
-from orchestration.lib.parsing import handed_on
+from runtime.home import PROJECT_ROOT, Home
+from runtime.parsing import handed_on
 
 DEMO_CUSTOMERS, DEMO_SEED = 300, 7  # small, and yet every export of it has something to send
 SECONDS_ALLOWED = 600

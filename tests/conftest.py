@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from orchestration.lib.home import Home, open_home
+from runtime.home import Home, open_home
 from tests.command import DEMO_CUSTOMERS, DEMO_SEED, copy_of, merganser
 
 # How fast a property is says nothing of it where three processes share two cores.

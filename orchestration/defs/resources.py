@@ -13,8 +13,8 @@ from pathlib import Path
 import dagster as dg
 from dagster_dbt import DbtCliResource
 
-from orchestration.lib.home import PROJECT_ROOT, Home, open_home
-from orchestration.lib.redaction import hide_values
+from runtime.home import PROJECT_ROOT, Home, open_home
+from runtime.redaction import hide_values
 
 # What writes the warehouse runs one at a time, as DuckDB takes one writing process: dagster.yaml limits each pool to 1.
 WAREHOUSE_POOL = "warehouse"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.lib.home import Home
+from runtime.home import Home
 from tests.command import dbt
 
 ROOT = Path(__file__).resolve().parents[2]

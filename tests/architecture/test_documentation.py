@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from orchestration.lib.gates import gates_of
+from publication.gates import gates_of
 
 PUBLISHED = {"marts", "segments", "exports"}
 HEADER = re.compile(r"\A(?:{#-?\s*\n?\s*grain:.*?#}|{{\s*config\(.*?\)\s*}}\s*{#-?\s*\n?\s*grain:)", re.DOTALL)

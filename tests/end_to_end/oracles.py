@@ -23,7 +23,7 @@ from typing import Any
 import duckdb
 import pyarrow.parquet
 
-from orchestration.lib.home import Home
+from runtime.home import Home
 
 Identifier = tuple[str, str]
 Row = dict[str, Any]

@@ -19,7 +19,7 @@ import duckdb
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = {  # what this interpreter is given to run
-    "merganser": ("-c", "from orchestration.cli import main; main()"),
+    "merganser": ("-c", "from orchestration.cli.main import main; main()"),
     "dbt": ("-c", "import sys; from dbt.cli.main import cli; sys.argv[0] = 'dbt'; cli()"),
     "python": (),
 }

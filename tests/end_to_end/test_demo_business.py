@@ -19,8 +19,8 @@ import pyarrow.parquet
 import pytest
 
 from exports.destinations.webhook.loopback import serve
-from orchestration.lib.errors import EXIT_CHECK_FAILED
-from orchestration.lib.home import PROJECT_ROOT, Home
+from runtime.errors import EXIT_CHECK_FAILED
+from runtime.home import PROJECT_ROOT, Home
 from tests.command import DEMO_CUSTOMERS, DEMO_SEED, call, copy_of, environment, merganser
 from tests.end_to_end import oracles
 from tests.end_to_end.oracles import Identifier, Row, read

@@ -18,8 +18,8 @@ import typer
 
 from ingestion.fetching import variables
 from ingestion.registry import load_sources
-from orchestration.cli import EXIT_CODES, app
-from orchestration.lib.home import Home
+from orchestration.cli.main import EXIT_CODES, app
+from runtime.home import Home
 from tests.end_to_end.documents import (
     Block,
     Document,
@@ -66,8 +66,7 @@ def _saved(tmp_path_factory: pytest.TempPathFactory, demo_home: Home) -> tuple[P
     place_of_work = tmp_path_factory.mktemp("documentation") / "project"
     copy = copy_project(place_of_work, demo_home.path)
     copy.shell(
-        "source .venv/bin/activate\n"
-        "python -c 'from orchestration.lib import home, transform; transform.parse(home.open_home())'"
+        "source .venv/bin/activate\npython -c 'from runtime import building, home; building.parse(home.open_home())'"
     )
     for rewritten in ("compiled", "run"):
         shutil.rmtree(copy.home / "dbt" / "target" / rewritten)

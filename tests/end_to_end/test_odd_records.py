@@ -13,7 +13,7 @@ import pytest
 
 from ingestion.registry import load_sources
 from ingestion.spec import EntitySpec
-from orchestration.lib.home import Home
+from runtime.home import Home
 from tests.command import merganser
 from tests.orchestration.handmade import read
 

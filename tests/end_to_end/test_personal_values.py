@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.lib.home import Home
+from runtime.home import Home
 from tests.end_to_end.project_copy import ProjectCopy, copy_project
 
 # Where personal values belong, each with its reason. Everything else of a home names nobody.

@@ -11,8 +11,8 @@ from pathlib import Path
 import duckdb
 
 from ingestion.thresholds import GATES
-from orchestration.lib.errors import EXIT_CHECK_FAILED
-from orchestration.lib.home import Home
+from runtime.errors import EXIT_CHECK_FAILED
+from runtime.home import Home
 from tests.command import merganser
 
 POISON = {

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from orchestration.lib.home import PROJECT_ROOT, Home
+from runtime.home import PROJECT_ROOT, Home
 from tests.command import merganser
 
 CASES = PROJECT_ROOT.parent / "shared" / "cases"

@@ -14,8 +14,8 @@ from exports.errors import ServingError, SpecError, UnknownExportError
 from exports.registry import destination_names, load_exports, open_destination
 from exports.settings import Settings
 from exports.spec import parse_node
-from orchestration.lib import transform
-from orchestration.lib.home import Home
+from runtime import building
+from runtime.home import Home
 from tests.exports.worlds import CRM, META, WEBHOOK, World, contact, member, node
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,7 +137,7 @@ def test_settings_keep_secrets_out_of_their_text() -> None:
 @pytest.fixture(scope="module")
 def manifest_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project's manifest, parsed in an empty home."""
-    return transform.parse(Home(tmp_path_factory.mktemp("parsed")))
+    return building.parse(Home(tmp_path_factory.mktemp("parsed")))
 
 
 def test_the_projects_exports_are_valid_and_fit_their_destinations(manifest_path: Path) -> None:

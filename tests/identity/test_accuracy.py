@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matching.accuracy import bcubed, exact_clusters, pairwise
+from identity.accuracy import bcubed, exact_clusters, pairwise
 
 LABELS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.sampled_from("ab")), min_size=1, max_size=14)
 

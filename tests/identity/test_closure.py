@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matching.closure import (
+from identity.closure import (
     BARRED_WEIGHT,
     MOST_MEMBERS,
     REFUSING_WEIGHT,

@@ -7,7 +7,7 @@ import math
 import duckdb
 import pytest
 
-from matching.model import Model, with_found_prior
+from identity.model import Model, with_found_prior
 
 PEOPLE = 1_000
 PAIRS = PEOPLE * (PEOPLE - 1) / 2

@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from matching import kept_scores
-from matching.closure import Numbers
-from matching.kept_scores import Fixed, Judged, Kept, Thresholds, judge, learn
-from matching.model import Model
+from identity import kept_scores
+from identity.closure import Numbers
+from identity.kept_scores import Fixed, Judged, Kept, Thresholds, judge, learn
+from identity.model import Model
 
 LIKELY = Thresholds(joining=3.0, reviewed=-3.0)
 FIRST = "anna bert carla david elena frank greta hugo irene jonas karla lars maria nils olga paul rosa simon tina"
@@ -147,7 +147,7 @@ def test_any_batches_end_where_a_full_run_ends(seed: int, trained: tuple[dict[in
 def test_the_order_of_the_records_trains_no_other_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few enough pairs may be looked at that Splink draws samples, of records and of pairs. The failing twin: with all
     digits that Splink tells, the orders show."""
-    monkeypatch.setattr("matching.model._MOST_TRAINING_PAIRS", 5_000)
+    monkeypatch.setattr("identity.model._MOST_TRAINING_PAIRS", 5_000)
     chance = random.Random(5)
     people: list[Person] = []
     for first in chance.choices(FIRST.split()[:4], k=700):
@@ -159,10 +159,10 @@ def test_the_order_of_the_records_trains_no_other_model(monkeypatch: pytest.Monk
     assert first.is_trained
     assert first == second
     assert first.version == second.version
-    monkeypatch.setattr("matching.model.KEPT_DIGITS", 17)
+    monkeypatch.setattr("identity.model.KEPT_DIGITS", 17)
     assert len({learn(table(dict(order)), []).version for order in orders}) == 2
-    monkeypatch.setattr("matching.model.KEPT_DIGITS", 6)
-    monkeypatch.setattr("matching.model._MOST_TRAINING_PAIRS", 10_000_000)
+    monkeypatch.setattr("identity.model.KEPT_DIGITS", 6)
+    monkeypatch.setattr("identity.model._MOST_TRAINING_PAIRS", 10_000_000)
     assert learn(table(dict(numbered)), []) != first  # samples were drawn
 
 
@@ -201,7 +201,7 @@ def test_what_weighs_otherwise_keeps_nothing(
     first = judged(people, model)
     kept = Kept(first.pairs, first.basis, numbers())
     assert judged(people, model, kept=kept).weighed == 0
-    monkeypatch.setattr("matching.blocking.MOST_IN_BLOCK", 12)
+    monkeypatch.setattr("identity.blocking.MOST_IN_BLOCK", 12)
     fewer = judged(people, model, kept=kept)
     assert 0 < fewer.weighed < first.weighed
     monkeypatch.setattr(kept_scores, "KEYS", kept_scores.KEYS[:-1])
@@ -212,7 +212,7 @@ def test_a_placeholder_comes_and_goes(
     trained: tuple[dict[int, Person], Model], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A block that grows too large, stays so, and is no more: what it says of everybody is taken back, and given."""
-    monkeypatch.setattr("matching.blocking.MOST_IN_BLOCK", 30)
+    monkeypatch.setattr("identity.blocking.MOST_IN_BLOCK", 30)
     chance = random.Random(4)
     people, model = trained
     nobody = {number: {**somebody(chance), "email": "none@mail.test"} for number in range(9001, 9036)}

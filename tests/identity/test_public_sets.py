@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.scoreboard import SETS, convert
-from orchestration.lib.evaluation import Configuration, evaluate
+from identity.evaluation import Configuration, evaluate
 
 LEAST = {"fake_1000": (0.99, 0.85), "febrl1": (0.99, 0.98), "senzing_truthset": (0.95, 0.6)}
 

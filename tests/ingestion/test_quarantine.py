@@ -11,7 +11,7 @@ import pytest
 from ingestion.errors import RebuildRefusedError, UnknownRecordError
 from ingestion.quarantine import Chosen, ReplayReport, list_records, replay, show_records
 from ingestion.rebuilding import rebuild
-from orchestration.cli import invoke
+from orchestration.cli.main import invoke
 from tests.ingestion.landing_zone import Landing, contact, source
 from tests.ingestion.test_payloads import NESTED, record
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestration import cli
-from orchestration.lib import quality
-from orchestration.lib.home import Home, open_home
+from orchestration.cli.main import main as cli
+from publication import quality
+from runtime.home import Home, open_home
 from tests.orchestration.handmade import CUSTOMERS, SUITES, record_build, write
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.lib import transform
-from orchestration.lib.expectations import Rule, TableSuite
-from orchestration.lib.home import Home
-from orchestration.lib.publishing import Relation
+from publication.expectations import Rule, TableSuite
+from publication.publishing import Relation
+from runtime import building
+from runtime.home import Home
 
 CUSTOMERS = 20
 RELATIONS = [
@@ -61,7 +61,7 @@ def read(path: Path, statement: str) -> list[tuple[object, ...]]:
 
 def record_build(home: Home, build_id: str, *, succeeded: bool = True, selection: tuple[str, ...] = ()) -> None:
     """Write the record that a build leaves."""
-    report = transform.BuildReport(
+    report = building.BuildReport(
         build_id=build_id,
         started_at="2026-06-30T00:00:00",
         seconds=1.0,
@@ -70,4 +70,4 @@ def record_build(home: Home, build_id: str, *, succeeded: bool = True, selection
         as_of=home.as_of,
         counts={"test": {"pass": 3}},
     )
-    transform._record(home, report)
+    building._record(home, report)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestration import cli
-from orchestration.lib import locking
-from orchestration.lib.home import Home
+from orchestration.cli.main import main as cli
+from runtime import locking
+from runtime.home import Home
 from tests.orchestration.handmade import RELATIONS, record_build, write
 
 Invoke = Callable[..., tuple[int, str, str]]
@@ -57,7 +57,7 @@ COMMANDS = [
 def test_help_imports_nothing_heavy() -> None:
     ask = textwrap.dedent(f"""
         import sys
-        from orchestration import cli
+        from orchestration.cli.main import main as cli
         assert cli.invoke(["--help"]) == 0
         print(sorted(set({HEAVY}) & set(sys.modules)), file=sys.stderr)
     """)
@@ -199,8 +199,8 @@ def test_a_lock_ends_with_its_process(home: Home, merganser: Invoke) -> None:
     """A run that was killed leaves its lock file behind, and nobody waits for it."""
     dying = textwrap.dedent("""
         import os, sys
-        from orchestration.lib import locking
-        from orchestration.lib.home import open_home
+        from runtime import locking
+        from runtime.home import open_home
         with locking.held(open_home(sys.argv[1]), "run"):
             os._exit(9)
     """)
@@ -212,7 +212,7 @@ def test_an_unexpected_error_is_one_message(home: Home, merganser: Invoke, monke
     def fail(*_: object) -> None:
         raise RuntimeError("Conversion Error: Could not convert string 'ada@example.com' to INT32")
 
-    monkeypatch.setattr("orchestration.lib.summary.read_status", fail)
+    monkeypatch.setattr("orchestration.summary.read_status", fail)
     code, _, error = merganser("status", "--home", home.path)
     assert code == 1
     assert "MERGANSER_DEBUG=1" in error
@@ -237,9 +237,9 @@ def test_a_failed_check_has_its_own_code_and_names_table_and_rule(
 ) -> None:
     from tests.orchestration.handmade import SUITES
 
-    monkeypatch.setattr("orchestration.lib.quality.load_suites", lambda exports, manifest: SUITES)
-    monkeypatch.setattr("orchestration.lib.quality.load_manifest", lambda home: {"nodes": {}, "sources": {}})
-    monkeypatch.setattr("orchestration.lib.quality._declared_exports", lambda home: [])
+    monkeypatch.setattr("publication.quality.load_suites", lambda exports, manifest: SUITES)
+    monkeypatch.setattr("publication.quality.load_manifest", lambda home: {"nodes": {}, "sources": {}})
+    monkeypatch.setattr("publication.quality.declared_exports", lambda manifest: [])
     assert merganser("check", "--home", built_by_hand.path)[0] == 0
     write(built_by_hand, "insert into marts.fct_orders values ('O99', 'nobody')")
     code, told, error = merganser("check", "--home", built_by_hand.path)
@@ -257,8 +257,8 @@ def test_a_failed_check_has_its_own_code_and_names_table_and_rule(
 def test_publish_prints_what_readers_get(
     checked_by_hand: Home, merganser: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestration.lib.publishing.load_manifest", lambda home: {})
-    monkeypatch.setattr("orchestration.lib.publishing.published_relations", lambda manifest: RELATIONS)
+    monkeypatch.setattr("publication.publishing.load_manifest", lambda home: {})
+    monkeypatch.setattr("publication.publishing.published_relations", lambda manifest: RELATIONS)
     code, told, _ = merganser("publish", "--home", checked_by_hand.path)
     assert code == 0
     assert "Published build b1: 2 tables" in told

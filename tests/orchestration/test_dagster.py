@@ -18,10 +18,12 @@ import duckdb
 import pytest
 import yaml
 
+from orchestration import demo, webserver
 from orchestration.definitions import build_defs
 from orchestration.defs.resources import WAREHOUSE_POOL, HomeResource
-from orchestration.lib import demo, publishing, quality, transform, webserver
-from orchestration.lib.home import PROJECT_ROOT, Home, open_home
+from publication import publishing, quality
+from runtime import building
+from runtime.home import PROJECT_ROOT, Home, open_home
 
 SNAPSHOT = Path(__file__).with_name("asset_graph.json")
 
@@ -170,7 +172,7 @@ def test_a_small_world_through_dagster(tmp_path: Path) -> None:
         with dg.DagsterInstance.ephemeral() as instance:
             result = job.execute_in_process(instance=instance, raise_on_error=True)
     assert result.success
-    build, check = transform.last_build(home), quality.last_check(home)
+    build, check = building.last_build(home), quality.last_check(home)
     assert build is not None
     assert check is not None
     assert build.whole

@@ -12,12 +12,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.lib import quality, transform
-from orchestration.lib.damage import damaged_database, explained
-from orchestration.lib.errors import CorridorError, DamagedFileError, WrongUseError
-from orchestration.lib.files import read_mapping
-from orchestration.lib.home import Home, open_home, sources_in_settings
-from orchestration.lib.warehouse import opened
+from publication import quality
+from runtime import building
+from runtime.damage import damaged_database, explained
+from runtime.errors import DamagedFileError, MerganserError, WrongUseError
+from runtime.files import read_mapping
+from runtime.home import Home, open_home, sources_in_settings
+from runtime.warehouse import opened
 from tests.command import call, copy_of, environment
 from tests.orchestration.handmade import write
 
@@ -127,12 +128,12 @@ def test_a_build_writes_a_damaged_manifest_again(copied_home: Home) -> None:
     for path in (copied_home.manifest, copied_home.dbt_target / "partial_parse.msgpack", copied_home.build_record):
         path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(DamagedFileError, match=r"manifest\.json is damaged") as raised:
-        transform.load_manifest(copied_home)
+        building.load_manifest(copied_home)
     assert "merganser build" in raised.value.hint
     ended = call("merganser", "build", "seg_birthday_next_7_days", "--home", copied_home.path)
     assert ended.returncode == 0, ended.stderr
-    assert transform.load_manifest(copied_home)["nodes"]
-    assert transform.last_build(copied_home) is not None
+    assert building.load_manifest(copied_home)["nodes"]
+    assert building.last_build(copied_home) is not None
 
 
 @pytest.mark.parametrize(
@@ -152,9 +153,9 @@ def test_records_of_another_shape_are_damaged_records(home: Home, content: str) 
     home.quality_result.write_text(content)
     home.manifest.write_text(content)
     for read, path in (
-        (transform.last_build, home.build_record),
+        (building.last_build, home.build_record),
         (quality.last_check, home.quality_result),
-        (transform.load_manifest, home.manifest),
+        (building.load_manifest, home.manifest),
     ):
         with pytest.raises(DamagedFileError) as raised:
             read(home)
@@ -174,7 +175,7 @@ def test_settings_that_make_no_sense_name_their_file(tmp_path: Path, content: st
 
 def test_a_file_that_is_a_directory_is_named(tmp_path: Path) -> None:
     (tmp_path / "record.json").mkdir()
-    with pytest.raises(CorridorError, match=r"record\.json is damaged"):
+    with pytest.raises(MerganserError, match=r"record\.json is damaged"):
         read_mapping(tmp_path / "record.json", "Remove it.")
 
 

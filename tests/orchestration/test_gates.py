@@ -11,11 +11,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from orchestration.lib.comparison import Comparison, compare
-from orchestration.lib.errors import CorridorError
-from orchestration.lib.gates import gate_ids, gate_names, gates_of, layer_gates
-from orchestration.lib.home import Home
-from orchestration.lib.raw_metrics import METRICS_TABLE, Finding, measure
+from publication.comparison import Comparison, compare
+from publication.gates import gate_ids, gate_names, gates_of, layer_gates
+from publication.raw_metrics import METRICS_TABLE, Finding, measure
+from runtime.errors import MerganserError
+from runtime.home import Home
 from tests.orchestration.handmade import write
 
 ROWS = 200
@@ -263,7 +263,7 @@ def test_a_model_says_what_is_usual_of_it_and_why(published: Home) -> None:
 )
 def test_a_wrong_declaration_is_refused(own: dict[str, Any], message: str) -> None:
     node = next(iter(model("fct_orders", "order_id", **own).values()))
-    with pytest.raises(CorridorError, match=message):
+    with pytest.raises(MerganserError, match=message):
         gates_of(node, "marts")
 
 

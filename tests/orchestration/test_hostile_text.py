@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from orchestration import console
-from orchestration.lib.errors import CorridorError
-from orchestration.lib.home import Home
-from orchestration.lib.printable import printable, printable_lines
+from orchestration.cli import console
+from runtime.errors import MerganserError
+from runtime.home import Home
+from runtime.printable import printable, printable_lines
 from tests.orchestration.handmade import record_build, write
 
 Invoke = Callable[..., tuple[int, str, str]]
@@ -49,7 +49,7 @@ def test_every_way_to_print_is_tame(text: str, capfd: pytest.CaptureFixture[str]
     console.out().print(table)
     console.out().print(text)
     console.err().print(text, style="red")
-    console.show_error(CorridorError(f"The file {text} is wrong.", f"Mend {text}."))
+    console.show_error(MerganserError(f"The file {text} is wrong.", f"Mend {text}."))
     console.show_note(text)
     told = capfd.readouterr()
     for line in (told.out + told.err).splitlines():

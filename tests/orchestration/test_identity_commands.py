@@ -23,16 +23,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration import identity_console
-from orchestration.lib import home as places
-from orchestration.lib import identity_decisions as decisions
-from orchestration.lib import identity_graph as graph
-from orchestration.lib import identity_picture as picture
-from orchestration.lib import transform
-from orchestration.lib.errors import CorridorError, WrongUseError
-from orchestration.lib.home import Home
-from orchestration.lib.identity_decisions import Decision
-from orchestration.lib.identity_graph import Edge, GraphAnswer, Identifier
+from identity import decisions, graph, picture
+from identity.decisions import Decision
+from identity.graph import Edge, GraphAnswer, Identifier
+from orchestration.cli import identity_console
+from runtime import building
+from runtime import home as places
+from runtime.errors import MerganserError, WrongUseError
+from runtime.home import Home
 from tests.orchestration.handmade import read, write
 from tests.warehouse.identity.stories import Story
 from tests.warehouse.identity.telling import PUBLISHED, Teller, build_identity, land_batch
@@ -70,7 +68,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         shutil.copy(ROOT / name, copy)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(places, "PROJECT_ROOT", copy)
-        patch.setattr(transform, "PROJECT_ROOT", copy)
+        patch.setattr(building, "PROJECT_ROOT", copy)
         yield copy
 
 
@@ -691,9 +689,9 @@ def test_a_trial_that_fails_leaves_nothing_behind(
     small: Home, overrides: Path, merganser: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
-        raise CorridorError("int_identity__partition cannot be built: no room")
+        raise MerganserError("int_identity__partition cannot be built: no room")
 
-    monkeypatch.setattr(transform, "run_model", fail)
+    monkeypatch.setattr(building, "run_model", fail)
     assert "cannot be built" in refusal(merganser, small, "join", Z1, O1, *WHY, "--yes", code=1)
     assert list((small.path / "dbt" / "preview").glob("*.duckdb*")) == []
     assert decisions.read_decisions() == []

@@ -11,10 +11,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from orchestration.lib import demo, stages, summary, transform
-from orchestration.lib.errors import EXIT_CHECK_FAILED, WrongUseError
-from orchestration.lib.expectations import load_suites
-from orchestration.lib.home import Home
+from orchestration import demo, stages, summary
+from publication.expectations import load_suites
+from runtime import building
+from runtime.errors import EXIT_CHECK_FAILED, WrongUseError
+from runtime.home import Home
 from tests.command import DEMO_CUSTOMERS, DEMO_SEED
 from tests.orchestration.handmade import read, write
 
@@ -29,7 +30,7 @@ def digest(path: Path) -> str:
 def test_all_stages_went_through(demo_home: Home, demo_report: dict[str, Any]) -> None:
     assert demo_report["failed_stage"] == ""
     assert {entity["status"] for entity in demo_report["landing"]["entities"]} <= {"landed", "nothing_new"}
-    build = transform.last_build(demo_home)
+    build = building.last_build(demo_home)
     assert build is not None
     assert build.whole
     assert build.count("unit_test") == 0
@@ -105,11 +106,11 @@ def test_an_unknown_export_is_told_with_the_known_ones(demo_home: Home, merganse
 
 def test_a_selection_that_matches_nothing(copied_home: Home, merganser: Invoke) -> None:
     """Nothing is built, and the build before stays publishable."""
-    before = transform.last_build(copied_home)
+    before = building.last_build(copied_home)
     code, _, error = merganser("build", "no_such_model", "--home", copied_home.path)
     assert code == 2
     assert "no_such_model" in error
-    assert transform.last_build(copied_home) == before
+    assert building.last_build(copied_home) == before
 
 
 def test_another_demo_is_not_mixed_into_this_one(demo_home: Home) -> None:
@@ -231,7 +232,7 @@ def test_a_failed_build_stops_the_run(copied_home: Home, monkeypatch: pytest.Mon
     before = digest(copied_home.serving)
     monkeypatch.setenv("MERGANSER_TARGET", "ci")
     monkeypatch.setattr(
-        "orchestration.lib.transform._invoke",
+        "runtime.building._invoke",
         lambda *_: [_Failed()],
     )
     report = stages.run(copied_home)

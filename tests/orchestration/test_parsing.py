@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from dbt.cli.main import dbtRunner
 
-from orchestration.lib import transform
-from orchestration.lib.errors import CorridorError
-from orchestration.lib.home import PROJECT_ROOT, Home
+from runtime import building
+from runtime.errors import MerganserError
+from runtime.home import PROJECT_ROOT, Home
 
 FROM_NOTHING = "Unable to do partial parsing"  # what dbt's log says when it parses the whole project
 
@@ -25,7 +25,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(PROJECT_ROOT / "profiles.yml", root)
     (root / "dbt_project.yml").write_text("name: small\nversion: '1.0'\nprofile: merganser\n")
     write(root, "select 1 as a")
-    monkeypatch.setattr(transform, "PROJECT_ROOT", root)
+    monkeypatch.setattr(building, "PROJECT_ROOT", root)
     return root
 
 
@@ -37,8 +37,8 @@ def parsed(home: Home) -> dict[str, Any]:
     """Parse for a home: the model as its manifest has it, and whether dbt read the project from nothing."""
     shutil.rmtree(home.dbt_logs, ignore_errors=True)
     home.manifest.unlink(missing_ok=True)
-    transform.parse(home)
-    node = transform.load_manifest(home)["nodes"]["model.small.only"]
+    building.parse(home)
+    node = building.load_manifest(home)["nodes"]["model.small.only"]
     return {**node, "from_nothing": FROM_NOTHING in (home.dbt_logs / "dbt.log").read_text()}
 
 
@@ -106,25 +106,25 @@ def test_a_damaged_parse_and_a_project_of_somebody_else(project: Path, tmp_path:
 def test_the_manifest_is_written_when_the_parse_changed(project: Path, tmp_path: Path) -> None:
     """As dbt itself would write it, and not again by a run over an unchanged project; a lost one comes back."""
     (home,) = homes(tmp_path, "only")
-    transform.build(home)
-    ours = transform.load_manifest(home)
+    building.build(home)
+    ours = building.load_manifest(home)
     (ran,) = json.loads((home.dbt_target / "run_results.json").read_text())["results"]
     assert (ran["unique_id"], ran["status"]) == ("model.small.only", "success")
     written = home.manifest.stat().st_mtime_ns
-    transform.build(home)
+    building.build(home)
     assert home.manifest.stat().st_mtime_ns == written
     write(project, "select 2 as b")
-    transform.build(home)
-    assert "select 2" in transform.load_manifest(home)["nodes"]["model.small.only"]["raw_code"]
+    building.build(home)
+    assert "select 2" in building.load_manifest(home)["nodes"]["model.small.only"]["raw_code"]
     home.manifest.unlink()
-    transform.build(home)
+    building.build(home)
     assert home.manifest.exists()
 
     write(project, "select 1 as a")
     home.manifest.unlink()
     with home.entered():
         dbtRunner().invoke(["parse", "--project-dir", str(project), "--profiles-dir", str(project), "--quiet"])
-    theirs = transform.load_manifest(home)
+    theirs = building.load_manifest(home)
     for manifest in (ours, theirs):
         del manifest["metadata"]  # when and in which run it was written
         for node in (*manifest["nodes"].values(), *manifest["macros"].values()):
@@ -134,14 +134,14 @@ def test_the_manifest_is_written_when_the_parse_changed(project: Path, tmp_path:
 
 def test_a_damaged_parse_hides_no_mistake_in_a_model(project: Path, tmp_path: Path) -> None:
     (home,) = homes(tmp_path, "only")
-    transform.build(home)
+    building.build(home)
     shutil.rmtree(project / "target")
     home.manifest.unlink()
     parse = home.dbt_target / "partial_parse.msgpack"
     parse.write_bytes(parse.read_bytes()[:1000])
     write(project, "select {{ nothing( }}")
-    with pytest.raises(CorridorError, match="only"):
-        transform.build(home)
+    with pytest.raises(MerganserError, match="only"):
+        building.build(home)
 
 
 @pytest.mark.parametrize("line", ["vars: 7", "vers: {a: 7}"])
@@ -150,5 +150,5 @@ def test_a_quick_start_checks_the_project_as_dbt_does(line: str, project: Path, 
     (home,) = homes(tmp_path, "only")
     declared = project / "dbt_project.yml"
     declared.write_text(f"{declared.read_text()}{line}\n")
-    with pytest.raises(CorridorError, match=line[:4]):
-        transform.build(home)
+    with pytest.raises(MerganserError, match=line[:4]):
+        building.build(home)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.lib.errors import CorridorError
-from orchestration.lib.files import is_private, make_private, read_mapping, write_whole
-from orchestration.lib.home import Home, open_home
+from runtime.errors import MerganserError
+from runtime.files import is_private, make_private, read_mapping, write_whole
+from runtime.home import Home, open_home
 from tests.command import call, environment, merganser
 
 
@@ -54,7 +54,8 @@ def test_no_command_leaves_anything_that_others_read(copied_home: Home) -> None:
     assert "Traceback" not in ended.stderr
     merganser("status", "--home", home)
     prepare = (
-        "import sys; from orchestration.lib import webserver, home; webserver.prepare(home.open_home(sys.argv[1]))"
+        "import sys; from orchestration import webserver; from runtime import home;"
+        " webserver.prepare(home.open_home(sys.argv[1]))"
     )
     subprocess.run([sys.executable, "-c", prepare, home], check=True, umask=0, env=environment(), capture_output=True)
     assert (copied_home.dagster / "dagster.yaml").exists()
@@ -133,7 +134,7 @@ def test_a_file_is_written_whole_or_stays_as_it_was(tmp_path: Path, monkeypatch:
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", no_space)
-        with pytest.raises(CorridorError, match=r"record\.json cannot be written: No space left on device") as raised:
+        with pytest.raises(MerganserError, match=r"record\.json cannot be written: No space left on device") as raised:
             write_whole(path, '{"number": 2}')
     assert "Free space" in raised.value.hint
     assert read_mapping(path, "") == {"number": 1}

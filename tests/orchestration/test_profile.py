@@ -6,8 +6,8 @@ from pathlib import Path
 
 from dbt.adapters.duckdb import environments
 
-from orchestration.lib.home import PROJECT_ROOT, Home
-from orchestration.lib.parsing import profile_of
+from runtime.home import PROJECT_ROOT, Home
+from runtime.parsing import profile_of
 
 
 def test_models_go_on_after_one_that_did_not_fit_into_memory(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from orchestration.lib import publishing, quality
-from orchestration.lib.home import Home
-from orchestration.lib.publishing import Relation
+from publication import publishing, quality
+from publication.publishing import Relation
+from runtime.home import Home
 from tests.orchestration.handmade import SUITES, record_build, write
 
 OLDER = ("1.1.3", "1.4.4", "1.5.0")

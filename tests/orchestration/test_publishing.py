@@ -12,9 +12,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.lib import publishing, quality
-from orchestration.lib.errors import CorridorError, LockedError, PublicationRefusedError
-from orchestration.lib.home import Home
+from publication import publishing, quality
+from runtime.errors import LockedError, MerganserError, PublicationRefusedError
+from runtime.home import Home
 from tests.orchestration.handmade import CUSTOMERS, RELATIONS, SUITES, read, record_build, write
 
 
@@ -144,14 +144,14 @@ def test_a_full_disk_leaves_the_last_good_file(checked_by_hand: Home) -> None:
     assert quality.check(checked_by_hand, suites=SUITES).passed
     publish_in_little_space = textwrap.dedent("""
         import resource, sys
-        from orchestration.lib import publishing
-        from orchestration.lib.errors import CorridorError
-        from orchestration.lib.home import open_home
+        from publication import publishing
+        from runtime.errors import MerganserError
+        from runtime.home import open_home
         home = open_home(sys.argv[1], "2026-06-30")
         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
         try:
             publishing.publish(home, relations=[publishing.Relation("marts", "dim_customers")])
-        except CorridorError as error:
+        except MerganserError as error:
             print(error.message, "|", error.hint)
             raise SystemExit(7)
     """)
@@ -185,7 +185,7 @@ def test_a_rename_that_fails_leaves_the_last_good_file(checked_by_hand: Home, mo
         raise OSError(28, os.strerror(28))
 
     monkeypatch.setattr(Path, "replace", no_space)
-    with pytest.raises(CorridorError, match="No space left on device"):
+    with pytest.raises(MerganserError, match="No space left on device"):
         publishing.publish(checked_by_hand, relations=RELATIONS)
     assert digest(checked_by_hand.serving) == before
     assert leftovers(checked_by_hand) == []

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.lib import quality
-from orchestration.lib.errors import CorridorError
-from orchestration.lib.expectations import Rule, TableSuite, load_suites
-from orchestration.lib.home import Home
+from publication import quality
+from publication.expectations import Rule, TableSuite, load_suites
+from runtime.errors import MerganserError
+from runtime.home import Home
 from tests.orchestration.handmade import SUITES, write
 
 
@@ -96,7 +96,7 @@ def test_without_a_build_nothing_passes(home: Home) -> None:
 
 
 def test_without_a_warehouse_the_next_step_is_told(home: Home) -> None:
-    with pytest.raises(CorridorError, match="There is no warehouse") as raised:
+    with pytest.raises(MerganserError, match="There is no warehouse") as raised:
         quality.check(home, suites=[])
     assert "merganser ingest --all" in raised.value.hint
 
@@ -113,5 +113,5 @@ def test_the_declared_suites_are_read() -> None:
 def test_an_unknown_key_in_the_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "expectations.yml"
     path.write_text("suites: [{table: marts.x, uniqe: [customer_id]}]")
-    with pytest.raises(CorridorError, match=r"marts\.x: uniqe is not known"):
+    with pytest.raises(MerganserError, match=r"marts\.x: uniqe is not known"):
         load_suites(path=path)

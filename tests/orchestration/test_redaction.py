@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.lib.redaction import _TYPE, _WORDS, without_values
+from runtime.redaction import _TYPE, _WORDS, without_values
 
 PERSON = ('Zyxanna "Zan" O\'Qwertz\nSecondline', "zan.o'qwertz@persons.example", "+491709876543")
 FAILING = (

@@ -7,9 +7,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.lib import demo, doctor, setup, stages
-from orchestration.lib.errors import WrongUseError
-from orchestration.lib.home import Home, open_home, sources_in_settings
+from orchestration import demo, doctor, setup, stages
+from runtime.errors import WrongUseError
+from runtime.home import Home, open_home, sources_in_settings
 from tests.command import call, environment, merganser
 
 

@@ -9,11 +9,11 @@ from datetime import timedelta
 
 import pytest
 
-from orchestration.lib import publishing, quality, waivers
-from orchestration.lib.errors import CorridorError, PublicationRefusedError, WrongUseError
-from orchestration.lib.expectations import Rule, TableSuite
-from orchestration.lib.home import Home
-from orchestration.lib.quality import AuditResult, CheckReport
+from publication import publishing, quality, waivers
+from publication.expectations import Rule, TableSuite
+from publication.quality import AuditResult, CheckReport
+from runtime.errors import MerganserError, PublicationRefusedError, WrongUseError
+from runtime.home import Home
 from tests.orchestration.handmade import RELATIONS, write
 
 KNOWN = {"marts.fct_orders.rows_fell", "marts.dim_customers.accepted_values:status"}
@@ -117,7 +117,7 @@ def test_a_contract_stops_although_the_file_names_it(built_by_hand: Home) -> Non
 
 def test_a_damaged_file_of_waivers_is_named(built_by_hand: Home) -> None:
     built_by_hand.waivers.write_text('{"waivers": [{"rule": "rows_fell"')
-    with pytest.raises(CorridorError, match=r"waivers\.json is damaged"):
+    with pytest.raises(MerganserError, match=r"waivers\.json is damaged"):
         quality.check(built_by_hand, suites=VOCABULARY)
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from orchestration.lib.home import Home
-from orchestration.lib.transform import parsed_manifest
+from runtime.building import parsed_manifest
+from runtime.home import Home
 from tests.warehouse.workbench import AS_OF, Workbench
 
 

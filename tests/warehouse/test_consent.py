@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from ingestion.registry import load_sources
-from orchestration.lib.consent import count_unreadable, list_unreadable
-from orchestration.lib.home import PROJECT_ROOT
-from orchestration.lib.warehouse import opened
+from publication.consent import count_unreadable, list_unreadable
+from runtime.home import PROJECT_ROOT
+from runtime.warehouse import opened
 from tests.warehouse.workbench import Workbench
 
 FIRST, SECOND = datetime.fromisoformat("2026-06-20T08:00:00"), datetime.fromisoformat("2026-06-21T08:00:00")

@@ -15,8 +15,8 @@ import duckdb
 import pytest
 
 from ingestion.synthetic import WorldConfig
-from orchestration.lib.home import Home
-from orchestration.lib.transform import build
+from orchestration.stages import build
+from runtime.home import Home
 from tests.warehouse.workbench import AS_OF, Workbench
 
 EVENTS = "intermediate.int_events__events"

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from ingestion.synthetic import WorldConfig
-from orchestration.lib.home import PROJECT_ROOT, Home
+from runtime.home import PROJECT_ROOT, Home
 from tests.warehouse.workbench import AS_OF, Workbench
 
 MEMBERSHIPS = "segments.fct_segment_memberships"

@@ -23,8 +23,9 @@ from ingestion.landing import LandingReport, land
 from ingestion.registry import load_sources
 from ingestion.settings import Settings
 from ingestion.spec import SourceSpec
-from orchestration.lib.home import Home
-from orchestration.lib.transform import BuildReport, build
+from orchestration.stages import build
+from runtime.building import BuildReport
+from runtime.home import Home
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT.parent / "shared" / "data" / "sources"

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.lib.home import PROJECT_ROOT
+from runtime.home import PROJECT_ROOT
 from tests.warehouse.workbench import run_own_project
 
 FILES = {

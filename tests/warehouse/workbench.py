@@ -22,8 +22,9 @@ from ingestion.landing import LandingReport, land
 from ingestion.registry import load_sources
 from ingestion.settings import Settings
 from ingestion.synthetic import WorldConfig, write_world
-from orchestration.lib.home import Home
-from orchestration.lib.transform import BuildReport, build, release_warehouse
+from orchestration.stages import build
+from runtime.building import BuildReport, release_warehouse
+from runtime.home import Home
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest

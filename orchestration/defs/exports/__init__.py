@@ -11,11 +11,11 @@ import dagster as dg
 
 from exports.errors import TransientError
 from exports.spec import ExportSpec
+from orchestration import stages
 from orchestration.defs.quality import SERVING
 from orchestration.defs.resources import PATIENCE, HomeResource, reported
-from orchestration.lib import stages
-from orchestration.lib.errors import CorridorError, LockedError
-from orchestration.lib.locking import held
+from runtime.errors import LockedError, MerganserError
+from runtime.locking import held
 
 GROUP = "activation"
 _LEDGER_POOL = "ledger"
@@ -56,7 +56,7 @@ def _delivery(spec: ExportSpec) -> dg.AssetsDefinition:
                     receipt = stages.deliver_export(place, spec.name, variables=home.variables())
             except LockedError:
                 raise
-            except CorridorError as error:
+            except MerganserError as error:
                 # A guard, a stale file or an absent setting needs a person: trying again only delays the alarm.
                 waits = isinstance(error.__cause__, TransientError)
                 raise dg.Failure(error.message, allow_retries=waits) from error

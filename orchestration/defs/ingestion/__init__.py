@@ -11,9 +11,9 @@ from datetime import timedelta
 import dagster as dg
 
 from ingestion.spec import SourceSpec
+from orchestration import stages
 from orchestration.defs.resources import PATIENCE, WAREHOUSE_POOL, HomeResource, reported
-from orchestration.lib import stages
-from orchestration.lib.locking import held
+from runtime.locking import held
 
 GROUP = "ingestion"
 # A source that has not been looked at for this long is stale, whatever it held: dbt cannot see that nobody looked.

@@ -10,10 +10,11 @@ from typing import Any
 
 import dagster as dg
 
+from orchestration import stages
 from orchestration.defs.resources import PATIENCE, WAREHOUSE_POOL, HomeResource, reported
-from orchestration.lib import publishing, quality, stages
-from orchestration.lib.errors import PublicationRefusedError
-from orchestration.lib.locking import held
+from publication import publishing, quality
+from runtime.errors import PublicationRefusedError
+from runtime.locking import held
 
 GROUP = "quality"
 AUDIT = dg.AssetKey(["quality", "audit"])

@@ -11,11 +11,11 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
 
+from orchestration import stages
 from orchestration.defs.ingestion import raw_key
 from orchestration.defs.resources import PATIENCE, WAREHOUSE_POOL, HomeResource, reported
-from orchestration.lib import transform
-from orchestration.lib.locking import held
-from orchestration.lib.warehouse import probe
+from runtime import building
+from runtime.locking import held
 
 
 class RoomTranslator(DagsterDbtTranslator):
@@ -55,15 +55,14 @@ def build_defs(manifest: Mapping[str, Any]) -> dg.Definitions:
         with reported():
             place = home.opened()
             with held(place, "build"), place.entered():
-                transform.make_raw_tables(place)
-                probe(place)
+                landed = stages.prepare_build(place)
                 selection = [key.to_user_string() for key in context.selected_asset_keys] if context.is_subset else []
-                record = transform.BuildRecord.begin(place, selection)
+                record = building.BuildRecord.begin(place, selection, consent_landings=landed)
                 invocation = dbt.cli(
                     ["build", "--exclude-resource-type", "unit_test"], context=context, raise_on_error=False
                 )
                 yield from invocation.stream()
-                report = record.end(transform.results_in(invocation.get_artifact("run_results.json"), manifest))
+                report = record.end(building.results_in(invocation.get_artifact("run_results.json"), manifest))
             if not report.succeeded:
                 names = ", ".join(failure.name for failure in report.failures[:5])
                 raise dg.Failure(f"The build failed in {len(report.failures)} places: {names}", allow_retries=False)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import duckdb
 import pytest
 
-from orchestration.lib.transform import build
+from orchestration.stages import build
 from tests.warehouse.identity.stories import Story
 from tests.warehouse.identity.telling import Teller, Told, build_identity, land_batch
 from tests.warehouse.workbench import Workbench

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.lib.home import PROJECT_ROOT
+from runtime.home import PROJECT_ROOT
 from tests.warehouse.identity.chance import random_stories
 from tests.warehouse.identity.telling import Teller, apply_decision, break_off, build_identity, land_batch
 from tests.warehouse.workbench import Workbench

@@ -17,11 +17,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from orchestration import cli
-from orchestration.lib import home as places
-from orchestration.lib import identity_decisions as decisions
-from orchestration.lib import transform
-from orchestration.lib.home import Home
+from identity import decisions
+from orchestration.cli.main import main as cli
+from runtime import building
+from runtime import home as places
+from runtime.home import Home
 from tests.warehouse.identity.telling import FIRST_BATCH, build_identity
 from tests.warehouse.workbench import AS_OF, Workbench
 
@@ -42,7 +42,7 @@ def switched_on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     settings.write_text(said.replace("identity_probabilistic: false", "identity_probabilistic: true"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(places, "PROJECT_ROOT", copy)
-        patch.setattr(transform, "PROJECT_ROOT", copy)
+        patch.setattr(building, "PROJECT_ROOT", copy)
         yield copy
 
 
@@ -162,7 +162,7 @@ def steps(switched_on: Path, bench: Workbench) -> list[Step]:
 
     land(bench, 1, *SECOND)
     for full_refresh in (False, True):
-        report = transform.build(
+        report = building.build(
             bench.home,
             ["identity_overrides", "stg_lookups__phone_numbers", "int_identity__*"],
             exclude=["resource_type:test"],

@@ -1,5 +1,5 @@
 """Models of persons, the last one in use: trained of the records at hand once and kept, so that a run over what changed
-ends where a run from nothing ends. Keep out: how one is trained (matching/model.py), what is done with it
+ends where a run from nothing ends. Keep out: how one is trained (identity/model.py), what is done with it
 (int_identity__person_pairs)."""
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def model(dbt, session):  # type: ignore[no-untyped-def]  # dbt's own signature
     if not dbt.config.get("is_on"):
         return SCHEMA.empty_table()
 
-    from matching.kept_scores import learn, signature
-    from matching.model import TRAINED_FROM
+    from identity.kept_scores import learn, signature
+    from identity.model import TRAINED_FROM
 
     persons = dbt.ref("int_identity__persons").filter("is_living")
     nicknames = dbt.ref("nicknames")

@@ -1,5 +1,5 @@
 """Pairs of persons that a model looked at twice, with what the guarded closure makes of each. Only what changed is
-weighed; the table is written anew from what was kept and what was weighed. Keep out: how (matching/kept_scores.py), and
+weighed; the table is written anew from what was kept and what was weighed. Keep out: how (identity/kept_scores.py), and
 what becomes of a verdict (int_identity__judged_links, int_identity__review_queue)."""
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def model(dbt, session):  # type: ignore[no-untyped-def]  # dbt's own signature
 
     import numpy as np
 
-    from matching.kept_scores import Fixed, Kept, Thresholds, judge
-    from matching.model import TRAINED_FROM, Model
+    from identity.kept_scores import Fixed, Kept, Thresholds, judge
+    from identity.model import TRAINED_FROM, Model
 
     persons = dbt.ref("int_identity__persons")
     models = dbt.ref("int_identity__person_models")

@@ -1,0 +1,133 @@
+"""What stands between a home and a run that works: looked at, told, never mended by itself.
+
+Add here: another thing that people forget. Keep out: setting it up (setup.py), judging data (quality.py).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from orchestration import demo
+from orchestration.stages import known_sources
+from orchestration.summary import read_held, read_sources
+from orchestration.translation import as_merganser_errors
+from publication import publishing
+from runtime.errors import MerganserError
+from runtime.home import Home, sources_in_settings
+from runtime.progress import Progress, silent
+
+_FREE_BYTES_WANTED = 2_000_000_000  # a build writes the serving file beside the old one
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. `state`: fine, look (worth a look), or missing (a run would not work).
+
+    `told` is what was seen and `next_step` what to do; neither holds a value of a variable or of a record.
+    """
+
+    subject: str
+    state: Literal["fine", "look", "missing"]
+    told: str
+    next_step: str = ""
+
+
+def examine(home: Home, *, connect: bool = False, progress: Progress = silent) -> list[Finding]:
+    """Everything that a run needs. `connect`: also ask each fetched source for a first page, which is thrown away."""
+    return [*_place(home), *_sources(home, connect=connect, progress=progress), *_held(home), *_readers(home)]
+
+
+def _place(home: Home) -> Iterator[Finding]:
+    try:
+        home.prepare()
+    except MerganserError as error:
+        yield Finding("home", "missing", error.message, error.hint)
+        return
+    yield Finding("home", "fine", str(home.path))
+    free = shutil.disk_usage(home.path).free
+    if free < _FREE_BYTES_WANTED:
+        yield Finding("disk", "look", f"{free / 1e9:.1f} GB are free", "Make room: a build writes a new serving file.")
+    if demo.is_demo(home):
+        yield Finding("demo", "look", "this home holds the made-up business", "Use another --home for real data.")
+    elif home.as_of:
+        yield Finding(
+            "as_of", "look", f"everything is judged at {home.as_of}", "Remove as_of from settings.yml for now."
+        )
+
+
+def _sources(home: Home, *, connect: bool, progress: Progress) -> Iterator[Finding]:
+    from ingestion.fetching import is_fetched_unasked, missing_variables
+
+    switched_on = sources_in_settings(home) or {}
+    own = known_sources(home, shipped=False)
+    declared = known_sources(home)
+    if not switched_on and not own and not demo.is_demo(home):
+        yield Finding("sources", "missing", "none is switched on", "merganser init")
+    landed = _landed(home)
+    for number, name in enumerate(sorted({*switched_on, *own}), start=1):
+        progress(number, len(switched_on), name)
+        if name not in declared:
+            yield Finding(name, "missing", "nobody declares it", "Correct its name in settings.yml.")
+            continue
+        loader = switched_on.get(name, "dlt" if is_fetched_unasked(declared[name]) else "files")
+        missing = missing_variables(declared[name]) if loader == "dlt" else []
+        if missing:
+            yield Finding(name, "missing", f"not set: {', '.join(missing)}", f"See {home.path / '.env.example'}.")
+        elif loader == "dlt" and connect:
+            yield _connection(home, name)
+        elif loader == "dlt":
+            yield Finding(name, "fine", "its variables are set", "merganser doctor --connect asks the vendor.")
+        if name in landed:
+            yield Finding(name, "fine", landed[name])
+        elif not missing:
+            where = "" if loader == "dlt" else f" and bring its files to {home.landing}"
+            yield Finding(name, "look", "nothing has landed yet", f"merganser ingest {name}{where}")
+
+
+def _held(home: Home) -> Iterator[Finding]:
+    try:
+        holds = read_held(home)
+    except MerganserError:
+        return
+    for hold in holds:
+        column = f" of {hold.column}" if hold.column else ""
+        yield Finding(
+            f"{hold.source}.{hold.entity}",
+            "look",
+            f"a load is held by {hold.gate}{column}: {hold.found}; {hold.usual}",
+            f"Correct {hold.files[0]}, or: merganser ingest {hold.source} --accept-load {hold.gate} --reason ...",
+        )
+
+
+def _landed(home: Home) -> dict[str, str]:
+    try:
+        totals = read_sources(home) if home.warehouse.exists() else []
+    except MerganserError:
+        return {}
+    return {
+        total.source: f"{total.landed:,} landed, {total.quarantined:,} in quarantine, last at {total.last_loaded_at}"
+        for total in totals
+        if total.extracted
+    }
+
+
+def _connection(home: Home, name: str) -> Finding:
+    from ingestion.fetching import try_connection
+
+    with home.entered(), as_merganser_errors():
+        error = try_connection(known_sources(home)[name])
+    if error:
+        return Finding(name, "missing", error, f"See docs/recipes/connect_{name}.md.")
+    return Finding(name, "fine", "the vendor answers")
+
+
+def _readers(home: Home) -> Iterator[Finding]:
+    if home.serving.exists():
+        yield Finding(
+            "serving", "fine", f"published build {publishing.published_build(home).get('build_id', '')}".strip()
+        )
+    else:
+        yield Finding("serving", "look", "nothing is published yet", "merganser run")

@@ -1,0 +1,66 @@
+"""Quarantine from the command line: what was refused, and its way back, in one home.
+
+Add here: what a person asks of refused records. Keep out: the records themselves (ingestion/quarantine.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestration import stages
+from orchestration.translation import as_merganser_errors
+from runtime.errors import WrongUseError
+from runtime.home import Home
+
+if TYPE_CHECKING:
+    from ingestion.quarantine import Chosen, QuarantinedRecord, QuarantineList, ReplayReport
+
+
+def list_records(home: Home, chosen: Chosen, limit: int) -> QuarantineList:
+    """Refused records that fit, without their values. Raises LockedError."""
+    from ingestion import quarantine
+    from ingestion.settings import Settings
+
+    with home.entered(), as_merganser_errors():
+        return quarantine.list_records(Settings.from_home(home.path), chosen, limit=limit)
+
+
+def show_records(home: Home, ids: Sequence[str]) -> list[tuple[QuarantinedRecord, str]]:
+    """These records with their values. Raises WrongUseError for an id that is none, LockedError."""
+    from ingestion import quarantine
+    from ingestion.settings import Settings
+
+    with home.entered(), as_merganser_errors():
+        return quarantine.show_records(Settings.from_home(home.path), ids)
+
+
+def replay(home: Home, chosen: Chosen, changes: Sequence[str], record_file: Path | None) -> ReplayReport:
+    """Lands refused records again, `changes` (field=value) made. Raises WrongUseError, LockedError, MerganserError."""
+    from ingestion import quarantine
+    from ingestion.settings import Settings
+
+    record = None
+    if record_file is not None:
+        try:
+            record = record_file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise WrongUseError(
+                f"{record_file} cannot be read as text.", "Name a file with one JSON object."
+            ) from error
+    with home.entered(), as_merganser_errors():
+        return quarantine.replay(
+            Settings.from_home(home.path),
+            stages.known_sources(home),
+            chosen,
+            changes=_pairs(changes),
+            record=record,
+        )
+
+
+def _pairs(changes: Sequence[str]) -> Mapping[str, str]:
+    for change in changes:
+        if "=" not in change:
+            raise WrongUseError("A correction is field=value.", "As in --set amount=12.50")
+    return dict(change.split("=", 1) for change in changes)

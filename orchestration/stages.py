@@ -1,0 +1,499 @@
+"""The stages of the main job, ingest -> build -> check -> publish -> export: each a function, and all in order.
+
+Add here: a stage, or what stops the ones after it. Keep out: how a stage does its work, how its report is shown.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from orchestration.translation import as_merganser_errors
+from publication import publishing, quality
+from runtime import building
+from runtime.errors import MerganserError, PublicationRefusedError, WrongUseError
+from runtime.home import Home, normal_moment, sources_in_settings, value_in_settings
+from runtime.locking import held
+from runtime.progress import Progress, silent
+from runtime.warehouse import probe
+
+if TYPE_CHECKING:
+    from exports.adoption import AdoptionReport, Method
+    from exports.delivery import DeliveryPlan, DeliveryReceipt, ExportStatus
+    from exports.settings import Settings as ExportSettings
+    from exports.spec import ExportSpec
+    from ingestion.extraction import StreamReport, Window
+    from ingestion.holding import Acceptance
+    from ingestion.landing import LandingReport
+    from ingestion.settings import Settings as IngestionSettings
+    from ingestion.spec import SourceSpec
+
+# Variables of the export room that settings.yml may hold under these names; the environment wins.
+SETTINGS_OF_EXPORTS = {"MERGANSER_SERVING_MAX_AGE_HOURS": "serving_max_age_hours"}
+STAGES = ("ingest", "build", "check", "publish", "export")
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What one ingest did: what each stream of the fetched sources brought, and what landed."""
+
+    landing: LandingReport
+    streams: list[StreamReport] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ExportOutcome:
+    """What became of one export: its receipt, or why there is none.
+
+    `status`: delivered, nothing to send, dry run, failed, or not configured (a variable is unset: that is no failure).
+    """
+
+    name: str
+    status: str
+    receipt: DeliveryReceipt | None = None
+    error: str = ""
+
+    @property
+    def failed(self) -> bool:
+        return self.status == "failed"
+
+
+@dataclass
+class RunReport:
+    """What one run of the main job did. `failed_stage` names the stage that stopped it; empty when all went through."""
+
+    ingest: IngestReport | None = None
+    build: building.BuildReport | None = None
+    check: quality.CheckReport | None = None
+    publication: publishing.PublishReport | None = None
+    exports: list[ExportOutcome] = field(default_factory=list)
+    failed_stage: str = ""
+    error: MerganserError | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        return not self.failed_stage
+
+
+def known_sources(home: Home, *, shipped: bool = True) -> dict[str, SourceSpec]:
+    """Every declared source by name; without `shipped` only what users declare. Raises WrongUseError."""
+    from ingestion.registry import load_sources
+
+    with home.entered(), as_merganser_errors():
+        return load_sources(shipped=shipped)
+
+
+def known_exports(home: Home) -> dict[str, ExportSpec]:
+    """Every declared export by name, by the manifest of the home. Raises WrongUseError."""
+    from exports.registry import load_exports
+
+    building.load_manifest(home)
+    with as_merganser_errors():
+        return load_exports(home.manifest)
+
+
+def ingest(
+    home: Home,
+    names: Sequence[str] = (),
+    *,
+    window: Window | None = None,
+    streams: Sequence[str] = (),
+    allow_empty: bool = False,
+    dialect: Mapping[str, str] | None = None,
+    accepted_gates: Sequence[str] = (),
+    reason: str = "",
+    progress: Progress = silent,
+) -> IngestReport:
+    """Fetch what is new of the named sources, or of all that are switched on, and land it.
+
+    `window` and `streams` read a span, or some streams, of one fetched source again. `allow_empty` lets a delivery that
+    is the whole table be empty. `dialect` overrides what is declared
+    of text files. `accepted_gates` (or "all") land, for a `reason`, the loads that these gates hold now,
+    and fetch nothing. A source or stream that fails is reported and stops no other. Raises WrongUseError for a source
+    that nobody declared and for a gate that holds nothing, LockedError, MerganserError.
+    """
+    from ingestion.fetching import entities_of, fetch, is_fetched_unasked
+    from ingestion.landing import land
+    from ingestion.registry import get_source
+    from ingestion.settings import Settings
+
+    home.prepare()
+    with home.entered(), as_merganser_errors():
+        switched_on = sources_in_settings(home)
+        sources = known_sources(home)
+        chosen = [get_source(name, sources) for name in names] or _switched_on(home, sources, switched_on)
+        fetched = [
+            source
+            for source in chosen
+            if (switched_on or {}).get(source.source, "dlt" if is_fetched_unasked(source) else "files") == "dlt"
+        ]
+        chosen = _in_dialect(chosen, dialect)
+        _check_window(chosen, fetched, window, streams)
+        settings = Settings.from_home(home.path)
+        acceptance = _acceptance(settings, chosen, accepted_gates, reason)
+        reports = []
+        for source in fetched if acceptance is None else ():
+
+            def tell(stream: str, count: int, name: str = source.source) -> None:
+                progress(count, None, f"{name}: {stream}")
+
+            reports += fetch(settings, source, window=window, streams=streams, progress=tell)
+        unfetched = {
+            (report.source, entity): report.error
+            for report in reports
+            if report.error
+            for entity in entities_of(sources[report.source], report.stream)
+        }
+        landing = land(
+            settings,
+            chosen,
+            allow_empty=allow_empty,
+            acceptance=acceptance,
+            unfetched=unfetched,
+            progress=lambda told: progress(
+                told.number - (told.result is None), told.total, f"{told.source}.{told.entity}"
+            ),
+        )
+    return IngestReport(landing, reports)
+
+
+def _in_dialect(sources: list[SourceSpec], dialect: Mapping[str, str] | None) -> list[SourceSpec]:
+    """The sources with their text read otherwise than declared. Raises WrongUseError for a dialect that is none."""
+    try:
+        return [source.in_dialect(dict(dialect)) for source in sources] if dialect else sources
+    except ValueError as error:
+        raise WrongUseError(f"No file can be read so: {error}", "See docs/recipes/connect_files.md.") from error
+
+
+def _acceptance(
+    settings: IngestionSettings, sources: Sequence[SourceSpec], gates: Sequence[str], reason: str
+) -> Acceptance | None:
+    """The decision to land what these gates hold. Raises WrongUseError for a gate that holds nothing of the sources."""
+    from getpass import getuser
+
+    from ingestion.holding import Acceptance, open_holds
+    from ingestion.warehouse import open_warehouse
+
+    if not gates:
+        return None
+    if not reason.strip():
+        raise WrongUseError("A load that is held is landed for a reason.", 'Say --reason "...": it is kept in the log.')
+    with open_warehouse(settings) as connection:
+        held = {hold.gate for source in sources for hold in open_holds(connection, source.source)}
+    unknown = sorted(set(gates) - held - {"all"})
+    if unknown or not held:
+        raise WrongUseError(
+            f"No load of {', '.join(source.source for source in sources)} is held by {', '.join(unknown or gates)}.",
+            f"Held by: {', '.join(sorted(held)) or 'no gate'}.",
+        )
+    try:
+        user = getuser()
+    except (OSError, KeyError):  # a container may run under a user that has no name
+        user = f"user {os.getuid()}"
+    return Acceptance(frozenset(gates), reason.strip(), user)
+
+
+def rebuild(home: Home, names: Sequence[str], progress: Progress = silent) -> IngestReport:
+    """Make the raw tables of these sources again from their landing files, each source in one go.
+
+    Raises WrongUseError for a source that nobody declared, LockedError, and MerganserError where files are gone.
+    """
+    from ingestion.landing import LandingReport
+    from ingestion.rebuilding import rebuild as rebuild_source
+    from ingestion.registry import get_source
+    from ingestion.settings import Settings
+
+    with home.entered(), as_merganser_errors():
+        sources = known_sources(home)
+        reports = [
+            rebuild_source(
+                Settings.from_home(home.path),
+                source,
+                progress=lambda told: progress(
+                    told.number - (told.result is None), told.total, f"{told.source}.{told.entity}"
+                ),
+            )
+            for source in [get_source(name, sources) for name in names]
+        ]
+    entities = tuple(entity for report in reports for entity in report.entities)
+    return IngestReport(LandingReport(reports[-1].load_id, reports[-1].loaded_at, entities))
+
+
+def build(home: Home, selection: Sequence[str] = (), **options: Any) -> building.BuildReport:
+    """Run `dbt build` (`options`: those of building.build) on raw tables that all exist, landed or not.
+
+    The build's record says which consent decisions had landed before it: deliveries compare.
+    """
+    landed = prepare_build(home)
+    return building.build(home, selection, consent_landings=landed, **options)
+
+
+def prepare_build(home: Home) -> dict[str, str] | None:
+    """Creates every declared raw table that is absent. Returns the tokens of consent landings (read_tokens)."""
+    from ingestion.consent_landings import read_tokens
+    from ingestion.landing import ensure_raw_tables
+    from ingestion.registry import load_sources
+    from ingestion.settings import Settings
+
+    home.prepare()
+    probe(home)
+    ensure_raw_tables(Settings.from_home(home.path), list(load_sources().values()))
+    return read_tokens(home.path)
+
+
+def span(since: str | None, until: str | None) -> Window | None:
+    """The window between two moments as people write them; None without any. Raises WrongUseError."""
+    from ingestion.extraction import Window
+
+    moments = [
+        datetime.fromisoformat(normal_moment(text)).replace(tzinfo=UTC) if text else None for text in (since, until)
+    ]
+    if moments == [None, None]:
+        return None
+    if moments[0] and moments[1] and moments[0] >= moments[1]:
+        raise WrongUseError("The span ends before it begins.", "Say --from with the earlier moment.")
+    return Window(*moments)
+
+
+def _switched_on(
+    home: Home, sources: Mapping[str, SourceSpec], switched_on: Mapping[str, str] | None
+) -> list[SourceSpec]:
+    """The sources that settings.yml names and those that the home itself declares; without settings all."""
+    if switched_on is None:
+        return list(sources.values())
+    unknown = sorted(set(switched_on) - set(sources))
+    if unknown:
+        raise WrongUseError(
+            f"{home.settings} names {', '.join(unknown)}, which nobody declared.",
+            f"Declared are {', '.join(sources)}.",
+        )
+    own = known_sources(home, shipped=False)
+    return [source for name, source in sources.items() if name in switched_on or name in own]
+
+
+def _check_window(
+    chosen: Sequence[SourceSpec], fetched: Sequence[SourceSpec], window: Window | None, streams: Sequence[str]
+) -> None:
+    if window is None and not streams:
+        return
+    if len(chosen) != 1 or not fetched:
+        raise WrongUseError(
+            "A span or a stream can be read again of one source that Merganser fetches itself.",
+            "Name one that settings.yml has with the loader dlt, or that declares a database, as in"
+            " `merganser ingest shopify --from 2026-01-01`.",
+        )
+    from ingestion.fetching import stream_names
+
+    known = stream_names(chosen[0])
+    unknown = sorted(set(streams) - set(known))
+    if unknown:
+        raise WrongUseError(
+            f"{chosen[0].source} has no stream {', '.join(unknown)}.", f"It has {', '.join(known) or 'none'}."
+        )
+
+
+def require_sources(home: Home) -> None:
+    """Raises WrongUseError, with what to do next, when a home has nothing at all that could land."""
+    if sources_in_settings(home) is None and not known_sources(home, shipped=False) and not home.warehouse.exists():
+        files = (path for path in home.landing.rglob("*") if path.is_file())
+        if next(files, None) is None:
+            raise WrongUseError(
+                f"No source is configured in {home.path}.",
+                "`merganser init` asks which sources you have and says what each needs; `merganser demo` shows the"
+                " whole product on a made-up business.",
+            )
+
+
+def export_settings(home: Home, variables: Mapping[str, str] | None = None) -> ExportSettings:
+    """The export room's settings for a home; `variables` are set beside those of the environment."""
+    from exports.settings import Settings
+
+    in_settings = {
+        variable: str(value)
+        for variable, name in SETTINGS_OF_EXPORTS.items()
+        if (value := value_in_settings(home, name)) is not None
+    }
+    return Settings.from_home(home.path, {**in_settings, **os.environ, **home.environment(), **(variables or {})})
+
+
+def list_exports(home: Home) -> list[ExportStatus]:
+    """Every declared export and how it stands."""
+    from exports import delivery
+
+    with as_merganser_errors():
+        building.load_manifest(home)
+        return delivery.list_exports(export_settings(home))
+
+
+def plan_export(home: Home, name: str) -> DeliveryPlan:
+    """What a delivery of one export would send now. Raises WrongUseError for a name that is not declared."""
+    from exports import delivery
+
+    with as_merganser_errors():
+        building.load_manifest(home)
+        return delivery.plan(export_settings(home), name)
+
+
+def deliver_export(
+    home: Home,
+    name: str,
+    *,
+    dry_run: bool = False,
+    force: bool = False,
+    consent_removals: bool = False,
+    reason: str | None = None,
+    variables: Mapping[str, str] | None = None,
+    progress: Progress = silent,
+) -> DeliveryReceipt:
+    """Deliver one export. `force` and `consent_removals` need a reason (exports/delivery.py).
+
+    Raises WrongUseError, LockedError, or MerganserError with what destination or guard said.
+    """
+    from exports import delivery
+
+    with as_merganser_errors():
+        building.load_manifest(home)
+        return delivery.deliver(
+            export_settings(home, variables),
+            name,
+            dry_run=dry_run,
+            force=force,
+            consent_removals=consent_removals,
+            reason=reason,
+            progress=lambda done, total: progress(done, total, name),
+        )
+
+
+def adopt_export(home: Home, name: str, *, method: Method = "files", write: bool = False) -> AdoptionReport:
+    """Rebuild what the ledger knows of an export, or show what it would know. Raises WrongUseError, LockedError, or
+    MerganserError with why it cannot be rebuilt.
+    """
+    from exports import adoption
+
+    with as_merganser_errors():
+        building.load_manifest(home)
+        return adoption.adopt(export_settings(home), name, method=method, write=write)
+
+
+def deliver_all(
+    home: Home,
+    *,
+    dry_run: bool = False,
+    force: bool = False,
+    reason: str | None = None,
+    variables: Mapping[str, str] | None = None,
+    progress: Progress = silent,
+) -> list[ExportOutcome]:
+    """Deliver every declared export: one that fails does not stop the others, one not configured is passed over."""
+    from exports.errors import ExportError, MissingSettingError
+
+    outcomes = []
+    for name in known_exports(home):
+        try:
+            receipt = deliver_export(
+                home, name, dry_run=dry_run, force=force, reason=reason, variables=variables, progress=progress
+            )
+        except MerganserError as error:
+            if not isinstance(error.__cause__, ExportError):
+                raise
+            status = "not configured" if isinstance(error.__cause__, MissingSettingError) else "failed"
+            outcomes.append(ExportOutcome(name, status, error=error.message))
+        else:
+            outcomes.append(ExportOutcome(name, receipt.status, receipt))
+    return outcomes
+
+
+def run(
+    home: Home,
+    *,
+    variables: Mapping[str, str] | None = None,
+    full_refresh: bool = False,
+    progress: Callable[[str], Progress] = lambda stage: silent,
+) -> RunReport:
+    """All stages in order, under the home's lock. A stage that fails stops those after it, and the report says which.
+
+    `variables` are seen by the destinations beside the environment. Raises LockedError when another run has the home.
+    """
+    require_sources(home)
+    report = RunReport()
+    with held(home, "run"):
+        for stage in STAGES:
+            try:
+                _run_stage(stage, home, report, variables, full_refresh=full_refresh, progress=progress(stage))
+            except MerganserError as error:
+                report.failed_stage, report.error = stage, error
+                break
+    return report
+
+
+def _run_stage(
+    stage: str,
+    home: Home,
+    report: RunReport,
+    variables: Mapping[str, str] | None,
+    *,
+    full_refresh: bool,
+    progress: Progress,
+) -> None:
+    if stage == "ingest":
+        report.ingest = ingest(home, progress=progress)
+        fail_unless_landed(report.ingest)
+    elif stage == "build":
+        report.build = build(home, full_refresh=full_refresh, progress=progress)
+        fail_unless_built(report.build)
+    elif stage == "check":
+        report.check = quality.check(home, progress=progress)
+        fail_unless_checked(home, report.check)
+    elif stage == "publish":
+        report.publication = publishing.publish(home, progress=progress)
+    else:
+        report.exports = deliver_all(home, variables=variables, progress=progress)
+        fail_unless_delivered(report.exports)
+
+
+def fail_unless_landed(report: IngestReport) -> None:
+    """Raises MerganserError naming what was not fetched, did not land or is held; quarantine is no failure."""
+    failed = [f"{stream.source}.{stream.stream}: {stream.error}" for stream in report.streams if stream.error]
+    failed += [f"{e.source}.{e.entity}: {e.error}" for e in report.landing.entities if e.status in ("failed", "held")]
+    if failed:
+        more = f" (and {len(failed) - 3} more)" if len(failed) > 3 else ""
+        count = len(report.streams) + len(report.landing.entities)
+        raise MerganserError(
+            f"{len(failed)} of {count} streams and entities did not arrive or are held: {'; '.join(failed[:3])}{more}",
+            "The others did. Mend what is named and run `merganser ingest --all` again.",
+        )
+
+
+def fail_unless_built(report: building.BuildReport) -> None:
+    """Raises MerganserError naming the nodes that failed."""
+    if report.succeeded:
+        return
+    first = report.failures[0] if report.failures else None
+    told = f" First: {first.name} ({first.path}): {first.message}" if first else ""
+    raise MerganserError(
+        f"The build failed in {len(report.failures)} place{'s' if len(report.failures) != 1 else ''}.{told}",
+        "Mend what it names and run `merganser build` again; readers keep the last good serving file.",
+    )
+
+
+def fail_unless_checked(home: Home, report: quality.CheckReport) -> None:
+    """Raises PublicationRefusedError naming the rules that are broken."""
+    if report.passed:
+        return
+    broken = "; ".join(f"{result.id}: {result.says}" for result in report.failures[:3])
+    raise PublicationRefusedError(
+        f"The check failed: {report.build_fault or broken}.",
+        f"Open {home.quality_report}. Readers keep the last good serving file, and nothing is exported.",
+    )
+
+
+def fail_unless_delivered(outcomes: Sequence[ExportOutcome]) -> None:
+    """Raises MerganserError naming the exports that failed."""
+    failed = [outcome for outcome in outcomes if outcome.failed]
+    if failed:
+        told = "; ".join(outcome.error for outcome in failed)
+        message = f"{len(failed)} of {len(outcomes)} exports failed: {told}"
+        raise MerganserError(message, "What was delivered is recorded; `merganser export deliver --all` continues.")

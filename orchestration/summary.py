@@ -1,0 +1,223 @@
+"""What a home holds, in numbers that a person asks for first: read from the serving file and from the stages' records.
+
+Add here: another number that somebody would want at a glance. Keep out: how it is shown, numbers that no table holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from orchestration.translation import as_merganser_errors
+from publication import publishing, quality
+from runtime import building
+from runtime.errors import MerganserError
+from runtime.home import Home
+from runtime.warehouse import opened, opened_serving
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from ingestion.holding import OpenHold
+
+
+@dataclass(frozen=True)
+class SegmentSize:
+    """One segment: its model, its title for people, and how many are in it."""
+
+    name: str
+    title: str
+    customers: int
+
+
+@dataclass(frozen=True)
+class SourceTotals:
+    """Records of one source over all its loads; always extracted = landed + quarantined + unchanged.
+
+    `held_under`: the legal bases, each with its purpose where one is declared; of the source and of its entities.
+    """
+
+    source: str
+    extracted: int
+    landed: int
+    quarantined: int
+    unchanged: int
+    last_loaded_at: str
+    held_under: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A published home at a glance.
+
+    `identifiers_withheld`: those that join nobody. `joins`: how often two identifiers proved to be one person's.
+    `merges`: customers that became one with another after they had been customers of their own.
+    """
+
+    customers: int = 0
+    identified_customers: int = 0
+    identifiers: int = 0
+    identifiers_withheld: int = 0
+    joins: int = 0
+    merges: int = 0
+    tables: int = 0
+    segments: list[SegmentSize] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Status:
+    """A home as it stands, whatever stages it has been through."""
+
+    home: str
+    as_of: str
+    warehouse_bytes: int
+    sources: list[SourceTotals]
+    build: dict[str, Any]
+    check: dict[str, Any]
+    published: dict[str, str]
+    summary: Summary | None
+    note: str = ""
+    held: list[OpenHold] = field(default_factory=list)
+
+
+def read_summary(home: Home) -> Summary | None:
+    """The numbers of the serving file; None when nothing was published yet."""
+    if not home.serving.exists():
+        return None
+    titles = _segment_titles(home)
+    with opened_serving(home) as connection:
+        tables = {f"{schema}.{name}" for schema, name in connection.execute(_published_tables()).fetchall()}
+        segments = [
+            SegmentSize(name, titles.get(name, name), _number(connection, f'select count(*) from segments."{name}"'))
+            for name in sorted(table.split(".")[1] for table in tables if table.startswith("segments.seg_"))
+        ]
+        return Summary(
+            customers=_number(connection, _customers(), "marts.dim_customers" in tables),
+            joins=_number(connection, _joins(), "marts.bdg_customer_identifiers" in tables),
+            identified_customers=_number(connection, _identified_customers(), "marts.dim_customers" in tables),
+            identifiers=_number(connection, _identifiers(), "marts.bdg_customer_identifiers" in tables),
+            identifiers_withheld=_number(connection, _unused_identifiers(), "marts.bdg_customer_identifiers" in tables),
+            merges=_number(connection, _merges(), "marts.fct_identity_changes" in tables),
+            tables=len(tables),
+            segments=segments,
+        )
+
+
+def read_sources(home: Home) -> list[SourceTotals]:
+    """Records by source over all loads; raises LockedError while another process writes the warehouse."""
+    with opened(home) as connection:
+        known = connection.execute("select 1 from information_schema.tables where table_schema = 'raw_ops'").fetchone()
+        rows = connection.execute(_totals_by_source()).fetchall() if known else []
+    bases = _legal_bases(home)
+    return [
+        SourceTotals(
+            source, extracted, landed, quarantined, unchanged, str(last_loaded_at or ""), bases.get(source, ())
+        )
+        for source, extracted, landed, quarantined, unchanged, last_loaded_at in rows
+    ]
+
+
+def _legal_bases(home: Home) -> dict[str, tuple[str, ...]]:
+    """Under which legal bases and for which purposes each declared source is held."""
+    from ingestion.registry import load_sources
+
+    with home.entered(), as_merganser_errors():
+        sources = load_sources()
+    told: dict[str, set[str]] = {}
+    for name, source in sources.items():
+        for entity in source.entities.values():
+            purpose = entity.purpose or source.purpose
+            basis = entity.legal_basis or source.legal_basis
+            told.setdefault(name, set()).add(f"{basis}: {purpose}" if purpose else basis)
+    return {name: tuple(sorted(bases)) for name, bases in told.items()}
+
+
+def read_status(home: Home) -> Status:
+    """How a home stands. A warehouse that is locked or absent is told in `note` and does not raise."""
+    note, sources, held = "", [], []
+    try:
+        sources, held = read_sources(home), read_held(home)
+    except MerganserError as error:
+        note = error.message
+    build, check = building.last_build(home), quality.last_check(home)
+    return Status(
+        home=str(home.path),
+        as_of=home.as_of,
+        warehouse_bytes=home.warehouse.stat().st_size if home.warehouse.exists() else 0,
+        sources=sources,
+        build=_chosen(build, "build_id", "succeeded", "whole", "started_at"),
+        check=_chosen(check, "build_id", "passed", "checked_at"),
+        published=publishing.published_build(home),
+        summary=read_summary(home),
+        note=note,
+        held=held,
+    )
+
+
+def read_held(home: Home) -> list[OpenHold]:
+    """The loads that are held now; raises LockedError while another process writes the warehouse."""
+    from ingestion.holding import open_holds
+
+    if not home.warehouse.exists():
+        return []
+    with opened(home) as connection:
+        return open_holds(connection)
+
+
+def _chosen(report: object | None, *names: str) -> dict[str, Any]:
+    return {name: getattr(report, name) for name in names} if report else {}
+
+
+def _segment_titles(home: Home) -> dict[str, str]:
+    if not home.manifest.exists():
+        return {}
+    nodes = building.load_manifest(home)["nodes"].values()
+    declared = ((node["name"], node["config"].get("meta", {}).get("segment")) for node in nodes)
+    return {name: segment["title"] for name, segment in declared if segment}
+
+
+def _number(connection: duckdb.DuckDBPyConnection, statement: str, there: bool = True) -> int:
+    row = connection.execute(statement).fetchone() if there else None
+    return int(row[0] or 0) if row else 0
+
+
+def _published_tables() -> str:
+    return "select table_schema, table_name from information_schema.tables where table_schema <> 'main'"
+
+
+def _customers() -> str:
+    return "select count(*) from marts.dim_customers"
+
+
+def _identified_customers() -> str:
+    return "select count(*) filter (where is_identified) from marts.dim_customers"
+
+
+def _identifiers() -> str:
+    return "select count(*) from marts.bdg_customer_identifiers"
+
+
+def _unused_identifiers() -> str:
+    """Identifiers that join nobody: blocked, invalid or shared."""
+    return "select count(*) filter (where customer_id is null) from marts.bdg_customer_identifiers"
+
+
+def _joins() -> str:
+    return "select count(customer_id) - count(distinct customer_id) from marts.bdg_customer_identifiers"
+
+
+def _merges() -> str:
+    return "select count(*) from marts.fct_identity_changes where change_type = 'merged'"
+
+
+def _totals_by_source() -> str:
+    return """
+        select
+            source,
+            cast(sum(extracted_count) as bigint),
+            cast(sum(landed_count) as bigint),
+            cast(sum(quarantined_count) as bigint),
+            cast(sum(unchanged_count) as bigint),
+            max(ended_at) filter (where status = 'landed')
+        from raw_ops.loads group by 1 order by 1
+    """

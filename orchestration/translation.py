@@ -1,0 +1,43 @@
+"""What the rooms' errors are in the corridor: wrong use, locked, or failed.
+
+Add here: a kind of error of a room that has its own exit code. Keep out: the corridor's own errors (errors.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from runtime.errors import LockedError, MerganserError, WrongUseError
+
+
+@contextmanager
+def as_merganser_errors() -> Iterator[None]:
+    """Errors of the rooms, raised again as the corridor's, with the exit code that they amount to."""
+    from exports import errors as export_errors
+    from ingestion import errors as ingestion_errors
+
+    wrong_use: tuple[type[Exception], ...] = (
+        ingestion_errors.UnknownSourceError,
+        ingestion_errors.DeclarationError,
+        ingestion_errors.SettingError,
+        ingestion_errors.UnknownRecordError,
+        export_errors.UnknownExportError,
+        export_errors.SpecError,
+    )
+    locked: tuple[type[Exception], ...] = (ingestion_errors.WarehouseLockedError, export_errors.LedgerBusyError)
+    try:
+        yield
+    except wrong_use as error:
+        raise WrongUseError(_sentence(error)) from error
+    except locked as error:
+        raise LockedError(_sentence(error), "Wait until the other process has ended, and run again.") from error
+    except (ingestion_errors.IngestionError, export_errors.ExportError) as error:
+        raise MerganserError(_sentence(error)) from error
+
+
+def _sentence(error: Any) -> str:
+    text = str(error).strip()
+    begins_with_a_name = "_" in text.partition(" ")[0]
+    return text if begins_with_a_name else text[:1].upper() + text[1:]

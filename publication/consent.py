@@ -1,0 +1,129 @@
+"""Consent decisions that cannot be read: how many, whom they hold back, and how each is repaired.
+
+Add here: what a person asks about decisions. Keep out: what a decision means (dbt_project, intermediate/consent).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from runtime.home import Home
+from runtime.warehouse import opened
+
+if TYPE_CHECKING:
+    import duckdb
+
+_WORD = "Add the word to dbt_project/seeds/privacy/consent_words.csv, or land the record corrected; then build."
+_REMEDIES: Mapping[str, str] = {
+    "quarantined": "`merganser quarantine replay ID --set field=value` (or --record FILE); then build.",
+    "decision": _WORD,
+    "purpose": _WORD,
+    "channel": _WORD,
+    "contradiction": "The purpose has no such channel: land the record corrected, or add the word; then build.",
+    "vague": "The word is too wide for a yes: land the record with the purpose's own name; then build.",
+    "date": "A yes needs a date: land the record with the moment when it was given; then build.",
+}
+
+
+@dataclass(frozen=True)
+class UnreadableDecision:
+    """A decision that cannot be read, without any value of it. `holds`: it may be a no, and holds `customer_count`
+    customers back; `record_key` is the source's id of the record, where that can be read."""
+
+    source: str
+    entity: str
+    record_key: str | None
+    quarantine_id: str | None
+    field: str | None
+    reason: str
+    holds: bool
+    customer_count: int
+    arrived_at: datetime
+    remedy: str
+
+
+def count_unreadable(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Unreadable decisions, those that hold somebody back, the customers held, and the decisions that reach nobody.
+
+    Empty where no consent has been built.
+    """
+    if not _is_built(connection):
+        return {}
+    cursor = connection.execute(_counts())
+    names = [column[0] for column in cursor.description or ()]
+    [row] = cursor.fetchall()
+    return {name: int(value) for name, value in zip(names, row, strict=True)}
+
+
+def list_unreadable(
+    home: Home, *, source: str | None = None, entity: str | None = None, limit: int = 50
+) -> list[UnreadableDecision]:
+    """Decisions that cannot be read as of the last build, those that hold the most customers first.
+
+    Raises LockedError.
+    """
+    if not home.warehouse.exists():
+        return []
+    with opened(home) as connection:
+        if not _is_built(connection):
+            return []
+        rows = connection.execute(_decisions(), {"source": source, "entity": entity, "limit": limit}).fetchall()
+    names = [field.name for field in fields(UnreadableDecision) if field.name != "remedy"]
+    given = [dict(zip(names, row, strict=True)) for row in rows]
+    return [UnreadableDecision(**one, remedy=_REMEDIES[one["reason"]]) for one in given]
+
+
+def _is_built(connection: duckdb.DuckDBPyConnection) -> bool:
+    return bool(
+        connection.execute(
+            "select 1 from information_schema.tables where table_schema = 'marts' and table_name = 'fct_consent_events'"
+        ).fetchall()
+    )
+
+
+def _counts() -> str:
+    """Counts over decisions; a decision has several rows where it names several identifiers or purposes."""
+    return """
+        with decisions as (
+            select
+                coalesce(quarantine_id, concat_ws(':', source, entity, record_key, decision_field)) as decision,
+                bool_or(effect = 'holds') as holds,
+                max(customers_reached_count) as customers
+            from marts.fct_consent_events
+            where unreadable_reason is not null
+            group by 1
+        )
+        select
+            count(*) as unreadable,
+            count(*) filter (holds and customers > 0) as holding,
+            (select count(distinct customer_id) from marts.dim_consents where status = 'unreadable') as customers_held,
+            count(*) filter (holds and customers = 0) as reaching_nobody
+        from decisions
+    """
+
+
+def _decisions() -> str:
+    """Unreadable decisions with where each stands, by how many customers it concerns."""
+    return """
+        select
+            source,
+            entity,
+            min(record_key) as record_key,
+            quarantine_id,
+            decision_field,
+            min(unreadable_reason) as reason,
+            bool_or(effect = 'holds') as holds,
+            max(customers_reached_count) as customer_count,
+            min(arrived_at) as arrived_at
+        from marts.fct_consent_events
+        where
+            unreadable_reason is not null
+            and ($source is null or source = $source)
+            and ($entity is null or entity = $entity)
+        group by source, entity, coalesce(quarantine_id, record_key), quarantine_id, decision_field
+        order by holds desc, customer_count desc, arrived_at desc, source, entity, record_key
+        limit $limit
+    """

@@ -1,0 +1,217 @@
+"""Reads expectations.yml: which tables the audits look at and what must be true of each, as frozen specs.
+
+Add here: another kind of rule that the file may declare. Keep out: how a rule is run (quality.py), any table's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from runtime.errors import MerganserError
+
+EXPECTATIONS_FILE = Path(__file__).with_name("expectations.yml")
+_SUITE_KEYS = {"table", "for_each", "title", "optional", "columns", "not_null", "unique", "accepted_values"}
+_SUITE_KEYS |= {"min_rows", "filled_when_landed", "rules"}
+_RULE_KEYS = {"name", "says", "key", "broken_by", "needs", "kind"}
+KINDS = ("contract", "data", "gate", "notice")
+DEFAULT_SHARE = 0.02  # of the rows, where a data rule declares none
+TOLERATED_ROWS = 10  # a handful of odd records stops nothing, whatever share of a small table they are
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A truth told in SQL: `broken_by` selects the rows that break it, `{batch}` being the suite's table.
+
+    `key` names a column of that select which identifies a row without being a personal value: up to five of them are
+    reported. `needs` are further tables that the rule reads: where one is absent, the rule is broken.
+    `kind`: a broken contract stops the publication; a notice is shown and stops nothing.
+    """
+
+    name: str
+    says: str
+    broken_by: str
+    key: str = ""
+    needs: tuple[str, ...] = ()
+    kind: str = "contract"
+
+
+@dataclass(frozen=True)
+class TableSuite:
+    """What must be true of one table (`schema.name`).
+
+    `tolerated`: the rules that are data rules (by the names that the audit gives them), with the share of rows that may
+    break each. All others are contracts.
+    """
+
+    table: str
+    title: str = ""
+    optional: bool = False
+    columns: tuple[str, ...] = ()
+    not_null: tuple[str, ...] = ()
+    unique: tuple[tuple[str, ...], ...] = ()
+    accepted_values: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    min_rows: int = 0
+    rules: tuple[Rule, ...] = ()
+    tolerated: Mapping[str, float] = field(default_factory=dict)
+
+
+def declared_exports(manifest: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The exports in dbt's manifest (`config.meta.export`), each as table, key, purpose and channel.
+
+    Raises MerganserError for an export that declares no key, purpose or channel: it cannot be audited.
+    """
+    found = []
+    for node in manifest["nodes"].values():
+        export = (node.get("config", {}).get("meta") or {}).get("export")
+        if node.get("resource_type") != "model" or export is None:
+            continue
+        absent = [name for name in ("key", "purpose", "channel") if not (isinstance(export, dict) and export.get(name))]
+        if absent:
+            raise MerganserError(
+                f"{node['name']}: config.meta.export has no {', '.join(absent)}.",
+                f"Declare it in {node.get('patch_path') or 'the model YAML'}.",
+            )
+        table = f"{node['schema']}.{node.get('alias') or node['name']}"
+        found.append({"table": table, **{name: str(export[name]) for name in ("key", "purpose", "channel")}})
+    return found
+
+
+def load_suites(
+    exports: Sequence[Mapping[str, str]] = (),
+    path: Path = EXPECTATIONS_FILE,
+    manifest: Mapping[str, Any] | None = None,
+) -> list[TableSuite]:
+    """The declared suites. One that says `for_each: export` is repeated for every export: a mapping with at least
+    `table`, `key`, `purpose` and `channel`, whose names stand as `<name>` in the suite's texts.
+
+    `manifest` is dbt's: what a model's YAML says of its columns (not_null, unique, accepted_values) is added to the
+    suite of its table. Raises MerganserError when the file holds a key that is not known.
+    """
+    declared = yaml.safe_load(path.read_text())["suites"]
+    suites = []
+    for entry in declared:
+        if entry.get("for_each") == "export":
+            suites += [_suite(_filled(entry, export)) for export in exports]
+        else:
+            suites.append(_suite(entry))
+    tests = declared_tests(manifest) if manifest else {}
+    return [_with_tests(suite, tests.get(suite.table)) for suite in suites]
+
+
+def declared_tests(manifest: Mapping[str, Any]) -> dict[str, TableSuite]:
+    """What the models' YAML says of columns, by table: the not_null, unique and accepted_values tests on all rows.
+
+    A test of severity warn is a data rule; its share stands in its `config.meta.tolerated_share`.
+    """
+    found: dict[str, TableSuite] = {}
+    for test in manifest["nodes"].values():
+        model = manifest["nodes"].get(test.get("attached_node") or "")
+        if test["resource_type"] != "test" or not model or model["resource_type"] != "model" or test["config"]["where"]:
+            continue
+        table = f"{model['schema']}.{model.get('alias') or model['name']}"
+        suite = found.get(table, TableSuite(table))
+        given, column = test["test_metadata"]["kwargs"], str(test.get("column_name") or "")
+        name = test["test_metadata"]["name"]
+        if name == "not_null":
+            suite = replace(suite, not_null=(*suite.not_null, column))
+        elif name in ("unique", "is_unique_together"):
+            key = (column,) if name == "unique" else tuple(given["columns"])
+            suite, column = replace(suite, unique=(*suite.unique, key)), ", ".join(key)
+        elif name == "accepted_values":
+            suite = replace(suite, accepted_values={**suite.accepted_values, column: tuple(given["values"])})
+        else:
+            continue
+        if test["config"]["severity"].lower() == "warn":
+            rule = f"{'unique' if name == 'is_unique_together' else name}: {column}"
+            suite = replace(suite, tolerated={**suite.tolerated, rule: tolerated_share(test)})
+        found[table] = suite
+    return found
+
+
+def tolerated_share(test: Mapping[str, Any]) -> float:
+    """The share of rows that may break a test of severity warn."""
+    return float(test["config"].get("meta", {}).get("tolerated_share", DEFAULT_SHARE))
+
+
+def _with_tests(suite: TableSuite, tests: TableSuite | None) -> TableSuite:
+    if tests is None:
+        return suite
+    return replace(
+        suite,
+        not_null=tuple(dict.fromkeys((*suite.not_null, *tests.not_null))),
+        unique=tuple(dict.fromkeys((*suite.unique, *tests.unique))),
+        accepted_values={**tests.accepted_values, **suite.accepted_values},
+        tolerated={**tests.tolerated, **suite.tolerated},
+    )
+
+
+def _suite(entry: Mapping[str, Any]) -> TableSuite:
+    _refuse_unknown(entry, _SUITE_KEYS, str(entry.get("table")))
+    return TableSuite(
+        table=entry["table"],
+        title=entry.get("title", ""),
+        optional=entry.get("optional", False),
+        columns=tuple(entry.get("columns", ())),
+        not_null=tuple(entry.get("not_null", ())),
+        unique=tuple((key,) if isinstance(key, str) else tuple(key) for key in entry.get("unique", ())),
+        accepted_values={column: tuple(values) for column, values in entry.get("accepted_values", {}).items()},
+        min_rows=entry.get("min_rows", 0),
+        rules=tuple(_rule(rule, entry["table"]) for rule in entry.get("rules", ()))
+        + _filled_when_landed(entry.get("filled_when_landed", ())),
+    )
+
+
+def _filled_when_landed(entities: Sequence[str]) -> tuple[Rule, ...]:
+    """An empty table is right where nothing ever landed for it. Where something did, somebody should know; it stops no
+    other source: what was there before and is gone trips a gate, and what is incomplete is set aside and counted."""
+    if not entities:
+        return ()
+    listed = ", ".join(f"'{entity}'" for entity in entities)
+    return (
+        Rule(
+            name="filled_when_landed",
+            says=f"Not empty once {' or '.join(entities)} has landed",
+            broken_by=f"""select 1 as is_empty from raw_ops.loads
+            where concat(source, '.', entity) in ({listed}) and not exists (select 1 from {{batch}})
+            having sum(landed_count) > 0""",
+            needs=("raw_ops.loads",),
+            kind="notice",
+        ),
+    )
+
+
+def _rule(entry: Mapping[str, Any], table: str) -> Rule:
+    _refuse_unknown(entry, _RULE_KEYS, f"{table}, rule {entry.get('name')}")
+    return Rule(
+        name=entry["name"],
+        says=entry["says"],
+        broken_by=entry["broken_by"].strip(),
+        key=entry.get("key", ""),
+        needs=tuple(entry.get("needs", ())),
+        kind=entry.get("kind", "contract"),
+    )
+
+
+def _refuse_unknown(entry: Mapping[str, Any], known: set[str], where: str) -> None:
+    unknown = sorted(set(entry) - known)
+    if unknown:
+        raise MerganserError(
+            f"expectations.yml, {where}: {', '.join(unknown)} is not known.", f"Known keys: {', '.join(sorted(known))}."
+        )
+
+
+def _filled(value: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        for name, text in names.items():
+            value = value.replace(f"<{name}>", text)
+        return value
+    if isinstance(value, Mapping):
+        return {key: _filled(inner, names) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_filled(inner, names) for inner in value]
+    return value

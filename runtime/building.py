@@ -1,0 +1,433 @@
+"""Runs dbt in this process for one home, tells progress node by node, and records what the build did.
+
+Add here: how dbt is called and what its results amount to. Keep out: what a model means (dbt_project/), when it runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import io
+import json
+import re
+import secrets
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from runtime.damage import damaged_database, full_disk, is_damage, is_full_disk
+from runtime.errors import MerganserError, WrongUseError
+from runtime.files import damaged, read_mapping, sync, write_whole
+from runtime.home import PROJECT_ROOT, Home
+from runtime.parsing import PARSE, handed_on
+from runtime.progress import Progress, silent
+from runtime.redaction import without_values
+from runtime.warehouse import opening_error, probe
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+_GOOD = {"success", "pass", "warn", "no-op", "partial success"}
+_HEADING = re.compile(r"\A\w+ Error in \w+ \w+ \([^)]*\)\n")
+_WRITES_MANIFEST = "Run `merganser build` again: it writes the file."
+_LONGEST_MESSAGE = 2000  # characters of a database's message that are kept; the rest stands in dbt's log
+
+
+@dataclass(frozen=True)
+class NodeFailure:
+    """A dbt node that failed: its name (`dim_customers`, or a test's), its kind, its file and dbt's message."""
+
+    name: str
+    kind: str
+    path: str
+    message: str
+
+
+@dataclass(frozen=True)
+class NodeWarning:
+    """A dbt test of severity warn that rows broke: its name, its file and how many."""
+
+    name: str
+    path: str
+    broken_count: int
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What one build did.
+
+    `counts`: nodes by kind and outcome, `{"model": {"success": 80}, "test": {"pass": 400, "fail": 1}}`.
+    `selection`: what dbt was asked for; empty means everything, and only then may the result be published.
+    `seconds`: wall clock of the build; `seconds_per_node`: of the nodes, by name, slowest first.
+    `consent_landings`: the token of each entity that bears consent, as the build found them (ingestion/
+    consent_landings.py); None where they could not be read.
+    """
+
+    build_id: str
+    started_at: str
+    seconds: float
+    succeeded: bool
+    selection: list[str] = field(default_factory=list)
+    full_refresh: bool = False
+    as_of: str = ""
+    consent_landings: dict[str, str] | None = None
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    failures: list[NodeFailure] = field(default_factory=list)
+    warnings: list[NodeWarning] = field(default_factory=list)
+    seconds_per_node: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def whole(self) -> bool:
+        """True when every node of the project was built and none failed."""
+        return self.succeeded and not self.selection
+
+    def count(self, kind: str, *outcomes: str) -> int:
+        """Nodes of one kind with one of the given outcomes; all outcomes when none is given."""
+        counted = self.counts.get(kind, {})
+        return sum(number for outcome, number in counted.items() if not outcomes or outcome in outcomes)
+
+
+def build(
+    home: Home,
+    selection: Sequence[str] = (),
+    *,
+    exclude: Sequence[str] = (),
+    full_refresh: bool = False,
+    unit_tests: bool = False,
+    manifest: Manifest | None = None,
+    consent_landings: dict[str, str] | None = None,
+    progress: Progress = silent,
+) -> BuildReport:
+    """Run `dbt build` (seeds, models, snapshots and their tests) for a home and record it in `dbt/build.json`.
+
+    `selection` and `exclude` are dbt's selection syntax; `unit_tests` runs dbt's unit tests too; `manifest` is the
+    project where the caller knows that it is as it was parsed. A failing node does not raise: it stands in the report.
+    Raises LockedError when another process holds the warehouse, WrongUseError when the selection matches nothing,
+    MerganserError when the project does not compile.
+    """
+    home.prepare()
+    with home.entered():
+        probe(home)
+        arguments = ["build"]
+        arguments += ["--select", *selection] if selection else []
+        arguments += ["--exclude", *exclude] if exclude else []
+        arguments += ["--full-refresh"] if full_refresh else []
+        arguments += [] if unit_tests else ["--exclude-resource-type", "unit_test"]
+        asked = [*selection, *(f"-{name}" for name in exclude)]
+        record = BuildRecord.begin(home, asked, full_refresh=full_refresh, consent_landings=consent_landings)
+        counter = _NodeCounter(progress)
+        try:
+            results = [_told_by(result) for result in _invoke(home, arguments, counter, manifest)]
+        except MerganserError:
+            if not counter.started:
+                record.withdraw()
+            raise
+        finally:
+            release_warehouse()
+    if selection and not results:
+        record.withdraw()
+        raise WrongUseError(
+            f"No model, seed or test matches {' '.join(selection)}.",
+            "`dbt ls`, from the repository, lists what there is.",
+        )
+    report = record.end(results)
+    for failure in report.failures:
+        if is_full_disk(failure.message):
+            raise full_disk(home, failure.message)
+        if is_damage(failure.message) and (fault := damaged_database(home)):
+            raise fault
+    return report
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """What became of one node of a build: dbt's outcome (success, pass, fail, error, skipped) and how long it took."""
+
+    name: str
+    kind: str
+    path: str
+    outcome: str
+    message: str
+    seconds: float
+    broken_count: int = 0
+
+
+@dataclass(frozen=True)
+class BuildRecord:
+    """The record of a build while it runs: a build that dies half-way leaves behind that it did not succeed."""
+
+    home: Home
+    unfinished: BuildReport
+    clock: float
+    before: bytes | None
+
+    @classmethod
+    def begin(
+        cls,
+        home: Home,
+        selection: Sequence[str] = (),
+        *,
+        full_refresh: bool = False,
+        consent_landings: dict[str, str] | None = None,
+    ) -> BuildRecord:
+        """Record that a build has begun. `selection`: what it builds; empty means everything."""
+        started = datetime.now(UTC)
+        report = BuildReport(
+            build_id=f"{started:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
+            started_at=started.replace(tzinfo=None).isoformat(timespec="seconds"),
+            seconds=0.0,
+            succeeded=False,
+            selection=list(selection),
+            full_refresh=full_refresh,
+            as_of=home.as_of,
+            consent_landings=consent_landings,
+        )
+        before = home.build_record.read_bytes() if home.build_record.exists() else None
+        _record(home, report)
+        return cls(home, report, monotonic(), before)
+
+    def end(self, results: Sequence[NodeResult]) -> BuildReport:
+        """Record what became of every node."""
+        failed = [result for result in results if result.outcome not in _GOOD | {"skipped"}]
+        timed = sorted(results, key=lambda result: (-result.seconds, result.name))
+        report = replace(
+            self.unfinished,
+            seconds=round(monotonic() - self.clock, 2),
+            succeeded=all(result.outcome in _GOOD for result in results),
+            counts=_counts(results),
+            failures=[NodeFailure(result.name, result.kind, result.path, result.message) for result in failed],
+            warnings=[
+                NodeWarning(result.name, result.path, result.broken_count)
+                for result in results
+                if result.kind == "test" and result.outcome == "warn"
+            ],
+            seconds_per_node={result.name: round(result.seconds, 3) for result in timed},
+        )
+        _record(self.home, report)
+        return report
+
+    def withdraw(self) -> None:
+        """Nothing was begun after all: the record of the build before this one holds again."""
+        if self.before is None:
+            self.home.build_record.unlink(missing_ok=True)
+        else:
+            write_whole(self.home.build_record, self.before)
+
+
+def results_in(artifact: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[NodeResult]:
+    """The results of a build that another process ran: its run_results.json, with the manifest it ran by."""
+    nodes = {**manifest["nodes"], **manifest.get("unit_tests", {}), **manifest.get("exposures", {})}
+    return [
+        NodeResult(
+            name=nodes[result["unique_id"]]["name"],
+            kind=nodes[result["unique_id"]]["resource_type"],
+            path=nodes[result["unique_id"]]["original_file_path"],
+            outcome=result["status"],
+            message=_message(result.get("message")),
+            seconds=result["execution_time"],
+            broken_count=result.get("failures") or 0,
+        )
+        for result in artifact["results"]
+    ]
+
+
+def parse(home: Home, progress: Progress = silent) -> Path:
+    """Run `dbt parse` for a home and return the path of its manifest. Reads no table; raises MerganserError."""
+    home.prepare()
+    with home.entered():
+        try:
+            _invoke(home, ["parse"], _NodeCounter(progress))
+        finally:
+            release_warehouse()
+    return home.manifest
+
+
+def parsed_manifest(home: Home) -> Manifest:
+    """The project as this home's last build parsed it, as dbt itself reads it; parses the project when none did yet."""
+    from dbt.contracts.graph.manifest import Manifest
+
+    kept = home.dbt_target / PARSE
+    if not kept.exists():
+        parse(home)
+    try:
+        manifest = Manifest.from_msgpack(kept.read_bytes())
+    except Exception as error:  # whatever msgpack and mashumaro raise for a file that was cut short
+        raise damaged(kept, f"Remove {kept}, then run `merganser build`.") from error
+    manifest.build_flat_graph()  # what macros read as `graph`; dbt makes it only of a project that it parses itself
+    return manifest
+
+
+def run_model(home: Home, name: str, *, parsed: Home, progress: Progress = silent) -> None:
+    """Build one model anew in a home that holds its parents, by the project as another home's last build parsed it.
+
+    No test runs and no record is kept. Raises MerganserError when the model fails.
+    """
+    manifest = parsed_manifest(parsed)
+    home.prepare()
+    with home.entered():
+        try:
+            arguments = ["run", "--select", name, "--full-refresh"]
+            results = _invoke(home, arguments, _NodeCounter(progress), manifest)
+        finally:
+            release_warehouse()
+    for failed in (result for result in map(_told_by, results) if result.outcome not in _GOOD):
+        raise MerganserError(f"{name} cannot be built: {failed.message}", f"dbt's log is in {home.dbt_logs}.")
+
+
+def load_manifest(home: Home) -> dict[str, Any]:
+    """The manifest of the project as this home knows it; parses the project when there is none yet."""
+    path = home.manifest if home.manifest.exists() else parse(home)
+    manifest = read_mapping(path, _WRITES_MANIFEST)
+    if not isinstance(manifest.get("nodes"), dict):
+        raise damaged(path, _WRITES_MANIFEST)
+    return manifest
+
+
+def last_build(home: Home) -> BuildReport | None:
+    """What the last build of this home did; None when there was none."""
+    if not home.build_record.exists():
+        return None
+    remedy = "Run `merganser build` again: it writes the file."
+    recorded = read_mapping(home.build_record, remedy)
+    try:
+        failures = [NodeFailure(**failure) for failure in recorded.pop("failures")]
+        warnings = [NodeWarning(**warning) for warning in recorded.pop("warnings", [])]
+        return BuildReport(**recorded, failures=failures, warnings=warnings)
+    except (KeyError, TypeError) as error:
+        raise damaged(home.build_record, remedy) from error
+
+
+@contextlib.contextmanager
+def quick_start() -> Iterator[None]:
+    """Within here dbt starts in less than two thirds of the time, where the project is parsed already, and runs on
+    faster. Python looks for garbage a thousand times less often, as dbt makes hundreds of thousands of objects that
+    live to its end (a tenth of a build, for 100 MB). The classes of artifacts are compiled at their first use, as most
+    are never used. And the schemas by which dbt checks its files tell no defaults: mashumaro compiles a class for
+    each, and no check asks for them. The latter two stay so in this process."""
+    from mashumaro.config import BaseConfig
+
+    BaseConfig.lazy_compilation = True
+    import mashumaro.jsonschema.schema  # itself made of such classes
+
+    mashumaro.jsonschema.schema._default = lambda *_: MISSING
+    before = gc.get_threshold()
+    gc.set_threshold(1_000_000, 20, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+def _invoke(home: Home, arguments: list[str], counter: _NodeCounter, manifest: Manifest | None = None) -> list[Any]:
+    """Call dbt and return its node results; raises MerganserError when it could not start on them.
+
+    `manifest`: the project as it was parsed before; without it dbt parses the project.
+    """
+    common = ["--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT), "--no-write-json"]
+    quiet = ["--log-level", "none", "--log-level-file", "info", "--no-use-colors-file"]
+    parses = handed_on(PROJECT_ROOT, home) if manifest is None else contextlib.nullcontext()
+    with contextlib.redirect_stdout(io.StringIO()), quick_start(), parses:
+        from dbt.cli.main import dbtRunner
+
+        outcome = dbtRunner(manifest=manifest, callbacks=[counter]).invoke([*arguments, *common, *quiet])
+        if manifest is None and not isinstance(outcome.exception, Exception):  # none, or somebody pressed ^C
+            _write_manifest(home)
+            if getattr(outcome.result, "results", None):
+                outcome.result.write(str(home.dbt_target / "run_results.json"))  # other tools read it
+    if isinstance(outcome.exception, KeyboardInterrupt):
+        raise outcome.exception
+    if outcome.exception is not None:
+        message = str(outcome.exception).strip()
+        if "Could not set lock on file" in message:
+            raise opening_error(home, message) from outcome.exception
+        raise MerganserError(
+            f"dbt could not {arguments[0]} the project: {message[:_LONGEST_MESSAGE]}",
+            f"dbt's log is in {home.dbt_logs}.",
+        ) from outcome.exception
+    return list(getattr(outcome.result, "results", None) or [])
+
+
+def _write_manifest(home: Home) -> None:
+    """manifest.json says what was parsed last. dbt itself would write it twice in every run, changed or not."""
+    kept = home.dbt_target / PARSE
+    if kept.exists() and not (_is_whole(home.manifest) and home.manifest.stat().st_mtime >= kept.stat().st_mtime):
+        aside = home.manifest.with_name(f".{home.manifest.name}.tmp")
+        parsed_manifest(home).write(str(aside))
+        sync(aside)
+        aside.replace(home.manifest)
+
+
+def _is_whole(manifest: Path) -> bool:
+    try:
+        return isinstance(json.loads(manifest.read_bytes()), dict)
+    except (OSError, ValueError, RecursionError):
+        return False
+
+
+class _NodeCounter:
+    """Turns dbt's events into progress: one step per node that has ended."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._done = 0
+        self._total = 0
+        self._lock = threading.Lock()
+        self.started = False
+
+    def __call__(self, event: Any) -> None:
+        with self._lock:  # dbt calls back from each of its threads
+            self._total = max(self._total, getattr(event.data, "total", 0))
+            if event.info.name in {"NodeStart", "NodeFinished"}:
+                self.started = True
+                self._done += event.info.name == "NodeFinished"
+                self._progress(self._done, self._total or None, event.data.node_info.node_name)
+
+
+def release_warehouse() -> None:
+    """Closes the connection that dbt-duckdb keeps for a next command; the next stage opens the file itself."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    with DuckDBConnectionManager._LOCK:
+        if DuckDBConnectionManager._ENV is not None:
+            DuckDBConnectionManager._ENV.close()
+            DuckDBConnectionManager._ENV = None
+
+
+def _told_by(result: Any) -> NodeResult:
+    node = result.node
+    return NodeResult(
+        name=node.name,
+        kind=_text(node.resource_type),
+        path=node.original_file_path,
+        outcome=_text(result.status),
+        message=_message(result.message),
+        seconds=result.execution_time,
+        broken_count=getattr(result, "failures", None) or 0,
+    )
+
+
+def _text(value: Any) -> str:
+    """dbt's enumerations and plain texts alike."""
+    return str(getattr(value, "value", value))
+
+
+def _message(message: str | None) -> str:
+    """dbt's message without its first line where that only repeats which node it is about."""
+    told = _HEADING.sub("", (message or "").strip())
+    return without_values(told)[:_LONGEST_MESSAGE].strip()
+
+
+def _counts(results: Sequence[NodeResult]) -> dict[str, dict[str, int]]:
+    counted: dict[str, Counter[str]] = {}
+    for result in results:
+        counted.setdefault(result.kind, Counter())[result.outcome] += 1
+    return {kind: dict(sorted(outcomes.items())) for kind, outcomes in sorted(counted.items())}
+
+
+def _record(home: Home, report: BuildReport) -> None:
+    write_whole(home.build_record, json.dumps(asdict(report), indent=2))

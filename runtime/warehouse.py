@@ -1,0 +1,100 @@
+"""Opening the warehouse file, and telling who holds it when it cannot be opened.
+
+Add here: questions about the file itself. Keep out: questions about what a table means.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from runtime.damage import full_disk, is_damage, is_full_disk, remedies
+from runtime.errors import LockedError, MerganserError
+from runtime.files import damaged
+from runtime.home import Home
+
+if TYPE_CHECKING:
+    import duckdb
+
+_LOCK_HINT = "Close the program that holds it (readers open serving.duckdb, never warehouse.duckdb) and run again."
+
+
+@contextmanager
+def opened(home: Home, *, read_only: bool = True) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to the warehouse for the length of a block.
+
+    Raises LockedError when another process holds the file, MerganserError when there is none or it cannot be read.
+    """
+    import duckdb
+
+    if read_only and not home.warehouse.exists():
+        raise MerganserError(
+            f"There is no warehouse in {home.path}.", "Run `merganser ingest --all`, then `merganser build`."
+        )
+    if home.warehouse.exists() and not home.warehouse.stat().st_size:  # DuckDB would begin a new one in it
+        raise damaged(home.warehouse, remedies(home)[home.warehouse])
+    try:
+        connection = duckdb.connect(str(home.warehouse), read_only=read_only)
+    except duckdb.Error as error:
+        raise opening_error(home, str(error)) from error
+    try:
+        connection.execute("set enable_progress_bar = false")  # it would write between the lines of --json
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def opened_serving(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to the serving file, which is there, for the length of a block; raises MerganserError."""
+    import duckdb
+
+    remedy = remedies(home)[home.serving]
+    connection = None
+    try:
+        connection = duckdb.connect(str(home.serving), read_only=True)
+        connection.execute("select build_id from main.build_info")  # an empty file opens as an empty database
+        yield connection
+    except duckdb.Error as error:
+        raise damaged(home.serving, remedy) from error
+    finally:
+        if connection is not None:
+            connection.close()
+
+
+def opening_error(home: Home, message: str) -> MerganserError:
+    """The error that a refusal of DuckDB to open the warehouse amounts to."""
+    if re.search(r"\block\b", message, re.IGNORECASE):  # an error about a damaged file names its blocks
+        holder = re.search(r"\(PID (\d+)\)", message)
+        return LockedError(
+            f"The warehouse {home.warehouse} is locked by another process"
+            + (f" (process {holder[1]})" if holder else "")
+            + ".",
+            _LOCK_HINT,
+        )
+    if is_full_disk(message):
+        return full_disk(home, message)
+    if is_damage(message):
+        return damaged(home.warehouse, remedies(home)[home.warehouse])
+    return MerganserError(
+        f"The warehouse {home.warehouse} cannot be opened: {message.splitlines()[0]}",
+        "Correct the permissions of the file and of its directory.",
+    )
+
+
+def probe(home: Home) -> None:
+    """Make sure that this process can write the warehouse; raises LockedError or MerganserError when it cannot."""
+    with opened(home, read_only=False):
+        pass
+
+
+def fingerprint(home: Home) -> str:
+    """Changes whenever the warehouse file does: what was checked is what is published."""
+    parts = []
+    for path in (home.warehouse, home.warehouse.with_name(home.warehouse.name + ".wal")):
+        if path.exists():
+            status = path.stat()
+            parts.append(f"{path.name}:{status.st_size}:{status.st_mtime_ns}")
+    return " ".join(parts)
