@@ -1,34 +1,13 @@
 {#
     grain: one row per (decision_key, identifier_type, identifier_value); a decision without identifiers has one row
     rebuild: full table
-    why here: every source's way to say yes or no, in one shape and in its own words, landed or in quarantine
+    why here: every source's decisions in one shape, in the source's own words, landed or in quarantine
 #}
-{%- set sources = [
-    'consent_banner', 'shopify', 'shopify_graphql', 'klaviyo', 'hubspot', 'hubspot_fivetran', 'salesforce'
-] -%}
 with
 
-{% for source in sources %}
-    {{ source }} as (
+unioned as (
 
-        select * from {{ ref('cnf_' ~ source ~ '__consents') }}
-
-    ),
-
-{% endfor %}
-united as (
-
-    {% for source in sources %}
-        select
-            '{{ source }}' as source,
-            {{ source }}.*
-        from {{ source }}
-        {% if not loop.last %}
-
-            union all
-
-        {% endif %}
-    {% endfor %}
+    {{ union_concept('consents') }}
 
 ),
 
@@ -50,7 +29,7 @@ final as (
         is_parsed,
         decided_at,
         arrived_at
-    from united
+    from unioned
 
 )
 
