@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.cli.main import main as cli
+from orchestration.cli import main as cli
 
 FIRST = (
     "anna bert carla david elena frank greta hugo irene jonas karla lars maria nils olga paul rosa simon tina ulrich"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.cli.main import main as cli
+from orchestration.cli import main as cli
 from publication import quality
 from runtime.home import Home, open_home
 from tests.orchestration.handmade import CUSTOMERS, SUITES, record_build, write

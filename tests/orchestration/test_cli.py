@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.cli.main import main as cli
+from orchestration.cli import main as cli
 from runtime import locking
 from runtime.home import Home
 from tests.orchestration.handmade import RELATIONS, record_build, write
@@ -57,7 +57,7 @@ COMMANDS = [
 def test_help_imports_nothing_heavy() -> None:
     ask = textwrap.dedent(f"""
         import sys
-        from orchestration.cli.main import main as cli
+        from orchestration.cli import main as cli
         assert cli.invoke(["--help"]) == 0
         print(sorted(set({HEAVY}) & set(sys.modules)), file=sys.stderr)
     """)

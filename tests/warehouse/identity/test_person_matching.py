@@ -18,7 +18,7 @@ import duckdb
 import pytest
 
 from identity import decisions
-from orchestration.cli.main import main as cli
+from orchestration.cli import main as cli
 from runtime import building
 from runtime import home as places
 from runtime.home import Home
