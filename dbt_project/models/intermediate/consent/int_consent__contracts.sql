@@ -23,23 +23,21 @@ contracts as (
         union all
 
     {% endfor %}
-    {% for source in ['hubspot', 'hubspot_fivetran'] %}
-        select
-            '{{ source }}' as source,
-            'hubspot_contact_id' as identifier_type,
-            links.contact_id as identifier_value,
-            coalesce(deals.created_at, deals.loaded_at) as contracted_at
-        from {{ ref('stg_' ~ source ~ '__contacts_deals') }} as links
-        inner join {{ ref('stg_' ~ source ~ '__deals') }} as deals on links.deal_id = deals.deal_id
-        where
-            links.is_current
-            and not coalesce(links.is_deleted, false)
-            and deals.is_current
-            and not coalesce(deals.is_deleted, false)
+    select
+        'hubspot' as source,
+        'hubspot_contact_id' as identifier_type,
+        links.contact_id as identifier_value,
+        coalesce(deals.created_at, deals.loaded_at) as contracted_at
+    from {{ ref('stg_hubspot__contacts_deals') }} as links
+    inner join {{ ref('stg_hubspot__deals') }} as deals on links.deal_id = deals.deal_id
+    where
+        links.is_current
+        and not coalesce(links.is_deleted, false)
+        and deals.is_current
+        and not coalesce(deals.is_deleted, false)
 
-        union all
+    union all
 
-    {% endfor %}
     select
         'salesforce' as source,
         'salesforce_contact_id' as identifier_type,

@@ -20,19 +20,6 @@ with unioned as (
     union all
 
     select
-        'hubspot_fivetran' as source,
-        contact_id,
-        owner_id,
-        company_id,
-        lifecycle_stage,
-        updated_at,
-        loaded_at
-    from {{ ref('stg_hubspot_fivetran__contacts') }}
-    where is_current and not is_deleted
-
-    union all
-
-    select
         'salesforce' as source,
         contact_id,
         owner_id,

@@ -14,15 +14,6 @@ with links as (
     union all
 
     select
-        'hubspot_fivetran' as source,
-        cast(deal_id as {{ dbt.type_string() }}) as deal_id,
-        cast(contact_id as {{ dbt.type_string() }}) as contact_id
-    from {{ ref('stg_hubspot_fivetran__contacts_deals') }}
-    where is_current and not is_deleted
-
-    union all
-
-    select
         source,
         deal_id,
         contact_id

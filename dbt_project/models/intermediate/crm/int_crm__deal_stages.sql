@@ -15,16 +15,6 @@ with unioned as (
     union all
 
     select
-        'hubspot_fivetran' as source,
-        cast(deal_id as {{ dbt.type_string() }}) as deal_id,
-        cast(stage_id as {{ dbt.type_string() }}) as stage_id,
-        entered_at
-    from {{ ref('stg_hubspot_fivetran__deal_stages') }}
-    where is_current and not is_deleted
-
-    union all
-
-    select
         'salesforce' as source,
         cast(deal_id as {{ dbt.type_string() }}) as deal_id,
         cast(stage_id as {{ dbt.type_string() }}) as stage_id,
@@ -54,7 +44,6 @@ entries as (
         unioned.stage_id,
         unioned.entered_at
     from unioned
-    -- History of the same source as the version of the deal that was kept.
     inner join deals
         on unioned.source = deals.source and unioned.deal_id = deals.deal_id
     -- A change of the deal that names no stage, or no moment, is no entry into one.

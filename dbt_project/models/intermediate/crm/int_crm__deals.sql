@@ -6,17 +6,7 @@
 {% set default_currency = var('default_currency', 'EUR') | upper %}
 with deals as (
 
-    -- A portal that moves from one connector to the other has the same deal in both for a while.
-    select *
-    from {{ ref('int_crm__deals_unioned') }}
-    qualify
-        row_number() over (
-            partition by deal_id
-            order by
-                coalesce(updated_at, cast('1970-01-01' as timestamp)) desc,
-                loaded_at desc,
-                source asc
-        ) = 1
+    select * from {{ ref('int_crm__deals_unioned') }}
 
 ),
 
@@ -39,16 +29,6 @@ companies_deals as (
         cast(deal_id as {{ dbt.type_string() }}) as deal_id,
         min(cast(company_id as {{ dbt.type_string() }})) as company_id
     from {{ ref('stg_hubspot__companies_deals') }}
-    where is_current and not is_deleted
-    group by 1, 2
-
-    union all
-
-    select
-        'hubspot_fivetran' as source,
-        cast(deal_id as {{ dbt.type_string() }}) as deal_id,
-        min(cast(company_id as {{ dbt.type_string() }})) as company_id
-    from {{ ref('stg_hubspot_fivetran__companies_deals') }}
     where is_current and not is_deleted
     group by 1, 2
 

@@ -34,33 +34,6 @@ with unioned as (
     union all
 
     select
-        'hubspot_fivetran' as source,
-        deal_id,
-        pipeline_id,
-        stage_id,
-        owner_id,
-        cast(null as {{ dbt.type_string() }}) as contact_id,
-        cast(null as {{ dbt.type_string() }}) as company_id,
-        deal_name,
-        cast(null as double) as probability,
-        amount,
-        currency_code,
-        won_reason,
-        lost_reason,
-        contract_status,
-        is_won,
-        is_closed,
-        contract_end_date,
-        created_at,
-        closed_at,
-        updated_at,
-        loaded_at
-    from {{ ref('stg_hubspot_fivetran__deals') }}
-    where is_current and not is_deleted
-
-    union all
-
-    select
         'salesforce' as source,
         deal_id,
         pipeline_id,

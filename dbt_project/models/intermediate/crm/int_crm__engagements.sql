@@ -4,7 +4,7 @@
     FURTHER CRM SOURCES ENTER HERE: staging models of these names and columns, one more name in `crms`
 #}
 {% set text, number = dbt.type_string(), 'bigint' %}
-{% set crms = ['hubspot', 'hubspot_fivetran', 'salesforce'] %}
+{% set crms = ['hubspot', 'salesforce'] %}
 {# What a kind of engagement has beside its moment, by the CRM's own words; what it lacks is null. #}
 {% set columns = {
     'call': {'direction': 'direction', 'status': 'disposition', 'duration_seconds': 'duration_seconds'},
@@ -38,41 +38,15 @@ with engagements as (
     {% endfor %}
 ),
 
-distinct_engagements as (
-
-    -- A portal that moves from one connector to the other has the same call in both for a while.
-    select *
-    from engagements
-    qualify
-        row_number() over (
-            partition by engagement_type, engagement_id
-            order by loaded_at desc, source asc
-        ) = 1
-
-),
-
 links as (
 
-    {% for kind in columns %}
-        select
-            'hubspot' as source,
-            '{{ kind }}' as engagement_type,
-            cast({{ kind }}_id as {{ text }}) as engagement_id,
-            'hubspot_contact_id' as identifier_type,
-            cast(contact_id as {{ text }}) as contact_id
-        from {{ ref('stg_hubspot__' ~ kind ~ 's_contacts') }}
-        where is_current and not is_deleted
-
-        union all
-
-    {% endfor %}
     select
-        'hubspot_fivetran' as source,
+        'hubspot' as source,
         engagement_type,
         cast(engagement_id as {{ text }}) as engagement_id,
         'hubspot_contact_id' as identifier_type,
         cast(contact_id as {{ text }}) as contact_id
-    from {{ ref('stg_hubspot_fivetran__engagements_contacts') }}
+    from {{ ref('stg_hubspot__engagements_contacts') }}
     where is_current and not is_deleted
 
     {% for kind in columns if kind != 'note' %}
@@ -134,26 +108,26 @@ identifiers as (
 final as (
 
     select
-        distinct_engagements.engagement_type || ':' || distinct_engagements.engagement_id
+        engagements.engagement_type || ':' || engagements.engagement_id
             as engagement_key,
-        distinct_engagements.engagement_type,
-        distinct_engagements.engagement_id,
+        engagements.engagement_type,
+        engagements.engagement_id,
         identifiers.identifier_no,
-        distinct_engagements.source,
-        distinct_engagements.direction,
-        distinct_engagements.status,
-        distinct_engagements.subject,
-        distinct_engagements.duration_seconds,
-        distinct_engagements.occurred_at is null as is_occurred_at_estimated,
+        engagements.source,
+        engagements.direction,
+        engagements.status,
+        engagements.subject,
+        engagements.duration_seconds,
+        engagements.occurred_at is null as is_occurred_at_estimated,
         -- One without a moment is there all the same: it happened before it came.
-        coalesce(distinct_engagements.occurred_at, distinct_engagements.loaded_at) as occurred_at,
-        distinct_engagements.loaded_at
-    from distinct_engagements
+        coalesce(engagements.occurred_at, engagements.loaded_at) as occurred_at,
+        engagements.loaded_at
+    from engagements
     left join primary_links
         on
-            distinct_engagements.source = primary_links.source
-            and distinct_engagements.engagement_type = primary_links.engagement_type
-            and distinct_engagements.engagement_id = primary_links.engagement_id
+            engagements.source = primary_links.source
+            and engagements.engagement_type = primary_links.engagement_type
+            and engagements.engagement_id = primary_links.engagement_id
     left join identifiers
         on
             primary_links.identifier_type = identifiers.identifier_type

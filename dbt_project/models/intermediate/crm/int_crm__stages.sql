@@ -17,20 +17,6 @@ with unioned as (
     from {{ ref('stg_hubspot__pipelines_stages') }}
     where is_current and not is_deleted
 
-    union all
-
-    select
-        'hubspot_fivetran' as source,
-        stage_id,
-        pipeline_id,
-        stage_name,
-        probability,
-        is_closed,
-        is_won,
-        loaded_at
-    from {{ ref('stg_hubspot_fivetran__pipelines_stages') }}
-    where is_current and not is_deleted
-
 ),
 
 pipelines as (
@@ -40,15 +26,6 @@ pipelines as (
         cast(pipeline_id as {{ dbt.type_string() }}) as pipeline_id,
         pipeline_name
     from {{ ref('stg_hubspot__pipelines') }}
-    where is_current and not is_deleted
-
-    union all
-
-    select
-        'hubspot_fivetran' as source,
-        cast(pipeline_id as {{ dbt.type_string() }}) as pipeline_id,
-        pipeline_name
-    from {{ ref('stg_hubspot_fivetran__pipelines') }}
     where is_current and not is_deleted
 
 ),

@@ -38,10 +38,6 @@ records as (
     {% for identifier_type, relation, identifier, observed_at, offered, where in [
         ('hubspot_contact_id', ref('stg_hubspot__contacts'), 'contact_id', moment, contact + ['birth_date'], living),
         (
-            'hubspot_contact_id', ref('stg_hubspot_fivetran__contacts'), 'contact_id', moment,
-            contact + ['birth_date'], living,
-        ),
-        (
             'salesforce_contact_id', ref('stg_salesforce__contacts'), 'contact_id', moment,
             contact + ['birth_date'], living,
         ),

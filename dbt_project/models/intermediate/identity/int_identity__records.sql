@@ -17,7 +17,7 @@ salesforce_arrivals as (
 
 ),
 
-{% for source in ['hubspot', 'hubspot_fivetran', 'salesforce'] %}
+{% for source in ['hubspot', 'salesforce'] %}
     {{ source }}_merges as (
 
         select
@@ -49,7 +49,7 @@ salesforce_merges_arrived as (
 {# A CRM deletes the loser of a merge; what the loser said counts as long as its winner lives. #}
 merged_away as (
 
-    {% for source in ['hubspot', 'hubspot_fivetran', 'salesforce'] %}
+    {% for source in ['hubspot', 'salesforce'] %}
         select
             '{{ source }}' as source,
             trim(merged_contact_id) as contact_id
@@ -60,14 +60,14 @@ merged_away as (
 
     {% endfor %}
     select
-        'hubspot_fivetran' as source,
+        'hubspot' as source,
         merged_contact_id as contact_id
-    from {{ ref('stg_hubspot_fivetran__contact_merges') }}
+    from {{ ref('stg_hubspot__contact_merges') }}
     where is_current and not coalesce(is_deleted, false)
 
 ),
 
-{% for source in ['hubspot', 'hubspot_fivetran', 'salesforce'] %}
+{% for source in ['hubspot', 'salesforce'] %}
     {{ source }}_contacts as (
 
         select
@@ -132,7 +132,6 @@ final as (
 
     {% for source, id_type, merges in [
         ('hubspot', 'hubspot_contact_id', 'hubspot_merges'),
-        ('hubspot_fivetran', 'hubspot_contact_id', 'hubspot_fivetran_merges'),
         ('salesforce', 'salesforce_contact_id', 'salesforce_merges_arrived'),
     ] %}
         {{ name_identifiers(
@@ -152,7 +151,7 @@ final as (
 
     {% endfor %}
     {{ name_identifiers(
-        'hubspot_fivetran', 'contact_merge', ref('stg_hubspot_fivetran__contact_merges'), 'contact_id',
+        'hubspot', 'contact_merge', ref('stg_hubspot__contact_merges'), 'contact_id',
         {'hubspot_contact_id': 'contact_id'}, other=['hubspot_contact_id', 'merged_contact_id'],
         is_living=is_living_record("contact_id || '>' || merged_contact_id"),
         first_seen_at='merged_at', last_seen_at='merged_at',

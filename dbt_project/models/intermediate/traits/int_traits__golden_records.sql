@@ -29,7 +29,6 @@ final as (
 
     {% for source, id_type in [
         ('hubspot', 'hubspot_contact_id'),
-        ('hubspot_fivetran', 'hubspot_contact_id'),
         ('salesforce', 'salesforce_contact_id'),
     ] %}
         {{ offer_attributes(

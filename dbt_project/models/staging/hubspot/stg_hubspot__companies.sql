@@ -1,23 +1,25 @@
-with source as (
+with
 
-    select * from {{ source('hubspot', 'companies') }}
+api as (
+
+    select * from {{ ref('base_hubspot__companies_api') }}
+
+),
+
+fivetran as (
+
+    select * from {{ ref('base_hubspot__companies_fivetran') }}
 
 ),
 
 final as (
 
-    select
-        source.id as company_id,
-        {{ clean_text('source.name') }} as company_name,
-        lower({{ clean_text('source.domain') }}) as domain,
-        {{ clean_text('source.industry') }} as industry,
-        {{ clean_text('source.city') }} as city,
-        country.country_code,
-        source.createdate as created_at,
-        source.hs_lastmodifieddate as updated_at,
-        {{ record_state("source.is_deleted") }}
-    from source
-    {{ join_country('country', 'source.country') }}
+    {{ union_loaders(
+        ['api', 'fivetran'], ['company_id'], [
+            'company_id', 'company_name', 'domain', 'industry', 'city', 'country_code',
+            'created_at', 'updated_at'
+        ],
+    ) }}
 
 )
 

@@ -1,16 +1,20 @@
-with source as (
+with
 
-    select * from {{ source('hubspot', 'companies__deals') }}
+api as (
+
+    select * from {{ ref('base_hubspot__companies_deals_api') }}
+
+),
+
+fivetran as (
+
+    select * from {{ ref('base_hubspot__companies_deals_fivetran') }}
 
 ),
 
 final as (
 
-    select
-        source.{{ adapter.quote('value') }} as company_id,
-        source.deals_id as deal_id,
-        {{ record_state() }}
-    from source
+    {{ union_loaders(['api', 'fivetran'], ['company_id', 'deal_id'], ['company_id', 'deal_id']) }}
 
 )
 

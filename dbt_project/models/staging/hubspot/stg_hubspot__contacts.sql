@@ -1,41 +1,28 @@
-with source as (
+with
 
-    select * from {{ source('hubspot', 'contacts') }}
+api as (
+
+    select * from {{ ref('base_hubspot__contacts_api') }}
+
+),
+
+fivetran as (
+
+    select * from {{ ref('base_hubspot__contacts_fivetran') }}
 
 ),
 
 final as (
 
-    select
-        source.id as contact_id,
-        {{ clean_text('source.associatedcompanyid') }} as company_id,
-        {{ clean_text('source.hubspot_owner_id') }} as owner_id,
-        {{ normalize_email('source.email') }} as email,
-        phone.phone_e164 as phone,
-        mobile.phone_e164 as mobile_phone,
-        {{ clean_text('source.firstname') }} as first_name,
-        {{ clean_text('source.lastname') }} as last_name,
-        {{ clean_text('source.jobtitle') }} as job_title,
-        {{ clean_text('source.company') }} as company_name,
-        {{ clean_text('source.address') }} as street,
-        {{ clean_text('source.city') }} as city,
-        {{ clean_text('source.state') }} as region,
-        {{ clean_text('source.zip') }} as postal_code,
-        country.country_code,
-        lower({{ clean_text('source.lifecyclestage') }}) as lifecycle_stage,
-        {{ clean_text('source.hs_merged_object_ids') }} as merged_contact_ids,
-        {{ parse_flag('source.hs_email_optout') }} as has_opted_out_of_email,
-        {{ clean_text('source.hs_email_optout') }} as email_opt_out_text,
-        {{ clean_text('source.hs_email_bad_address') }} as bad_address_text,
-        {{ clean_text('source.hs_email_hard_bounce_reason_enum') }} as hard_bounce_reason,
-        {{ parse_birth_date('source.date_of_birth', 'source._loaded_at') }} as birth_date,
-        source.createdate as created_at,
-        source.lastmodifieddate as updated_at,
-        {{ record_state("source.is_deleted") }}
-    from source
-    {{ join_country('country', 'source.country') }}
-    {{ join_phone('phone', 'source.phone', 'country.country_code') }}
-    {{ join_phone('mobile', 'source.mobilephone', 'country.country_code') }}
+    {{ union_loaders(
+        ['api', 'fivetran'], ['contact_id'], [
+            'contact_id', 'company_id', 'owner_id', 'email', 'phone', 'mobile_phone',
+            'first_name', 'last_name', 'job_title', 'company_name', 'street', 'city', 'region',
+            'postal_code', 'country_code', 'lifecycle_stage', 'merged_contact_ids',
+            'has_opted_out_of_email', 'email_opt_out_text', 'bad_address_text',
+            'hard_bounce_reason', 'birth_date', 'created_at', 'updated_at'
+        ],
+    ) }}
 
 )
 

@@ -1,16 +1,20 @@
-with source as (
+with
 
-    select * from {{ source('hubspot', 'contacts__deals') }}
+api as (
+
+    select * from {{ ref('base_hubspot__contacts_deals_api') }}
+
+),
+
+fivetran as (
+
+    select * from {{ ref('base_hubspot__contacts_deals_fivetran') }}
 
 ),
 
 final as (
 
-    select
-        source.{{ adapter.quote('value') }} as contact_id,
-        source.deals_id as deal_id,
-        {{ record_state() }}
-    from source
+    {{ union_loaders(['api', 'fivetran'], ['contact_id', 'deal_id'], ['contact_id', 'deal_id']) }}
 
 )
 

@@ -1,17 +1,41 @@
-with source as (
+with
 
-    select * from {{ source('hubspot', 'stages_timing_deals') }}
+entries as (
+
+    select
+        'api' as loader,
+        *
+    from {{ ref('base_hubspot__deal_stages_api') }}
+
+    union all
+
+    select
+        'fivetran' as loader,
+        *
+    from {{ ref('base_hubspot__deal_stages_fivetran') }}
+
+),
+
+deals as (
+
+    select * from {{ ref('stg_hubspot__deals') }}
+    where is_current
 
 ),
 
 final as (
 
     select
-        source.id as deal_id,
-        source.stage as stage_id,
-        source.hs_v2_date_enteredx as entered_at,
-        {{ record_state() }}
-    from source
+        entries.deal_id,
+        entries.stage_id,
+        entries.entered_at,
+        entries.loader,
+        entries.is_deleted,
+        -- The history of a deal comes from the loader that brought its current version: two histories of one deal do not mix.
+        entries.is_current and coalesce(entries.loader = deals.loader, true) as is_current,
+        entries.loaded_at
+    from entries
+    left join deals on entries.deal_id = deals.deal_id
 
 )
 

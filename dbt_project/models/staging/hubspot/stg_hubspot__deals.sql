@@ -1,34 +1,26 @@
-with source as (
+with
 
-    select * from {{ source('hubspot', 'deals') }}
+api as (
+
+    select * from {{ ref('base_hubspot__deals_api') }}
+
+),
+
+fivetran as (
+
+    select * from {{ ref('base_hubspot__deals_fivetran') }}
 
 ),
 
 final as (
 
-    select
-        source.id as deal_id,
-        {{ clean_text('source.pipeline') }} as pipeline_id,
-        {{ clean_text('source.dealstage') }} as stage_id,
-        {{ clean_text('source.hubspot_owner_id') }} as owner_id,
-        {{ clean_text('source.dealname') }} as deal_name,
-        {{ normalize_currency('source.deal_currency_code') }} as currency_code,
-        {{ clean_text('source.closed_won_reason') }} as won_reason,
-        {{ clean_text('source.closed_lost_reason') }} as lost_reason,
-        lower({{ clean_text('source.contract_status') }}) as contract_status,
-        {{ money('source.amount') }} as amount,
-        {{ parse_flag('source.hs_is_closed_won') }} as is_won,
-        {{ parse_flag('source.hs_is_closed') }} as is_closed,
-        source.contract_end_date,
-        source.createdate as created_at,
-        -- HubSpot keeps one close date: the expected one until the deal is closed.
-        case
-            when coalesce({{ parse_flag('source.hs_is_closed') }}, true)
-                then source.closedate
-        end as closed_at,
-        source.hs_lastmodifieddate as updated_at,
-        {{ record_state("source.is_deleted") }}
-    from source
+    {{ union_loaders(
+        ['api', 'fivetran'], ['deal_id'], [
+            'deal_id', 'pipeline_id', 'stage_id', 'owner_id', 'deal_name', 'currency_code',
+            'won_reason', 'lost_reason', 'contract_status', 'amount', 'is_won', 'is_closed',
+            'contract_end_date', 'created_at', 'closed_at', 'updated_at'
+        ],
+    ) }}
 
 )
 

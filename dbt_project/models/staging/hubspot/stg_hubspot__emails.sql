@@ -1,30 +1,25 @@
-with source as (
+with
 
-    select * from {{ source('hubspot', 'emails') }}
+api as (
+
+    select * from {{ ref('base_hubspot__emails_api') }}
+
+),
+
+fivetran as (
+
+    select * from {{ ref('base_hubspot__emails_fivetran') }}
 
 ),
 
 final as (
 
-    select
-        source.id as email_id,
-        {{ clean_text('source.hubspot_owner_id') }} as owner_id,
-        -- One that was forwarded into the CRM may have gone either way.
-        case upper({{ clean_text('source.hs_email_direction') }})
-            when 'INCOMING_EMAIL' then 'inbound'
-            when 'EMAIL' then 'outbound'
-        end as direction,
-        lower({{ clean_text('source.hs_email_status') }}) as status,
-        {{ clean_text('source.hs_email_subject') }} as subject,
-        coalesce(
-            {{ clean_text('source.hs_email_text') }},
-            {{ clean_text('source.hs_email_html') }}
-        ) as body,
-        {{ normalize_email('source.hs_email_from_email') }} as from_email,
-        {{ clean_text('source.hs_email_to_email') }} as to_emails,
-        source.hs_timestamp as occurred_at,
-        {{ record_state("source.is_deleted") }}
-    from source
+    {{ union_loaders(
+        ['api', 'fivetran'], ['email_id'], [
+            'email_id', 'owner_id', 'direction', 'status', 'subject', 'body', 'from_email',
+            'to_emails', 'occurred_at'
+        ],
+    ) }}
 
 )
 

@@ -1,27 +1,25 @@
-with source as (
+with
 
-    select * from {{ source('hubspot', 'meetings') }}
+api as (
+
+    select * from {{ ref('base_hubspot__meetings_api') }}
+
+),
+
+fivetran as (
+
+    select * from {{ ref('base_hubspot__meetings_fivetran') }}
 
 ),
 
 final as (
 
-    select
-        source.id as meeting_id,
-        {{ clean_text('source.hubspot_owner_id') }} as owner_id,
-        lower({{ clean_text('source.hs_meeting_outcome') }}) as status,
-        {{ clean_text('source.hs_meeting_title') }} as subject,
-        {{ clean_text('source.hs_meeting_body') }} as body,
-        {{ clean_text('source.hs_internal_meeting_notes') }} as internal_notes,
-        {{ clean_text('source.hs_meeting_location') }} as location,
-        cast(
-            {{ dbt.datediff(
-                'source.hs_meeting_start_time', 'source.hs_meeting_end_time', 'second'
-            ) }} as bigint
-        ) as duration_seconds,
-        coalesce(source.hs_meeting_start_time, source.hs_timestamp) as occurred_at,
-        {{ record_state("source.is_deleted") }}
-    from source
+    {{ union_loaders(
+        ['api', 'fivetran'], ['meeting_id'], [
+            'meeting_id', 'owner_id', 'status', 'subject', 'body', 'internal_notes', 'location',
+            'duration_seconds', 'occurred_at'
+        ],
+    ) }}
 
 )
 

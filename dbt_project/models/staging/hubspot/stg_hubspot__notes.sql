@@ -1,18 +1,24 @@
-with source as (
+with
 
-    select * from {{ source('hubspot', 'notes') }}
+api as (
+
+    select * from {{ ref('base_hubspot__notes_api') }}
+
+),
+
+fivetran as (
+
+    select * from {{ ref('base_hubspot__notes_fivetran') }}
 
 ),
 
 final as (
 
-    select
-        source.id as note_id,
-        {{ clean_text('source.hubspot_owner_id') }} as owner_id,
-        {{ clean_text('source.hs_note_body') }} as body,
-        source.hs_timestamp as occurred_at,
-        {{ record_state("source.is_deleted") }}
-    from source
+    {{ union_loaders(
+        ['api', 'fivetran'], ['note_id'], [
+            'note_id', 'owner_id', 'body', 'occurred_at'
+        ],
+    ) }}
 
 )
 

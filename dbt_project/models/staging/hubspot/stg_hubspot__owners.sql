@@ -1,20 +1,24 @@
-with source as (
+with
 
-    select * from {{ source('hubspot', 'owners') }}
+api as (
+
+    select * from {{ ref('base_hubspot__owners_api') }}
+
+),
+
+fivetran as (
+
+    select * from {{ ref('base_hubspot__owners_fivetran') }}
 
 ),
 
 final as (
 
-    select
-        source.id as owner_id,
-        {{ normalize_email('source.email') }} as email,
-        {{ clean_text('source.first_name') }} as first_name,
-        {{ clean_text('source.last_name') }} as last_name,
-        source.created_at,
-        source.updated_at,
-        {{ record_state("source.is_deleted or source.archived") }}
-    from source
+    {{ union_loaders(
+        ['api', 'fivetran'], ['owner_id'], [
+            'owner_id', 'email', 'first_name', 'last_name', 'created_at', 'updated_at'
+        ],
+    ) }}
 
 )
 

@@ -1,19 +1,24 @@
-with source as (
+with
 
-    select * from {{ source('hubspot', 'pipelines_deals') }}
+api as (
+
+    select * from {{ ref('base_hubspot__pipelines_api') }}
+
+),
+
+fivetran as (
+
+    select * from {{ ref('base_hubspot__pipelines_fivetran') }}
 
 ),
 
 final as (
 
-    select
-        source.id as pipeline_id,
-        {{ clean_text('source.label') }} as pipeline_name,
-        source.display_order,
-        source.created_at,
-        source.updated_at,
-        {{ record_state("source.archived") }}
-    from source
+    {{ union_loaders(
+        ['api', 'fivetran'], ['pipeline_id'], [
+            'pipeline_id', 'pipeline_name', 'display_order', 'created_at', 'updated_at'
+        ],
+    ) }}
 
 )
 

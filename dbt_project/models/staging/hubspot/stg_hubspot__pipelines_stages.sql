@@ -1,40 +1,25 @@
-with source as (
+with
 
-    select * from {{ source('hubspot', 'pipelines_deals__stages') }}
+api as (
+
+    select * from {{ ref('base_hubspot__pipelines_stages_api') }}
 
 ),
 
-pipelines as (
+fivetran as (
 
-    -- A pipeline keeps its id but not its row's identifier when it is loaded again.
-    select distinct
-        _dlt_id,
-        id as pipeline_id
-    from {{ source('hubspot', 'pipelines_deals') }}
+    select * from {{ ref('base_hubspot__pipelines_stages_fivetran') }}
 
 ),
 
 final as (
 
-    select
-        source.id as stage_id,
-        -- By the API a stage names its pipeline; dlt joins them by a row's identifier.
-        coalesce(source.pipeline_id, pipelines.pipeline_id) as pipeline_id,
-        {{ clean_text('source.label') }} as stage_name,
-        source.display_order,
-        {{ try_cast_to('source.metadata__probability', 'double') }} as probability,
-        {{ parse_flag('source.metadata__is_closed') }} as is_closed,
-        -- HubSpot names no won flag: a closed stage with a probability of one is the won one.
-        coalesce(
-            {{ parse_flag('source.metadata__is_closed') }}
-            and {{ try_cast_to('source.metadata__probability', 'double') }} = 1.0,
-            false
-        ) as is_won,
-        source.created_at,
-        source.updated_at,
-        {{ record_state("source.archived") }}
-    from source
-    left join pipelines on source._dlt_parent_id = pipelines._dlt_id
+    {{ union_loaders(
+        ['api', 'fivetran'], ['stage_id'], [
+            'stage_id', 'pipeline_id', 'stage_name', 'display_order', 'probability', 'is_closed',
+            'is_won', 'created_at', 'updated_at'
+        ],
+    ) }}
 
 )
 

@@ -1,21 +1,24 @@
-with source as (
+with
 
-    select * from {{ source('hubspot', 'tasks') }}
+api as (
+
+    select * from {{ ref('base_hubspot__tasks_api') }}
+
+),
+
+fivetran as (
+
+    select * from {{ ref('base_hubspot__tasks_fivetran') }}
 
 ),
 
 final as (
 
-    select
-        source.id as task_id,
-        {{ clean_text('source.hubspot_owner_id') }} as owner_id,
-        lower({{ clean_text('source.hs_task_type') }}) as task_kind,
-        lower({{ clean_text('source.hs_task_status') }}) as status,
-        {{ clean_text('source.hs_task_subject') }} as subject,
-        {{ clean_text('source.hs_task_body') }} as body,
-        source.hs_timestamp as occurred_at,
-        {{ record_state("source.is_deleted") }}
-    from source
+    {{ union_loaders(
+        ['api', 'fivetran'], ['task_id'], [
+            'task_id', 'owner_id', 'task_kind', 'status', 'subject', 'body', 'occurred_at'
+        ],
+    ) }}
 
 )
 

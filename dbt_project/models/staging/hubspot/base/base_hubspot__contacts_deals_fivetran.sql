@@ -1,0 +1,36 @@
+with source as (
+
+    select * from {{ source('hubspot_fivetran', 'deal_contact') }}
+
+),
+
+states as (
+
+    select
+        source.contact_id,
+        source.deal_id,
+        source.type_id as association_type_id,
+        {{ record_state("source._fivetran_deleted", updated_at='source._loaded_at') }}
+    from source
+
+),
+
+final as (
+
+    select
+        contact_id,
+        deal_id,
+        is_deleted,
+        -- One link may be of several kinds: it is there while one of them is.
+        is_current
+        and row_number() over (
+            partition by contact_id, deal_id, is_current
+            order by is_deleted, loaded_at desc, association_type_id
+        ) = 1 as is_current,
+        changed_at,
+        loaded_at
+    from states
+
+)
+
+select * from final

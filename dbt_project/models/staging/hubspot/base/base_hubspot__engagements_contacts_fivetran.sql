@@ -1,0 +1,19 @@
+with source as (
+
+    select * from {{ source('hubspot_fivetran', 'engagement_contact') }}
+
+),
+
+final as (
+
+    select
+        -- A link without a kind comes from an older connection.
+        lower(coalesce(source.engagement_type, 'CALL')) as engagement_type,
+        source.engagement_id,
+        source.contact_id,
+        {{ record_state("source._fivetran_deleted", updated_at='source._loaded_at') }}
+    from source
+
+)
+
+select * from final
