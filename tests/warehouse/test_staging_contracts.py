@@ -52,7 +52,7 @@ def test_sources_say_how_fresh_they_are() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", sorted(p for p in STAGING.rglob("stg_*.sql") if IMPORT.search(p.read_text())), ids=lambda path: path.stem
+    "path", sorted(p for p in STAGING.rglob("*__*.sql") if IMPORT.search(p.read_text())), ids=lambda path: path.stem
 )
 def test_models_read_declared_columns(path: Path) -> None:
     sql = path.read_text()

@@ -75,7 +75,7 @@ def test_placeholders_of_any_plan(lookup: ModuleType) -> None:
 def joined_phones() -> set[tuple[str, str, str, tuple[str, ...]]]:
     """(source, entity, phone expression, country expressions) of every phone that a staging model joins."""
     found = set()
-    for path in STAGING.rglob("stg_*.sql"):
+    for path in [*STAGING.rglob("stg_*.sql"), *STAGING.rglob("base_*.sql")]:
         text = path.read_text()
         countries = dict(COUNTRY_JOIN.findall(text))
         for phone, country in JOIN.findall(text):

@@ -48,32 +48,32 @@ FILES = {
 STAGED = {
     ("segment", "pages"): "stg_segment__pages",
     ("ga4_fivetran", "event"): "stg_ga4_fivetran__events",
-    ("hubspot", "contacts"): "stg_hubspot__contacts",
-    ("hubspot", "companies"): "stg_hubspot__companies",
-    ("hubspot", "deals"): "stg_hubspot__deals",
-    ("hubspot", "contacts__deals"): "stg_hubspot__contacts_deals",
+    ("hubspot", "contacts"): "base_hubspot__contacts_api",
+    ("hubspot", "companies"): "base_hubspot__companies_api",
+    ("hubspot", "deals"): "base_hubspot__deals_api",
+    ("hubspot", "contacts__deals"): "base_hubspot__contacts_deals_api",
     ("hubspot", "companies__contacts"): "stg_hubspot__companies_contacts",
-    ("hubspot", "companies__deals"): "stg_hubspot__companies_deals",
-    ("hubspot", "pipelines_deals"): "stg_hubspot__pipelines",
-    ("hubspot", "pipelines_deals__stages"): "stg_hubspot__pipelines_stages",
-    ("hubspot", "stages_timing_deals"): "stg_hubspot__deal_stages",
-    ("hubspot", "owners"): "stg_hubspot__owners",
-    ("hubspot_fivetran", "contact"): "stg_hubspot_fivetran__contacts",
-    ("hubspot_fivetran", "company"): "stg_hubspot_fivetran__companies",
-    ("hubspot_fivetran", "deal"): "stg_hubspot_fivetran__deals",
-    ("hubspot_fivetran", "deal_stage"): "stg_hubspot_fivetran__deal_stages",
-    ("hubspot_fivetran", "deal_pipeline"): "stg_hubspot_fivetran__pipelines",
-    ("hubspot_fivetran", "deal_pipeline_stage"): "stg_hubspot_fivetran__pipelines_stages",
-    ("hubspot_fivetran", "deal_contact"): "stg_hubspot_fivetran__contacts_deals",
-    ("hubspot_fivetran", "deal_company"): "stg_hubspot_fivetran__companies_deals",
-    ("hubspot_fivetran", "owner"): "stg_hubspot_fivetran__owners",
-    ("hubspot_fivetran", "engagement_call"): "stg_hubspot_fivetran__calls",
-    ("hubspot_fivetran", "engagement_email"): "stg_hubspot_fivetran__emails",
-    ("hubspot_fivetran", "engagement_meeting"): "stg_hubspot_fivetran__meetings",
-    ("hubspot_fivetran", "engagement_note"): "stg_hubspot_fivetran__notes",
-    ("hubspot_fivetran", "engagement_task"): "stg_hubspot_fivetran__tasks",
-    ("hubspot_fivetran", "engagement_contact"): "stg_hubspot_fivetran__engagements_contacts",
-    ("hubspot_fivetran", "contact_merge_audit"): "stg_hubspot_fivetran__contact_merges",
+    ("hubspot", "companies__deals"): "base_hubspot__companies_deals_api",
+    ("hubspot", "pipelines_deals"): "base_hubspot__pipelines_api",
+    ("hubspot", "pipelines_deals__stages"): "base_hubspot__pipelines_stages_api",
+    ("hubspot", "stages_timing_deals"): "base_hubspot__deal_stages_api",
+    ("hubspot", "owners"): "base_hubspot__owners_api",
+    ("hubspot_fivetran", "contact"): "base_hubspot__contacts_fivetran",
+    ("hubspot_fivetran", "company"): "base_hubspot__companies_fivetran",
+    ("hubspot_fivetran", "deal"): "base_hubspot__deals_fivetran",
+    ("hubspot_fivetran", "deal_stage"): "base_hubspot__deal_stages_fivetran",
+    ("hubspot_fivetran", "deal_pipeline"): "base_hubspot__pipelines_fivetran",
+    ("hubspot_fivetran", "deal_pipeline_stage"): "base_hubspot__pipelines_stages_fivetran",
+    ("hubspot_fivetran", "deal_contact"): "base_hubspot__contacts_deals_fivetran",
+    ("hubspot_fivetran", "deal_company"): "base_hubspot__companies_deals_fivetran",
+    ("hubspot_fivetran", "owner"): "base_hubspot__owners_fivetran",
+    ("hubspot_fivetran", "engagement_call"): "base_hubspot__calls_fivetran",
+    ("hubspot_fivetran", "engagement_email"): "base_hubspot__emails_fivetran",
+    ("hubspot_fivetran", "engagement_meeting"): "base_hubspot__meetings_fivetran",
+    ("hubspot_fivetran", "engagement_note"): "base_hubspot__notes_fivetran",
+    ("hubspot_fivetran", "engagement_task"): "base_hubspot__tasks_fivetran",
+    ("hubspot_fivetran", "engagement_contact"): "base_hubspot__engagements_contacts_fivetran",
+    ("hubspot_fivetran", "contact_merge_audit"): "stg_hubspot__contact_merges",
     ("salesforce", "account"): "stg_salesforce__companies",
     ("salesforce", "contact"): "stg_salesforce__contacts",
     ("salesforce", "lead"): "stg_salesforce__leads",
@@ -273,7 +273,7 @@ def test_undeclared_columns_are_kept(real: RealTables) -> None:
 
 def test_tables_without_a_file_are_staged_empty(real: RealTables) -> None:
     for model in (
-        "stg_hubspot__calls",
+        "base_hubspot__calls_api",
         "stg_zendesk__satisfaction_ratings",
         "stg_segment__tracks",
         "stg_partner__customers",
@@ -284,23 +284,23 @@ def test_tables_without_a_file_are_staged_empty(real: RealTables) -> None:
 def test_optional_columns_that_no_file_has_are_null(real: RealTables) -> None:
     assert real.query(
         "select distinct country_code, lifecycle_stage, merged_contact_ids, has_opted_out_of_email"
-        " from staging.stg_hubspot__contacts"
+        " from staging.base_hubspot__contacts_api"
     ) == [(None, None, None, None)]
 
 
 def test_hubspot_values(real: RealTables) -> None:
     assert real.one(
-        "select email, phone, first_name, created_at, is_deleted from staging.stg_hubspot__contacts"
+        "select email, phone, first_name, created_at, is_deleted from staging.base_hubspot__contacts_api"
         " where contact_id = '1'"
     ) == ("emailmaria@hubspot.com", "+31201234567", "Maria", utc(2023, 2, 24, 3, 0, 13, 460000), False)
     assert real.query(
-        "select contact_id, deal_id from staging.stg_hubspot__contacts_deals order by 1"
+        "select contact_id, deal_id from staging.base_hubspot__contacts_deals_api order by 1"
     ) == [("1", "6744192456"), ("51", "6744457152")]  # fmt: skip
     assert real.query(
-        "select stage_id, pipeline_id, probability, is_closed, is_won from staging.stg_hubspot__pipelines_stages"
+        "select stage_id, pipeline_id, probability, is_closed, is_won from staging.base_hubspot__pipelines_stages_api"
         " order by display_order"
     ) == [("qualifiedtobuy", "default", 0.4, False, False), ("closedwon", "default", 1.0, True, True)]
-    assert real.one("select amount, lost_reason from staging.stg_hubspot__deals where deal_id = '6744457152'") == (
+    assert real.one("select amount, lost_reason from staging.base_hubspot__deals_api where deal_id = '6744457152'") == (
         Decimal("3233.00"),
         "price",
     )
@@ -310,14 +310,14 @@ def test_hubspot_of_fivetran_values(real: RealTables) -> None:
     deleted = {r["stage_id"] for r in read_sample("hubspot_fivetran", "deal_pipeline_stage")
                if r["_fivetran_deleted"] == "TRUE"}  # fmt: skip
     won = {r["stage_id"] for r in read_sample("hubspot_fivetran", "deal_pipeline_stage") if r["closed_won"] == "TRUE"}
-    staged = real.query("select stage_id, is_deleted, is_won from staging.stg_hubspot_fivetran__pipelines_stages")
+    staged = real.query("select stage_id, is_deleted, is_won from staging.base_hubspot__pipelines_stages_fivetran")
     assert {stage for stage, is_deleted, _ in staged if is_deleted} == deleted
     assert {stage for stage, _, is_won in staged if is_won} == won
     assert real.one(
-        "select email, merged_contact_ids from staging.stg_hubspot_fivetran__contacts where contact_id = '78971951'"
+        "select email, merged_contact_ids from staging.base_hubspot__contacts_fivetran where contact_id = '78971951'"
     ) == (None, "76340251;46897301;76226001")  # the sample's address is a hash, and no address
     assert dict(
-        real.query("select country_code, count(*) from staging.stg_hubspot_fivetran__companies group by 1")
+        real.query("select country_code, count(*) from staging.base_hubspot__companies_fivetran group by 1")
     ) == {"US": 22, "GB": 2}
 
 

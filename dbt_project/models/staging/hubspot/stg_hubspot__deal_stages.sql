@@ -31,7 +31,7 @@ final as (
         entries.entered_at,
         entries.loader,
         entries.is_deleted,
-        -- The history of a deal comes from the loader that brought its current version: two histories of one deal do not mix.
+        -- A deal's history comes from the loader of its current version: two histories do not mix.
         entries.is_current and coalesce(entries.loader = deals.loader, true) as is_current,
         entries.loaded_at
     from entries

@@ -25,7 +25,7 @@ final as (
         is_current
         and row_number() over (
             partition by company_id, deal_id, is_current
-            order by is_deleted, loaded_at desc, association_type_id
+            order by is_deleted asc, loaded_at desc, association_type_id asc
         ) = 1 as is_current,
         changed_at,
         loaded_at
