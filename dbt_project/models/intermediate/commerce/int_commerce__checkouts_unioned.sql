@@ -1,52 +1,13 @@
 {{ config(materialized='view') }}
 {#
     grain: one row per checkout and source that records checkouts; key: source, checkout_id
-    rebuild: nothing is stored; the current version of each record that its source has not deleted
-    why here: FURTHER SOURCES OF CHECKOUTS ENTER HERE; those that only the web saw join in int_commerce__checkouts
+    rebuild: a view over the conformed checkouts
+    why here: every shop's checkouts in one shape, with what they lack of fct_checkouts; int_commerce__checkouts adds those that only
+        the web saw
 #}
-with unioned as (
+with checkouts as (
 
-    select
-        'shopify' as source,
-        checkout_id,
-        cart_id,
-        case
-            when shopify_customer_id is not null then 'shopify_customer_id'
-            when email is not null then 'email'
-            when phone is not null then 'phone'
-        end as identifier_type,
-        coalesce(cast(shopify_customer_id as {{ dbt.type_string() }}), email, phone)
-            as identifier_value,
-        currency_code,
-        total_amount,
-        created_at,
-        completed_at,
-        updated_at,
-        loaded_at
-    from {{ ref('stg_shopify__abandoned_checkouts') }}
-    where is_current and not is_deleted
-
-    union all
-
-    select
-        'shopify_graphql' as source,
-        checkout_id,
-        cart_id,
-        case
-            when shopify_customer_id is not null then 'shopify_customer_id'
-            when email is not null then 'email'
-            when phone is not null then 'phone'
-        end as identifier_type,
-        coalesce(cast(shopify_customer_id as {{ dbt.type_string() }}), email, phone)
-            as identifier_value,
-        currency_code,
-        total_amount,
-        created_at,
-        completed_at,
-        updated_at,
-        loaded_at
-    from {{ ref('stg_shopify_graphql__abandoned_checkouts') }}
-    where is_current and not is_deleted
+    {{ union_concept('checkouts') }}
 
 ),
 
@@ -54,8 +15,8 @@ shaped as (
 
     select
         source,
-        cast(checkout_id as {{ dbt.type_string() }}) as checkout_id,
-        cast(cart_id as {{ dbt.type_string() }}) as cart_id,
+        checkout_id,
+        cart_id,
         identifier_type,
         identifier_value,
         upper(currency_code) as currency_code,
@@ -65,7 +26,7 @@ shaped as (
         completed_at,
         updated_at,
         loaded_at
-    from unioned
+    from checkouts
 
 ),
 

@@ -1,21 +1,10 @@
 {#
-    grain: one row per invoice that was sent or paid (drafts may still change); key: invoice_id
+    grain: one row per invoice; key: invoice_id
+    why here: every payment service's invoices in one shape
 #}
 with invoices as (
 
-    select * from {{ ref('stg_stripe__invoices') }}
-    where is_current and not is_deleted and not is_test and coalesce(status, '') <> 'draft'
-
-),
-
-lines as (
-
-    select
-        invoice_id,
-        count(*) as line_count
-    from {{ ref('stg_stripe__invoice_lines') }}
-    where is_current and not is_deleted
-    group by 1
+    {{ union_concept('invoices') }}
 
 ),
 
@@ -31,24 +20,22 @@ final as (
         invoices.invoice_id,
         identifiers.identifier_no,
         invoices.subscription_id,
-        invoices.payment_intent_id,
-        'stripe' as source,
+        invoices.source,
         invoices.invoice_number,
         invoices.status,
         invoices.billing_reason,
         invoices.currency_code,
         invoices.total_amount,
         invoices.paid_amount,
-        cast(coalesce(lines.line_count, 0) as bigint) as line_count,
-        invoices.created_at as occurred_at,
+        invoices.line_count,
+        invoices.occurred_at,
         invoices.due_at,
         invoices.paid_at
     from invoices
-    left join lines on invoices.invoice_id = lines.invoice_id
     left join identifiers
         on
-            identifiers.identifier_type = 'stripe_customer_id'
-            and invoices.stripe_customer_id = identifiers.identifier_value
+            invoices.identifier_type = identifiers.identifier_type
+            and invoices.identifier_value = identifiers.identifier_value
 
 )
 

@@ -1,40 +1,12 @@
 {{ config(materialized='view') }}
 {#
     grain: one row per order line and source; key: source, order_line_id
-    rebuild: nothing is stored; the current version of each record that its source has not deleted
-    why here: FURTHER ORDER SOURCES ENTER HERE: one staging model with these columns, one more `union all` block
+    rebuild: a view over the conformed order lines
+    why here: every shop's order lines in one shape, with what they lack of fct_order_lines
 #}
-with unioned as (
+with order_lines as (
 
-    select
-        'shopify' as source,
-        order_line_id,
-        order_id,
-        product_id,
-        sku,
-        product_name,
-        quantity,
-        unit_price_amount,
-        discount_amount,
-        loaded_at
-    from {{ ref('stg_shopify__order_lines') }}
-    where is_current and not is_deleted
-
-    union all
-
-    select
-        'shopify_graphql' as source,
-        order_line_id,
-        order_id,
-        product_id,
-        sku,
-        product_name,
-        quantity,
-        unit_price_amount,
-        discount_amount,
-        loaded_at
-    from {{ ref('stg_shopify_graphql__order_lines') }}
-    where is_current and not is_deleted
+    {{ union_concept('order_lines') }}
 
 ),
 
@@ -42,16 +14,16 @@ shaped as (
 
     select
         source,
-        cast(order_line_id as {{ dbt.type_string() }}) as order_line_id,
-        cast(order_id as {{ dbt.type_string() }}) as order_id,
-        cast(product_id as {{ dbt.type_string() }}) as product_id,
-        cast(sku as {{ dbt.type_string() }}) as sku,
+        order_line_id,
+        order_id,
+        product_id,
+        sku,
         product_name,
         {{ plausible_count('quantity') }} as quantity,
         {{ money('unit_price_amount') }} as unit_price_amount,
         {{ money('coalesce(discount_amount, 0)') }} as discount_amount,
         loaded_at
-    from unioned
+    from order_lines
 
 ),
 

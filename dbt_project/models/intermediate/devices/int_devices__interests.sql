@@ -1,19 +1,17 @@
 {#
     grain: one row per device, taxonomy entry and provider that is live at as_of(); key: device_interest_id
-    why here: third-party rows end at their expiry, and at the latest some months after they were collected; no name is joined here
+    why here: third-party rows end at their expiry, or some months after collection if that is earlier; no name is joined here
 #}
 {% set months = bounded_var('third_party_max_age_months', 13, 1, 24) %}
 with interests as (
 
-    select * from {{ ref('stg_third_party__audience_segments') }}
-    where is_current and not is_deleted
+    {{ union_concept('device_interests') }}
 
 ),
 
 identifiers as (
 
     select * from {{ ref('int_identity__identifiers') }}
-    where identifier_type = 'anonymous_id'
 
 ),
 
@@ -32,11 +30,11 @@ final as (
 
     select
         {{ md5_hex(
-            "live.cookie_id || '|' || coalesce(live.taxonomy_id, '') || '|' || coalesce(live.provider, '') || '|' "
+            "live.identifier_value || '|' || coalesce(live.taxonomy_id, '') || '|' || coalesce(live.provider, '') || '|' "
             ~ "|| coalesce(live.segment_name, '')"
         ) }}
             as device_interest_id,
-        live.cookie_id as device_id,
+        live.identifier_value as device_id,
         identifiers.identifier_no,
         live.taxonomy_id,
         live.segment_name,
@@ -46,10 +44,13 @@ final as (
         live.expires_at,
         live.loaded_at
     from live
-    left join identifiers on live.cookie_id = identifiers.identifier_value
+    left join identifiers
+        on
+            live.identifier_type = identifiers.identifier_type
+            and live.identifier_value = identifiers.identifier_value
     qualify
         row_number() over (
-            partition by live.cookie_id, live.taxonomy_id, live.provider, live.segment_name
+            partition by live.identifier_value, live.taxonomy_id, live.provider, live.segment_name
             order by live.collected_at desc, live.expires_at desc, live.loaded_at desc
         ) = 1
 

@@ -15,6 +15,7 @@ final as (
         campaign_id,
         ad_id,
         platform,
+        channel,
         campaign_name,
         ad_name,
         currency_code,

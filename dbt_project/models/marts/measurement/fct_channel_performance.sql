@@ -20,7 +20,7 @@ orders as (
 spend as (
 
     select
-        case when platform = 'google_ads' then 'paid_search' else 'paid_social' end as channel,
+        channel,
         cast({{ dbt.date_trunc('month', 'occurred_at') }} as date) as month_date,
         sum(spend_amount_reporting) as spend_amount,
         sum(click_count) as click_count,
