@@ -26,15 +26,17 @@ except ImportError:  # PyYAML was built where libyaml is not
 SHIPPED_SOURCES = Path(__file__).parent / "sources"
 
 
-def load_sources(extra: Sequence[Path] = (), *, shipped: bool = True) -> dict[str, SourceSpec]:
+def load_sources(
+    extra: Sequence[Path] = (), *, shipped: bool = True, home: Path | None = None
+) -> dict[str, SourceSpec]:
     """Every declared source by its name, in order of name; without `shipped` only those that users declare.
 
-    Read are ingestion/sources/*/source.yml, then every *.yml in the directories of MERGANSER_SOURCES (parted by the
-    system's path separator), of <MERGANSER_HOME>/sources, and of `extra` (directories or files). Raises
-    DeclarationError, which names file, entity, field and rule, and when two files declare one name.
+    Reads ingestion/sources/*/source.yml, then every *.yml in the directories of MERGANSER_SOURCES (separated by the
+    system's path separator), in <home>/sources (`home`: MERGANSER_HOME where it is None), and in `extra` (directories
+    or files). Raises DeclarationError, which names file, entity, field and rule, and when two files declare one name.
     """
     found: dict[str, tuple[Path, SourceSpec]] = {}
-    for path in _declaration_files(extra, shipped=shipped):
+    for path in _declaration_files(extra, shipped=shipped, home=home):
         spec = read_source(path)
         if spec.source in found:
             raise DeclarationError(
@@ -75,7 +77,7 @@ def read_source(path: Path) -> SourceSpec:
         raise DeclarationError(f"{path}:\n{rules}") from error
 
 
-def _declaration_files(extra: Sequence[Path], *, shipped: bool) -> Iterator[Path]:
+def _declaration_files(extra: Sequence[Path], *, shipped: bool, home: Path | None) -> Iterator[Path]:
     if shipped:
         yield from sorted(SHIPPED_SOURCES.glob("*/source.yml"))
     listed = [Path(part).expanduser() for part in os.environ.get("MERGANSER_SOURCES", "").split(os.pathsep) if part]
@@ -83,7 +85,7 @@ def _declaration_files(extra: Sequence[Path], *, shipped: bool) -> Iterator[Path
         if not directory.is_dir():
             raise DeclarationError(f"MERGANSER_SOURCES names {directory}, which is no directory.")
     seen: set[Path] = set()
-    for place in [*listed, Settings.from_home().home / "sources", *extra]:
+    for place in [*listed, Settings.from_home(home).home / "sources", *extra]:
         for path in [place] if place.is_file() else sorted(place.glob("*.yml")):
             if path.resolve() not in seen:
                 seen.add(path.resolve())

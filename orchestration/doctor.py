@@ -117,7 +117,7 @@ def _landed(home: Home) -> dict[str, str]:
 def _connection(home: Home, name: str) -> Finding:
     from ingestion.fetching import try_connection
 
-    with home.entered(), as_merganser_errors():
+    with as_merganser_errors():
         error = try_connection(known_sources(home)[name])
     if error:
         return Finding(name, "missing", error, f"See docs/recipes/connect_{name}.md.")

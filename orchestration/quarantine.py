@@ -23,7 +23,7 @@ def list_records(home: Home, chosen: Chosen, limit: int) -> QuarantineList:
     from ingestion import quarantine
     from ingestion.settings import Settings
 
-    with home.entered(), as_merganser_errors():
+    with as_merganser_errors():
         return quarantine.list_records(Settings.from_home(home.path), chosen, limit=limit)
 
 
@@ -32,7 +32,7 @@ def show_records(home: Home, ids: Sequence[str]) -> list[tuple[QuarantinedRecord
     from ingestion import quarantine
     from ingestion.settings import Settings
 
-    with home.entered(), as_merganser_errors():
+    with as_merganser_errors():
         return quarantine.show_records(Settings.from_home(home.path), ids)
 
 
@@ -49,7 +49,7 @@ def replay(home: Home, chosen: Chosen, changes: Sequence[str], record_file: Path
             raise WrongUseError(
                 f"{record_file} cannot be read as text.", "Name a file with one JSON object."
             ) from error
-    with home.entered(), as_merganser_errors():
+    with as_merganser_errors():
         return quarantine.replay(
             Settings.from_home(home.path),
             stages.known_sources(home),

@@ -82,8 +82,8 @@ def known_sources(home: Home, *, shipped: bool = True) -> dict[str, SourceSpec]:
     """Every declared source by name; without `shipped` only what users declare. Raises WrongUseError."""
     from ingestion.registry import load_sources
 
-    with home.entered(), as_merganser_errors():
-        return load_sources(shipped=shipped)
+    with as_merganser_errors():
+        return load_sources(shipped=shipped, home=home.path)
 
 
 def known_exports(home: Home) -> dict[str, ExportSpec]:
@@ -121,7 +121,7 @@ def ingest(
     from ingestion.settings import Settings
 
     home.prepare()
-    with home.entered(), as_merganser_errors():
+    with as_merganser_errors():
         switched_on = sources_in_settings(home)
         sources = known_sources(home)
         chosen = [get_source(name, sources) for name in names] or _switched_on(home, sources, switched_on)
@@ -206,7 +206,7 @@ def rebuild(home: Home, names: Sequence[str], progress: Progress = silent) -> In
     from ingestion.registry import get_source
     from ingestion.settings import Settings
 
-    with home.entered(), as_merganser_errors():
+    with as_merganser_errors():
         sources = known_sources(home)
         reports = [
             rebuild_source(
@@ -235,12 +235,12 @@ def prepare_build(home: Home) -> dict[str, str] | None:
     """Creates every declared raw table that is absent. Returns the tokens of consent landings (read_tokens)."""
     from ingestion.consent_landings import read_tokens
     from ingestion.landing import ensure_raw_tables
-    from ingestion.registry import load_sources
     from ingestion.settings import Settings
 
     home.prepare()
     probe(home)
-    ensure_raw_tables(Settings.from_home(home.path), list(load_sources().values()))
+    with as_merganser_errors():
+        ensure_raw_tables(Settings.from_home(home.path), list(known_sources(home).values()))
     return read_tokens(home.path)
 
 

@@ -121,8 +121,8 @@ def _legal_bases(home: Home) -> dict[str, tuple[str, ...]]:
     """Under which legal bases and for which purposes each declared source is held."""
     from ingestion.registry import load_sources
 
-    with home.entered(), as_merganser_errors():
-        sources = load_sources()
+    with as_merganser_errors():
+        sources = load_sources(home=home.path)
     told: dict[str, set[str]] = {}
     for name, source in sources.items():
         for entity in source.entities.values():

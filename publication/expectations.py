@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from runtime.errors import MerganserError
+from runtime.errors import MerganserError, WrongUseError
 
 EXPECTATIONS_FILE = Path(__file__).with_name("expectations.yml")
 _SUITE_KEYS = {"table", "for_each", "title", "optional", "columns", "not_null", "unique", "accepted_values"}
@@ -63,7 +63,7 @@ class TableSuite:
 def declared_exports(manifest: Mapping[str, Any]) -> list[dict[str, str]]:
     """The exports in dbt's manifest (`config.meta.export`), each as table, key, purpose and channel.
 
-    Raises MerganserError for an export that declares no key, purpose or channel: it cannot be audited.
+    Raises WrongUseError for an export that declares no key, purpose or channel: it cannot be audited.
     """
     found = []
     for node in manifest["nodes"].values():
@@ -72,7 +72,7 @@ def declared_exports(manifest: Mapping[str, Any]) -> list[dict[str, str]]:
             continue
         absent = [name for name in ("key", "purpose", "channel") if not (isinstance(export, dict) and export.get(name))]
         if absent:
-            raise MerganserError(
+            raise WrongUseError(
                 f"{node['name']}: config.meta.export has no {', '.join(absent)}.",
                 f"Declare it in {node.get('patch_path') or 'the model YAML'}.",
             )

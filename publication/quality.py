@@ -150,8 +150,7 @@ def check(home: Home, *, suites: Sequence[TableSuite] | None = None, progress: P
             comparison = compare(home, connection, manifest)
     texts = {"<as_of>": f"cast('{moment}' as timestamp)", "<raw_counts>": _raw_counts(known)}
     seen = fingerprint(home)
-    with home.entered():
-        results = _run(home, [_filled(suite, texts) for suite in suites], known, progress)
+    results = _run(home, [_filled(suite, texts) for suite in suites], known, progress)
     results += [*counted, *_gate_results(comparison)]
     results = _waived(home, results, build)
     if manifest is not None and "raw_ops.loads" in known and any(not result.passed for result in results):
@@ -379,13 +378,21 @@ def _great_expectations(home: Home) -> Iterator[Any]:
     """A function that validates one suite, with a read-only connection to the warehouse that ends with the block."""
     with _muted():
         import great_expectations
-        from great_expectations.data_context.types.base import ProgressBarsConfig
+        from great_expectations.data_context.types.base import (
+            DataContextConfig,
+            InMemoryStoreBackendDefaults,
+            ProgressBarsConfig,
+        )
 
         from publication import autocommit_dialect
 
         autocommit_dialect.register()
-        context = great_expectations.get_context(mode="ephemeral")
-        context.enable_analytics(enable=False)
+        context = great_expectations.get_context(
+            mode="ephemeral",
+            project_config=DataContextConfig(
+                analytics_enabled=False, store_backend_defaults=InMemoryStoreBackendDefaults()
+            ),
+        )
         context.variables.progress_bars = ProgressBarsConfig(globally=False)
         source = context.data_sources.add_sql(
             name="warehouse",

@@ -9,11 +9,12 @@ import contextlib
 import gc
 import io
 import json
+import os
 import re
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -111,24 +112,23 @@ def build(
     MerganserError when the project does not compile.
     """
     home.prepare()
-    with home.entered():
-        probe(home)
-        arguments = ["build"]
-        arguments += ["--select", *selection] if selection else []
-        arguments += ["--exclude", *exclude] if exclude else []
-        arguments += ["--full-refresh"] if full_refresh else []
-        arguments += [] if unit_tests else ["--exclude-resource-type", "unit_test"]
-        asked = [*selection, *(f"-{name}" for name in exclude)]
-        record = BuildRecord.begin(home, asked, full_refresh=full_refresh, consent_landings=consent_landings)
-        counter = _NodeCounter(progress)
-        try:
-            results = [_told_by(result) for result in _invoke(home, arguments, counter, manifest)]
-        except MerganserError:
-            if not counter.started:
-                record.withdraw()
-            raise
-        finally:
-            release_warehouse()
+    probe(home)
+    arguments = ["build"]
+    arguments += ["--select", *selection] if selection else []
+    arguments += ["--exclude", *exclude] if exclude else []
+    arguments += ["--full-refresh"] if full_refresh else []
+    arguments += [] if unit_tests else ["--exclude-resource-type", "unit_test"]
+    chosen = [*selection, *(f"-{name}" for name in exclude)]
+    record = BuildRecord.begin(home, chosen, full_refresh=full_refresh, consent_landings=consent_landings)
+    counter = _NodeCounter(progress)
+    try:
+        results = [_node_result(result) for result in _invoke(home, arguments, counter, manifest)]
+    except MerganserError:
+        if not counter.started:
+            record.withdraw()
+        raise
+    finally:
+        release_warehouse()
     if selection and not results:
         record.withdraw()
         raise WrongUseError(
@@ -239,11 +239,10 @@ def results_in(artifact: Mapping[str, Any], manifest: Mapping[str, Any]) -> list
 def parse(home: Home, progress: Progress = silent) -> Path:
     """Run `dbt parse` for a home and return the path of its manifest. Reads no table; raises MerganserError."""
     home.prepare()
-    with home.entered():
-        try:
-            _invoke(home, ["parse"], _NodeCounter(progress))
-        finally:
-            release_warehouse()
+    try:
+        _invoke(home, ["parse"], _NodeCounter(progress))
+    finally:
+        release_warehouse()
     return home.manifest
 
 
@@ -269,13 +268,12 @@ def run_model(home: Home, name: str, *, parsed: Home, progress: Progress = silen
     """
     manifest = parsed_manifest(parsed)
     home.prepare()
-    with home.entered():
-        try:
-            arguments = ["run", "--select", name, "--full-refresh"]
-            results = _invoke(home, arguments, _NodeCounter(progress), manifest)
-        finally:
-            release_warehouse()
-    for failed in (result for result in map(_told_by, results) if result.outcome not in _GOOD):
+    try:
+        arguments = ["run", "--select", name, "--full-refresh"]
+        results = _invoke(home, arguments, _NodeCounter(progress), manifest)
+    finally:
+        release_warehouse()
+    for failed in (result for result in map(_node_result, results) if result.outcome not in _GOOD):
         raise MerganserError(f"{name} cannot be built: {failed.message}", f"dbt's log is in {home.dbt_logs}.")
 
 
@@ -329,12 +327,16 @@ def _invoke(home: Home, arguments: list[str], counter: _NodeCounter, manifest: M
     `manifest`: the project as it was parsed before; without it dbt parses the project.
     """
     common = ["--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT), "--no-write-json"]
+    common += ["--target-path", str(home.dbt_target), "--log-path", str(home.dbt_logs)]
+    common += ["--no-send-anonymous-usage-stats"]
     quiet = ["--log-level", "none", "--log-level-file", "info", "--no-use-colors-file"]
     parses = handed_on(PROJECT_ROOT, home) if manifest is None else contextlib.nullcontext()
     with contextlib.redirect_stdout(io.StringIO()), quick_start(), parses:
         from dbt.cli.main import dbtRunner
 
-        outcome = dbtRunner(manifest=manifest, callbacks=[counter]).invoke([*arguments, *common, *quiet])
+        outcome = dbtRunner(manifest=manifest, callbacks=[_environment_of(home), counter]).invoke(
+            [*arguments, *common, *quiet]
+        )
         if manifest is None and not isinstance(outcome.exception, Exception):  # none, or somebody pressed ^C
             _write_manifest(home)
             if getattr(outcome.result, "results", None):
@@ -350,6 +352,21 @@ def _invoke(home: Home, arguments: list[str], counter: _NodeCounter, manifest: M
             f"dbt's log is in {home.dbt_logs}.",
         ) from outcome.exception
     return list(getattr(outcome.result, "results", None) or [])
+
+
+def _environment_of(home: Home) -> Callable[[Any], None]:
+    """A callback that gives this invocation of dbt the home's variables, and leaves the process's as they are.
+
+    dbt copies the process's environment when it starts, then reports its version, and only then reads profiles.yml.
+    """
+
+    def on_event(event: Any) -> None:
+        if event.info.name == "MainReportVersion":
+            from dbt_common.context import set_invocation_context
+
+            set_invocation_context({**os.environ, **home.environment()})
+
+    return on_event
 
 
 def _write_manifest(home: Home) -> None:
@@ -398,7 +415,7 @@ def release_warehouse() -> None:
             DuckDBConnectionManager._ENV = None
 
 
-def _told_by(result: Any) -> NodeResult:
+def _node_result(result: Any) -> NodeResult:
     node = result.node
     return NodeResult(
         name=node.name,

@@ -6,8 +6,6 @@ Add here: where a thing lies. Keep out: what is done with it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -128,7 +126,7 @@ class Home:
             ) from error
 
     def environment(self) -> dict[str, str]:
-        """The environment variables that dbt and the other rooms read, telemetry off."""
+        """The variables of this home for dbt and for child processes, telemetry off. This process keeps its own."""
         return {
             "MERGANSER_HOME": str(self.path),
             "MERGANSER_AS_OF": self.as_of,
@@ -140,20 +138,6 @@ class Home:
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
             "GX_ANALYTICS_ENABLED": "false",
         }
-
-    @contextmanager
-    def entered(self) -> Iterator[None]:
-        """Set the environment of this process to this home's for the length of a block, and put it back."""
-        before = {name: os.environ.get(name) for name in self.environment()}
-        os.environ.update(self.environment())
-        try:
-            yield
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    os.environ.pop(name, None)
-                else:
-                    os.environ[name] = value
 
 
 def open_home(path: str | Path | None = None, as_of: str | None = None) -> Home:

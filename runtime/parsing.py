@@ -31,7 +31,7 @@ _BLANK = b"0" * 64
 
 @contextmanager
 def handed_on(project: Path, home: Home) -> Iterator[None]:
-    """For the length of a call of dbt, in the environment of a home: it finds what dbt parsed of this project last,
+    """For the length of a call of dbt for a home: it finds what dbt parsed of this project last,
     for whichever home, and leaves what it parses for the next one."""
     from dbt_common.exceptions import DbtBaseException
 
@@ -56,20 +56,20 @@ def _by_profile(project: Path, home: Home) -> tuple[bytes, Path]:
     """The checksum by which dbt knows this home's profile, and where parses under it are kept, whatever the home."""
     from dbt.contracts.files import FileHash
 
-    profile = profile_of(project)
+    profile = profile_of(project, home)
     connection = pprint.pformat(sorted(profile.credentials.connection_info()))
     anywhere = [str(project), profile.target_name, connection.replace(str(home.path), "")]
     name = hashlib.sha256("\0".join(anywhere).encode()).hexdigest()[:16]
     return FileHash.from_contents(connection).checksum.encode(), project / "target" / "parsed" / f"{name}.msgpack"
 
 
-def profile_of(project: Path) -> Profile:
+def profile_of(project: Path, home: Home) -> Profile:
     """The profile of a project as dbt has it in this environment. Raises DbtBaseException where it makes no sense."""
     from dbt.config.runtime import load_profile
     from dbt.flags import set_from_args
     from dbt_common.context import set_invocation_context
 
-    set_invocation_context(os.environ)
+    set_invocation_context({**os.environ, **home.environment()})
     set_from_args(Namespace(profiles_dir=str(project)), None)
     return load_profile(str(project), {})
 

@@ -63,8 +63,8 @@ def dbt(place: Path, *arguments: str) -> str:
     """Run plain dbt on the project for a home at a place, by what dbt parsed of it before; what it printed."""
     home = Home(place, "2026-06-30T00:00:00")
     home.prepare()
-    with home.entered(), handed_on(PROJECT_ROOT, home):
-        ended = call("dbt", *arguments, "--quiet", env=os.environ, cwd=PROJECT_ROOT)
+    with handed_on(PROJECT_ROOT, home):
+        ended = call("dbt", *arguments, "--quiet", env={**os.environ, **home.environment()}, cwd=PROJECT_ROOT)
     assert ended.returncode == 0, f"dbt {arguments}: {ended.stdout[-4000:]}{ended.stderr[-2000:]}"
     return ended.stdout
 

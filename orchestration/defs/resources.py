@@ -5,6 +5,7 @@ Add here: another thing that assets share. Keep out: what is done with it.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,6 +53,24 @@ def reported() -> Iterator[None]:
     except Exception as error:
         hide_values(error)
         raise
+
+
+@contextmanager
+def environment_of(home: Home) -> Iterator[None]:
+    """Sets the home's variables in this process for a block: DbtCliResource passes its child no other environment.
+
+    Dagster runs each step in a process of its own, which works on one home.
+    """
+    before = {name: os.environ.get(name) for name in home.environment()}
+    os.environ.update(home.environment())
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def dbt_command_line() -> DbtCliResource:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,12 @@ def wrong_dbt_arrows(models: dict[str, Any], everything: dict[str, Any]) -> list
     return wrong
 
 
+def environment_writes(files: Iterable[tuple[str, str]]) -> list[str]:
+    """Places that write os.environ: a process that works on two homes must not mix their settings."""
+    write = re.compile(r"os\.environ(\[[^]]+\]\s*=[^=]|\.(update|setdefault|pop|clear)\()|os\.(un)?(putenv|setenv)\(")
+    return [f"{path}:{n}" for path, text in files for n, line in enumerate(text.splitlines(), 1) if write.search(line)]
+
+
 def python_files(root: Path) -> list[tuple[str, str]]:
     return [
         (str(path.relative_to(root)), path.read_text())
@@ -112,6 +119,20 @@ def test_packages_import_what_the_design_allows(root: Path) -> None:
     assert {path.split("/")[0] for path, _ in files} >= {"runtime", "ingestion", "identity", "dbt_project"}
     assert wrong_python_imports(files) == []
     assert import_cycles(files) == []
+
+
+def test_nothing_writes_the_environment(root: Path) -> None:
+    exceptions = {
+        "orchestration/defs/resources.py",  # Dagster's resource hands its own environment to dbt, in a process per step
+        "ingestion/extraction.py",  # dlt reads its telemetry switch there when it starts: the same value for every home
+    }
+    written = environment_writes(python_files(root))
+    assert {place.rpartition(":")[0] for place in written} == exceptions
+
+
+def test_a_write_to_the_environment_is_seen() -> None:
+    text = 'import os\nos.environ["A"] = "b"\nos.environ.update(a)\nif os.environ["A"] == "b": pass\n'
+    assert environment_writes([("runtime/home.py", text)]) == ["runtime/home.py:2", "runtime/home.py:3"]
 
 
 def test_every_package_is_in_the_table(root: Path) -> None:

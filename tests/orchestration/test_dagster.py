@@ -20,7 +20,7 @@ import yaml
 
 from orchestration import demo, webserver
 from orchestration.definitions import build_defs
-from orchestration.defs.resources import WAREHOUSE_POOL, HomeResource
+from orchestration.defs.resources import WAREHOUSE_POOL, HomeResource, environment_of
 from publication import publishing, quality
 from runtime import building
 from runtime.home import PROJECT_ROOT, Home, open_home
@@ -37,7 +37,7 @@ def module_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 @pytest.fixture(scope="module")
 def definitions(module_home: Home) -> Iterator[dg.Definitions]:
-    with module_home.entered():
+    with environment_of(module_home):
         yield build_defs({"home": HomeResource(path=str(module_home.path))})
 
 
@@ -136,7 +136,7 @@ def test_the_job_of_a_sync_sends_what_landed_after_the_last_publication(copied_h
     path = copied_home.landing / "consent_banner" / "decisions" / "late.ndjson"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(decision) + "\n")
-    with copied_home.entered():
+    with environment_of(copied_home):
         definitions = build_defs({"home": HomeResource(path=str(copied_home.path))})
         job = definitions.resolve_job_def(f"{name}_job")
         with dg.DagsterInstance.ephemeral() as instance:
@@ -165,7 +165,7 @@ def test_a_small_world_through_dagster(tmp_path: Path) -> None:
     from exports.destinations.webhook.loopback import serve
 
     home = demo.prepare(open_home(tmp_path / "home"), customers=100, seed=7)
-    with serve(tmp_path / "inbox") as receiver, home.entered():
+    with serve(tmp_path / "inbox") as receiver, environment_of(home):
         resource = HomeResource(path=str(home.path), webhook_url=receiver.url, webhook_allowed_hosts="127.0.0.1")
         definitions = build_defs({"home": resource})
         job = definitions.resolve_job_def("main_job")

@@ -103,7 +103,9 @@ def test_a_damaged_parse_and_a_project_of_somebody_else(project: Path, tmp_path:
     assert parsed(fourth)["from_nothing"]
 
 
-def test_the_manifest_is_written_when_the_parse_changed(project: Path, tmp_path: Path) -> None:
+def test_the_manifest_is_written_when_the_parse_changed(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As dbt itself would write it, and not again by a run over an unchanged project; a lost one comes back."""
     (home,) = homes(tmp_path, "only")
     building.build(home)
@@ -122,8 +124,9 @@ def test_the_manifest_is_written_when_the_parse_changed(project: Path, tmp_path:
 
     write(project, "select 1 as a")
     home.manifest.unlink()
-    with home.entered():
-        dbtRunner().invoke(["parse", "--project-dir", str(project), "--profiles-dir", str(project), "--quiet"])
+    for name, value in home.environment().items():
+        monkeypatch.setenv(name, value)
+    dbtRunner().invoke(["parse", "--project-dir", str(project), "--profiles-dir", str(project), "--quiet"])
     theirs = building.load_manifest(home)
     for manifest in (ours, theirs):
         del manifest["metadata"]  # when and in which run it was written

@@ -66,8 +66,7 @@ def test_feeds_of_ones_own_reach_the_staging_of_the_first(workbench: Workbench) 
         for name, content in files.items():
             (landing / name).parent.mkdir(parents=True, exist_ok=True)
             (landing / name).write_text(content)
-        with workbench.home.entered():
-            assert workbench.land().quarantined == 1
+        assert workbench.land().quarantined == 1
         workbench.build("+stg_partner__customers", "+stg_third_party__audience_segments")
     finally:
         for path in sources.iterdir():

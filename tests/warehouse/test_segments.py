@@ -91,12 +91,13 @@ def test_stays_follow_the_segments_through_time(workbench: Workbench) -> None:
 
 
 @pytest.mark.parametrize("value", ["0", "-4", "169", "four"])
-def test_a_var_outside_its_range_does_not_compile(tmp_path: Path, value: str) -> None:
+def test_a_var_outside_its_range_does_not_compile(tmp_path: Path, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The message names the var and its legal range."""
     from dbt.cli.main import dbtRunner
 
     places = ["--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT), "--log-level", "none"]
-    with Home(tmp_path, AS_OF).entered():
-        outcome = dbtRunner().invoke(["parse", *places, "--vars", f"{{abandoned_cart_hours: {value}}}"])
+    for name, setting in Home(tmp_path, AS_OF).environment().items():
+        monkeypatch.setenv(name, setting)
+    outcome = dbtRunner().invoke(["parse", *places, "--vars", f"{{abandoned_cart_hours: {value}}}"])
     assert "abandoned_cart_hours" in str(outcome.exception)
     assert "from 1 to 168" in str(outcome.exception)

@@ -58,7 +58,7 @@ class Workbench:
         write_world(world, self.home.landing, self.home.truth, since=since, through=through)
 
     def land(self, loaded_at: datetime | None = None) -> LandingReport:
-        report = land(self.settings, list(load_sources().values()), loaded_at=loaded_at)
+        report = land(self.settings, list(load_sources(home=self.home.path).values()), loaded_at=loaded_at)
         assert report.ok, report
         return report
 

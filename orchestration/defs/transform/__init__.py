@@ -13,7 +13,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtC
 
 from orchestration import stages
 from orchestration.defs.ingestion import raw_key
-from orchestration.defs.resources import PATIENCE, WAREHOUSE_POOL, HomeResource, reported
+from orchestration.defs.resources import PATIENCE, WAREHOUSE_POOL, HomeResource, environment_of, reported
 from runtime import building
 from runtime.locking import held
 
@@ -54,7 +54,7 @@ def build_defs(manifest: Mapping[str, Any]) -> dg.Definitions:
         # Dagster refuses an annotation of `context` that is postponed to text, as all are here.
         with reported():
             place = home.opened()
-            with held(place, "build"), place.entered():
+            with held(place, "build"), environment_of(place):
                 landed = stages.prepare_build(place)
                 selection = [key.to_user_string() for key in context.selected_asset_keys] if context.is_subset else []
                 record = building.BuildRecord.begin(place, selection, consent_landings=landed)
