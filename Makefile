@@ -63,7 +63,7 @@ bench: $(INSTALLED) ## measure, beside what a user would pick and the physical b
 bench-identity: $(INSTALLED) ## the identity graph at ten million edges, beside Splink and the bound; some minutes, 5 GB of disk
 	$(BIN)/python -m benchmarks identity
 
-scoreboard: $(INSTALLED) ## persons told apart on public labelled sets, beside Splink and exact keys; writes docs/scoreboard.md
+scoreboard: $(INSTALLED) ## persons told apart on public labelled sets, beside Splink and exact keys; writes docs/reference/scoreboard.md
 	$(BIN)/python -m benchmarks.scoreboard
 
 docs: $(INSTALLED) ## dbt's documentation site, under target/

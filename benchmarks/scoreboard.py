@@ -1,6 +1,6 @@
 """How well persons are told apart on public labelled sets, beside Splink as its demos set it up and exact keys.
 
-`make scoreboard` writes docs/scoreboard.md. The sets lie in ../shared/data/eval.
+`make scoreboard` writes docs/reference/scoreboard.md. The sets lie in ../shared/data/eval.
 Add here: a set, as one query that gives the columns of `identity evaluate`. Keep out: anything that makes the matching
 fit a set.
 """
@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SETS = ROOT.parent / "shared" / "data" / "eval"
 if not SETS.is_dir():
     SETS = ROOT.parents[1] / "shared" / "data" / "eval"  # from a working tree beside the main one
-PAGE = ROOT / "docs" / "scoreboard.md"
+PAGE = ROOT / "docs" / "reference" / "scoreboard.md"
 
 FEBRL = """
     select

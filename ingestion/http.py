@@ -287,7 +287,7 @@ class _Session(requests.Session):
         if status == requests.codes.unauthorized:
             return f"{told}: the credentials are not accepted or have expired; renew {secrets}."
         if status == requests.codes.forbidden:
-            return f"{told}: not permitted; give the holder of {secrets} the permission that the recipe names."
+            return f"{told}: not permitted; give the holder of {secrets} the permission that docs/connect names."
         if response.is_redirect:
             return (
                 f"{told}: the vendor sends elsewhere; set {self._api.source.upper()}_BASE_URL to the address in force."

@@ -120,7 +120,7 @@ def _connection(home: Home, name: str) -> Finding:
     with as_merganser_errors():
         error = try_connection(known_sources(home)[name])
     if error:
-        return Finding(name, "missing", error, f"See docs/recipes/connect_{name}.md.")
+        return Finding(name, "missing", error, f"See docs/connect/{name}.md.")
     return Finding(name, "fine", "the vendor answers")
 
 

@@ -165,7 +165,7 @@ def _in_dialect(sources: list[SourceSpec], dialect: Mapping[str, str] | None) ->
     try:
         return [source.in_dialect(dict(dialect)) for source in sources] if dialect else sources
     except ValueError as error:
-        raise WrongUseError(f"No file can be read so: {error}", "See docs/recipes/connect_files.md.") from error
+        raise WrongUseError(f"No file can be read so: {error}", "See docs/connect/files.md.") from error
 
 
 def _acceptance(

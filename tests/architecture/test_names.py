@@ -1,4 +1,4 @@
-"""Names follow the grammar of docs/conventions.md; one macro per file; no engine's name in a model."""
+"""Names follow the grammar of docs/reference/conventions.md; one macro per file; no engine's name in a model."""
 
 from __future__ import annotations
 

@@ -34,23 +34,22 @@ from tests.end_to_end.documents import (
 )
 from tests.end_to_end.project_copy import ROOT, ProjectCopy, copy_project, restore_project
 
-RECIPES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs" / "recipes").glob("*.md"))
+GUIDES = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/guides/*.md"))
+CONNECTING = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/connect/*.md"))  # most need an account
 DOCUMENTS = sorted(
     {"README.md", "CONTRIBUTING.md", *(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/**/*.md"))}
 )
 FOLLOWED_HERE = {
-    "docs/recipes/README.md",
-    "docs/recipes/add_a_segment.md",
-    "docs/recipes/add_a_source.md",
-    "docs/recipes/add_a_sync.md",
-    "docs/recipes/add_a_trait.md",
-    "docs/recipes/add_an_identifier_type.md",
-    "docs/recipes/match_persons.md",
-    "docs/recipes/understand_identity.md",
+    "docs/guides/add_a_segment.md",
+    "docs/guides/add_a_source.md",
+    "docs/guides/add_a_sync.md",
+    "docs/guides/add_a_trait.md",
+    "docs/guides/add_an_identifier_type.md",
+    "docs/guides/match_persons.md",
+    "docs/guides/understand_identity.md",
 }
-FOLLOWED_ELSEWHERE = {"docs/recipes/online_retail.md"}  # test_real_orders.py
-DECLARED_BY_USERS = {"docs/recipes/connect_files.md", "docs/recipes/connect_database.md"}  # ingestion/test_recipes.py
-CONNECTING = {name for name in RECIPES if Path(name).name.startswith("connect_")}  # they need an account of a vendor
+FOLLOWED_ELSEWHERE = {"docs/guides/online_retail.md"}  # test_real_orders.py
+DECLARED_BY_USERS = {"docs/connect/files.md", "docs/connect/database.md"}  # ingestion/test_pages.py
 
 
 def document(name: str) -> Document:
@@ -104,7 +103,7 @@ def test_add_a_source_then_an_identifier_type(project: ProjectCopy) -> None:
         "L-2,nobody.knows@cards.net,silver,7,2026-06-02T10:00:00,red\n"
         "L-3,broken@cards.net,silver,many,2026-06-03T10:00:00,red\n"
     )
-    follow(document("docs/recipes/add_a_source.md"), project)
+    follow(document("docs/guides/add_a_source.md"), project)
     assert project.query(
         "select loyalty_card_id, email, loyalty_tier, point_count from staging.stg_loyalty__cards order by 1"
     ) == [("L-1", email, "gold", 120), ("L-2", "nobody.knows@cards.net", "silver", 7)]
@@ -116,7 +115,7 @@ def test_add_a_source_then_an_identifier_type(project: ProjectCopy) -> None:
         ("red",),
     ]
 
-    follow(document("docs/recipes/add_an_identifier_type.md"), project)
+    follow(document("docs/guides/add_an_identifier_type.md"), project)
     belongs = dict(
         project.query(
             """
@@ -134,7 +133,7 @@ def test_add_a_source_then_an_identifier_type(project: ProjectCopy) -> None:
 
 
 def test_add_a_segment(project: ProjectCopy) -> None:
-    follow(document("docs/recipes/add_a_segment.md"), project)
+    follow(document("docs/guides/add_a_segment.md"), project)
     members = set(project.query("select customer_id from segments.seg_regular_buyers"))
     assert members == set(project.query("select customer_id from marts.dim_customers where order_count >= 3"))
     stays = "select customer_id from segments.fct_segment_memberships where segment = ? and exited_at is null"
@@ -143,7 +142,7 @@ def test_add_a_segment(project: ProjectCopy) -> None:
 
 
 def test_add_a_trait(project: ProjectCopy) -> None:
-    follow(document("docs/recipes/add_a_trait.md"), project)
+    follow(document("docs/guides/add_a_trait.md"), project)
     counted = """
         select customer_id, count(distinct product_id) as products from marts.fct_order_lines where is_purchase
         and customer_id is not null group by 1
@@ -156,7 +155,7 @@ def test_add_a_trait(project: ProjectCopy) -> None:
 
 def test_add_a_sync(project: ProjectCopy) -> None:
     """What the plan counts is what leaves, hashed and consented; a second delivery sends nothing."""
-    told = follow(document("docs/recipes/add_a_sync.md"), project)
+    told = follow(document("docs/guides/add_a_sync.md"), project)
     name = "exp_meta__newsletter_openers"
     planned = int(re.search(rf"{name} to meta_file: (\d+) to add, 0 to update, 0 to remove", told).group(1))  # type: ignore[union-attr]
     files = project.home / "exports" / name
@@ -194,7 +193,7 @@ def test_understand_identity(project: ProjectCopy) -> None:
     """
     ((cookie,),) = project.query(alone)
     given = {"ann@shop.example": email, "phone:+4915112345678": f"phone:{phone}", "5f0c": cookie}
-    follow(document("docs/recipes/understand_identity.md"), project, given)
+    follow(document("docs/guides/understand_identity.md"), project, given)
     assert email[:20] in (project.path / "ann.svg").read_text()
     owner = "select customer_id from marts.bdg_customer_identifiers where identifier_type = ? and identifier_value = ?"
     of_cookie, of_email = (project.query(owner, list(one)) for one in (("anonymous_id", cookie), ("email", email)))
@@ -203,7 +202,7 @@ def test_understand_identity(project: ProjectCopy) -> None:
 
 def test_match_persons(project: ProjectCopy) -> None:
     """The demo's persons train a model; what it is sure of joins by its rule, and what it is not is asked."""
-    assert "questions" in follow(document("docs/recipes/match_persons.md"), project)
+    assert "questions" in follow(document("docs/guides/match_persons.md"), project)
     ((models,),) = project.query("select count(*) from intermediate.int_identity__person_models")
     assert models == 1
     edges = "select count(*) from intermediate.int_identity__edges where rule = 'person_match'"
@@ -215,25 +214,25 @@ def test_match_persons(project: ProjectCopy) -> None:
     assert verdicts["known"] > verdicts["match"]
 
 
-def test_recipes_go_together(tmp_path: Path) -> None:
+def test_guides_go_together(tmp_path: Path) -> None:
     """Whoever has followed one recipe can follow the next: what they write and patch does not collide."""
     copy = copy_project(tmp_path / "project")
-    for name in RECIPES:
+    for name in [*GUIDES, *CONNECTING]:
         for block in document(name).blocks:
             place(block, copy.path)
-    lines = (line for block in document("docs/recipes/online_retail.md").blocks for line in block.text.splitlines())
+    lines = (line for block in document("docs/guides/online_retail.md").blocks for line in block.text.splitlines())
     copy.shell("\n".join(line for line in lines if line.startswith(("cp ", "git apply "))))
     assert "online_retail_order_id" in (copy.path / "dbt_project/seeds/identity/identifier_types.csv").read_text()
     assert "loyalty_card_id" in (copy.path / "dbt_project/seeds/identity/identifier_types.csv").read_text()
 
 
-def test_every_recipe_is_followed() -> None:
-    assert set(RECIPES) == FOLLOWED_HERE | FOLLOWED_ELSEWHERE | CONNECTING
+def test_every_guide_is_followed() -> None:
+    assert set(GUIDES) == FOLLOWED_HERE | FOLLOWED_ELSEWHERE
 
 
-@pytest.mark.parametrize("name", sorted(CONNECTING - DECLARED_BY_USERS))
+@pytest.mark.parametrize("name", sorted(set(CONNECTING) - DECLARED_BY_USERS))
 def test_a_connection_names_its_variables(name: str) -> None:
-    source = Path(name).stem.removeprefix("connect_")
+    source = Path(name).stem
     text = (ROOT / name).read_text()
     assert [variable for variable in variables(load_sources()[source]) if f"`{variable}`" not in text] == []
     assert f"merganser init --source {source}" in text
@@ -250,7 +249,7 @@ def command() -> Any:
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_what_a_document_names_exists(name: str, command: Any, demo_home: Home) -> None:
     read = document(name)
-    made = made_by(document(recipe) for recipe in RECIPES)
+    made = made_by(document(guide) for guide in [*GUIDES, *CONNECTING])
     assert unknown_commands(read, command) == []
     assert unknown_targets(read, (ROOT / "Makefile").read_text()) == []
     assert unknown_paths(read, ROOT, demo_home.path, made) == []
@@ -267,7 +266,7 @@ def test_the_readme_says_what_every_verb_takes_and_how_it_ends(command: Any) -> 
         assert {"--json", "--home"} <= {option for parameter in verb.params for option in parameter.opts}, line
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", [*GUIDES, *CONNECTING])
 def test_blocks_say_where_they_go(name: str) -> None:
     assert misplaced(document(name)) == []
 
@@ -321,7 +320,7 @@ def test_a_line_that_nobody_runs_is_seen(tmp_path: Path) -> None:
 
 # --- the contract with readers ---------------------------------------------------------------------------------------
 
-CONTRACT = "docs/data_contracts.md"
+CONTRACT = "docs/reference/data_contracts.md"
 _TABLE = re.compile(r"^### `(?P<table>\w+\.\w+)`$", re.MULTILINE)
 _PROMISE = re.compile(r"^(?:Key|Columns): (?P<listed>(?:.|\n(?!\n))*)", re.MULTILINE)
 

@@ -1,4 +1,4 @@
-"""541,909 real invoice lines (UCI Online Retail, whole) go through every room as docs/recipes/online_retail.md says,
+"""541,909 real invoice lines (UCI Online Retail, whole) go through every room as docs/guides/online_retail.md says,
 and what comes out equals what DuckDB counts in the file itself.
 
 Add here: what must be true of the real orders. Keep out: the recipe's text, made-up data.
@@ -20,7 +20,7 @@ from tests.end_to_end.documents import follow, parse
 from tests.end_to_end.project_copy import ROOT, ProjectCopy, copy_project
 
 FILE = ROOT.parent / "shared" / "data" / "eval" / "online_retail" / "online_retail.parquet"
-RECIPE = "docs/recipes/online_retail.md"
+RECIPE = "docs/guides/online_retail.md"
 PREFIX = "online_retail-"
 
 # The published figures of the data set (https://archive.ics.uci.edu/dataset/352/online+retail).

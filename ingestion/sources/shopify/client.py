@@ -292,7 +292,7 @@ class Client(ApiClient):
             kind = _TooDearError if "MAX_COST_EXCEEDED" in codes else PermanentApiError
             raise kind(
                 f"shopify: {self._path}: {', '.join(codes) or 'the query is refused'}; does the app have the access"
-                " scopes that the recipe names, and is SHOPIFY_API_VERSION one that Shopify still answers?"
+                " scopes that docs/connect names, and is SHOPIFY_API_VERSION one that Shopify still answers?"
             )
         data: Mapping[str, Any] = body["data"]
         return data

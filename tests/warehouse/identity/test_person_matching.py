@@ -1,5 +1,5 @@
 """The probabilistic tier in a warehouse: who is matched without a shared identifier, who is not, and what a person and
-a change of a record make of it. The stories are told in docs/identity_scenarios.md."""
+a change of a record make of it. The stories are told in docs/reference/identity_scenarios.md."""
 
 from __future__ import annotations
 

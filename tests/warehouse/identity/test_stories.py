@@ -1,4 +1,4 @@
-"""Each named scenario of docs/identity_scenarios.md, in four batches and in one full run."""
+"""Each named scenario of docs/reference/identity_scenarios.md, in four batches and in one full run."""
 
 from __future__ import annotations
 
@@ -182,8 +182,8 @@ TOLD_ELSEWHERE = {
 
 
 def test_every_story_is_described(request: pytest.FixtureRequest) -> None:
-    """docs/identity_scenarios.md has one paragraph for each story, and none without one."""
-    text = (Path(request.config.rootpath) / "docs/identity_scenarios.md").read_text(encoding="utf-8")
+    """docs/reference/identity_scenarios.md has one paragraph for each story, and none without one."""
+    text = (Path(request.config.rootpath) / "docs/reference/identity_scenarios.md").read_text(encoding="utf-8")
     described = re.findall(r"^\*\*(.+?)\.\*\*", text, flags=re.MULTILINE)
     elsewhere = [name for names in TOLD_ELSEWHERE.values() for name in names]
     assert sorted(described) == sorted([*(story.name for story in STORIES), *elsewhere])

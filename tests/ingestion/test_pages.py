@@ -1,4 +1,4 @@
-"""Declarations in the recipes are ones that load, and each page names the variables that they read."""
+"""The declarations in docs/connect load, and each page names the variables that they read."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pytest
 from ingestion.fetching import variables
 from ingestion.registry import read_source
 
-RECIPES = Path(__file__).parents[2] / "docs" / "recipes"
+PAGES = Path(__file__).parents[2] / "docs" / "connect"
 
 
 @pytest.mark.parametrize("name", ["files", "database", "partner", "third_party"])
-def test_a_declaration_of_a_recipe_loads(name: str, tmp_path: Path) -> None:
-    page = (RECIPES / f"connect_{name}.md").read_text()
+def test_a_declaration_of_a_page_loads(name: str, tmp_path: Path) -> None:
+    page = (PAGES / f"{name}.md").read_text()
     blocks = re.findall(r"```yaml\n(source: .+?)```", page, re.DOTALL)
     assert blocks
     for block in blocks:
