@@ -1,5 +1,6 @@
-"""Questions to the identity graph as the last build left it: why are two identifiers one customer, what is a customer
-made of, what became of it, what keeps two customers apart. Reads the warehouse and never writes it.
+"""Questions to the identity graph as it was last published: why are two identifiers one customer, what is a customer
+made of, what became of it, what keeps two customers apart. Reads the serving file, so answers come while a build runs;
+before the first publication, the warehouse.
 
 Values of persons stand in the answers about what was named, and in no error: an identifier that is not there is not
 said again. Add here: another question, as a function that returns one statement and one that makes an answer of its
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from runtime.errors import MerganserError, WrongUseError
 from runtime.home import Home, normal_moment
-from runtime.warehouse import opened
+from runtime.warehouse import opened, opened_serving
 
 if TYPE_CHECKING:
     import duckdb
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 MOST_EDGES = 200_000  # around one question: more is a fault of the rules, and no answer for a person
 _CUSTOMER_ID = re.compile(r"C[0-9]{10,}")
 _NEEDED = {
+    "int_identity__identifiers",
     "int_identity__judged_links",
     "int_identity__overrides",
     "int_identity__partition",
@@ -200,17 +202,35 @@ def opened_graph(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
     Raises LockedError while another process writes it, MerganserError when there is none or nothing was built in it.
     """
     with opened(home) as connection:
-        there = {name for (name,) in connection.execute(_tables()).fetchall()}
-        if not there >= _NEEDED:
+        if not _holds_graph(connection):
             raise MerganserError(
                 f"The warehouse in {home.path} holds no identity graph.", "Run `merganser build`, and ask again."
             )
         yield connection
 
 
-def explain_pair(home: Home, first: str, second: str) -> PathAnswer:
-    """The shortest path of evidence between two identifiers. Raises as `resolve` and `opened_graph` do."""
+@contextmanager
+def opened_published_graph(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The serving file, read-only, with the published identity graph in it; no build locks it.
+
+    A home that has published no graph yet has only the warehouse: raises as `opened_graph` does.
+    """
+    if home.serving.exists():
+        with opened_serving(home) as connection:
+            if _holds_graph(connection):
+                yield connection
+                return
     with opened_graph(home) as connection:
+        yield connection
+
+
+def _holds_graph(connection: duckdb.DuckDBPyConnection) -> bool:
+    return {name for (name,) in connection.execute(_tables()).fetchall()} >= _NEEDED
+
+
+def explain_pair(home: Home, first: str, second: str) -> PathAnswer:
+    """The shortest path of evidence between two identifiers. Raises as `resolve` and `opened_published_graph` do."""
+    with opened_published_graph(home) as connection:
         start, goal = resolve(connection, first), resolve(connection, second)
         if start.identifier_no == goal.identifier_no:
             raise WrongUseError("The two are the same identifier.", "Name two, or one to see its whole customer.")
@@ -227,8 +247,8 @@ def explain_pair(home: Home, first: str, second: str) -> PathAnswer:
 
 
 def explain_customer(home: Home, identifier: str) -> GraphAnswer:
-    """Everything that an identifier's customer is made of. Raises as `resolve` and `opened_graph` do."""
-    with opened_graph(home) as connection:
+    """Everything that an identifier's customer is made of. Raises as `resolve` and `opened_published_graph` do."""
+    with opened_published_graph(home) as connection:
         asked = resolve(connection, identifier)
         numbers = [asked.identifier_no]
         if asked.customer_id is not None:
@@ -254,7 +274,7 @@ def explain_customer(home: Home, identifier: str) -> GraphAnswer:
 
 def list_conflicts(home: Home, identifier: str | None = None) -> list[Conflict]:
     """The pairs of customers that are kept apart, strongest evidence first; of a named customer with the values."""
-    with opened_graph(home) as connection:
+    with opened_published_graph(home) as connection:
         customer_id = resolve(connection, identifier).customer_id if identifier else None
         named = identifier is not None
         rows = connection.execute(_conflicts(), [named, customer_id, customer_id]).fetchall()
@@ -267,7 +287,7 @@ def tell_history(home: Home, customer: str, moment: str = "") -> HistoryAnswer:
     `moment` (ISO, UTC) keeps the stays that were known then. Raises WrongUseError when it is no moment.
     """
     known_at = datetime.fromisoformat(normal_moment(moment)) if moment else None
-    with opened_graph(home) as connection:
+    with opened_published_graph(home) as connection:
         asked_id = customer if _CUSTOMER_ID.fullmatch(customer) else resolve(connection, customer).customer_id
         if asked_id is None:
             raise WrongUseError("That identifier belongs to no customer.", "`merganser identity explain` says why.")
@@ -289,7 +309,7 @@ def tell_history(home: Home, customer: str, moment: str = "") -> HistoryAnswer:
 
 def read_stats(home: Home) -> Stats:
     """The graph in numbers."""
-    with opened_graph(home) as connection:
+    with opened_published_graph(home) as connection:
 
         def counted(statement: str) -> dict[str, int]:
             return {str(name): count for name, count in connection.execute(statement).fetchall()}
@@ -409,7 +429,7 @@ def _tables() -> str:
 
 
 def _types() -> str:
-    return "select identifier_type from seeds.identifier_types"
+    return "select distinct identifier_type from intermediate.int_identity__identifiers"
 
 
 def _numbers() -> str:
@@ -561,12 +581,19 @@ def _customer_sizes() -> str:
                 else 'more than 100'
             end,
             count(*)
-        from intermediate.int_identity__customers group by 1 order by min(identifier_count)
+        from (
+            select count(*) as identifier_count from marts.bdg_customer_identifiers
+            where customer_id is not null group by customer_id
+        )
+        group by 1 order by min(identifier_count)
     """
 
 
 def _edge_counts() -> str:
-    return "select rule, count(*) from intermediate.int_identity__edges group by 1 order by 2 desc, 1"
+    return """
+        select rule, count(*) from intermediate.int_identity__judged_links
+        where refusal_reason is null group by 1 order by 2 desc, 1
+    """
 
 
 def _refusal_counts() -> str:

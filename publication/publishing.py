@@ -72,7 +72,7 @@ def publish(
 ) -> PublishReport:
     """Write serving.duckdb anew from the warehouse.
 
-    `relations` replaces the models that dbt's manifest has in marts, segments and exports (tests do that). `overrides`
+    `relations` replaces the models that dbt's manifest publishes (tests do that). `overrides`
     names broken gates and data rules that this publication passes over, for `reason`; each is logged.
     Raises PublicationRefusedError when the last build did not succeed wholly, or the audit of that very build and
     file did not pass; MerganserError when the new file cannot be written (a full disk, say). In each case the last good
@@ -126,7 +126,9 @@ def published_build(home: Home) -> dict[str, str]:
 
 
 def published_relations(manifest: dict[str, Any]) -> list[Relation]:
-    """The models that readers get, by the manifest: a table that no model makes any more is not published."""
+    """The models that readers get, by the manifest: those of the published schemas, and others that say so
+    (`config.meta.published`), as the evidence does that `merganser identity explain` shows.
+    """
     return sorted(
         (
             Relation(
@@ -137,7 +139,7 @@ def published_relations(manifest: dict[str, Any]) -> list[Relation]:
             )
             for node in manifest["nodes"].values()
             if node["resource_type"] == "model"
-            and node["schema"] in PUBLISHED_SCHEMAS
+            and (node["schema"] in PUBLISHED_SCHEMAS or (node["config"].get("meta") or {}).get("published"))
             and node["config"].get("enabled", True)
             and node["config"]["materialized"] != "ephemeral"
         ),

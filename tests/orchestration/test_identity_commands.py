@@ -31,6 +31,7 @@ from runtime import building
 from runtime import home as places
 from runtime.errors import MerganserError, WrongUseError
 from runtime.home import Home
+from tests.command import copy_of
 from tests.orchestration.handmade import read, write
 from tests.warehouse.identity.stories import Story
 from tests.warehouse.identity.telling import PUBLISHED, Teller, build_identity, land_batch
@@ -713,6 +714,32 @@ def test_every_customer_of_the_demo_hangs_together(demo_home: Home) -> None:
             steps = graph.shortest_path(answer.edges, answer.asked.identifier_no, member.identifier_no)
             assert steps or member == answer.asked
         assert crowded(picture.draw_graph(answer)) == []
+
+
+def test_the_published_graph_answers_while_a_build_holds_the_warehouse(demo_home: Home, tmp_path: Path) -> None:
+    home = copy_of(demo_home, tmp_path / "home")
+    with duckdb.connect(str(home.serving), read_only=True) as connection:
+        (customer,) = connection.execute(
+            "select max_by(customer_id, identifier_count) from marts.dim_customers"
+        ).fetchone() or ("",)
+
+    def ask() -> list[object]:
+        return [
+            graph.explain_customer(home, customer),
+            graph.list_conflicts(home, customer),
+            graph.tell_history(home, customer),
+            graph.read_stats(home),
+        ]
+
+    holding = "import sys, duckdb; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.readline()"
+    command = [sys.executable, "-c", holding, str(home.warehouse)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        published = ask()
+        holder.communicate("\n")
+    home.serving.unlink()
+    assert ask() == published, "the warehouse answers the same"
 
 
 def test_the_demo_has_conflicts_that_are_explained(demo_home: Home) -> None:

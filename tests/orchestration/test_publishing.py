@@ -212,12 +212,14 @@ def test_a_locked_warehouse_is_told_with_its_holder(checked_by_hand: Home) -> No
 
 
 def test_only_models_of_the_manifest_are_published() -> None:
-    def node(name: str, schema: str, kind: str = "model", materialized: str = "table") -> dict[str, object]:
+    def node(
+        name: str, schema: str, kind: str = "model", materialized: str = "table", **config: object
+    ) -> dict[str, object]:
         return {
             "name": name,
             "schema": schema,
             "resource_type": kind,
-            "config": {"materialized": materialized},
+            "config": {"materialized": materialized, **config},
             "columns": {"customer_id": {"name": "customer_id", "description": "Key"}},
         }
 
@@ -225,10 +227,13 @@ def test_only_models_of_the_manifest_are_published() -> None:
         "a": node("dim_customers", "marts"),
         "b": node("seg_first", "segments", materialized="view"),
         "c": node("stg_x__y", "staging"),
+        "e": node("int_identity__partition", "intermediate", meta={"published": True}),
+        "f": node("int_identity__edges", "intermediate"),
         "d": node("purposes", "seeds", kind="seed"),
     }
     relations = publishing.published_relations({"nodes": nodes})
     assert [(relation.schema, relation.name) for relation in relations] == [
+        ("intermediate", "int_identity__partition"),
         ("marts", "dim_customers"),
         ("segments", "seg_first"),
     ]
