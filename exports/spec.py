@@ -56,6 +56,10 @@ class ExportSpec(BaseModel):
     key: str = Field(min_length=1)
     purpose: str = Field(min_length=1)
     channel: str = Field(min_length=1)
+    candidates: str = Field(min_length=1)
+    """Model of the customers who meet the conditions; exp_withheld__customers says why one is not in the export."""
+    candidates_where: str | None = None
+    """SQL condition on that model; absent: all its rows."""
     owner: str = Field(min_length=1)
     schedule: str | None = None
     """Cron expression (UTC) that orchestration follows; absent: only on demand."""
@@ -75,15 +79,16 @@ class ExportSpec(BaseModel):
 def parse_node(node: Mapping[str, Any], destinations: Collection[str]) -> ExportSpec:
     """One manifest node that declares an export, as an ExportSpec.
 
-    Raises SpecError naming the model and the field: for an absent purpose, channel, key, mode, owner or destination,
-    for a field that is not known, for a destination that no folder of exports/destinations/ provides, for a key or
-    removal field that is no column or would put a direct personal value into the ledger.
+    Raises SpecError naming the model and the field: for an absent purpose, channel, candidates, key, mode, owner or
+    destination, for a field that is not known, for a destination that no folder of exports/destinations/ provides,
+    for a key or removal field that is no column or would put a direct personal value into the ledger.
     """
     name = str(node["name"])
     declared = node.get("config", {}).get("meta", {}).get("export")
     if not isinstance(declared, Mapping):
         raise SpecError(
-            f"{name}: config.meta.export must be a mapping with destination, mode, key, purpose, channel and owner"
+            f"{name}: config.meta.export must be a mapping with destination, mode, key, purpose, channel, candidates "
+            "and owner"
         )
     own = {"name", "relation_schema", "relation_name", "description", "columns"}
     for forbidden in sorted(own & set(declared)):

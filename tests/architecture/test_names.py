@@ -96,7 +96,7 @@ def test_no_intermediate_model_is_ephemeral(models: dict[str, Any]) -> None:
 
 
 def test_memberships_follow_every_segment_that_may_be_remembered(models: dict[str, Any]) -> None:
-    """fct_segment_memberships names the segments in one list; the folder, its declarations and the list agree."""
+    """fct_segment_memberships reads what declares meta.segment, and nothing that must not be remembered."""
     segments = {key: node for key, node in models.items() if node["name"].startswith("seg_")}
     remembered = {key for key, node in segments.items() if node["config"]["meta"]["segment"].get("is_remembered", True)}
     (memberships,) = [node for node in models.values() if node["name"] == "fct_segment_memberships"]

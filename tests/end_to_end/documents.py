@@ -185,6 +185,14 @@ def made_by(documents: Iterable[Document]) -> set[str]:
     return {instruction["path"] for instruction in found if instruction and instruction["verb"] == "file"}
 
 
+def changed_by(document: Document) -> list[str]:
+    """Files that were there before and that a recipe changes."""
+    found = (_INSTRUCTION.fullmatch(block.said) for block in document.blocks)
+    changed = {instruction["path"] for instruction in found if instruction and instruction["verb"] != "file"}
+    patches = [line for block in document.blocks for line in block.text.splitlines() if line.startswith("git apply ")]
+    return [*sorted(changed), *patches]
+
+
 def _filled(line: str, given: Mapping[str, str]) -> str:
     for text, value in given.items():
         line = line.replace(text, shlex.quote(value))

@@ -23,6 +23,7 @@ from runtime.home import Home
 from tests.end_to_end.documents import (
     Block,
     Document,
+    changed_by,
     follow,
     made_by,
     misplaced,
@@ -212,6 +213,28 @@ def test_match_persons(project: ProjectCopy) -> None:
     )
     assert joined == verdicts["match"] > 0
     assert verdicts["known"] > verdicts["match"]
+
+
+@pytest.mark.parametrize(("guide", "changed"), [("add_a_segment", []), ("add_a_sync", [])])
+def test_an_addition_changes_no_other_file(guide: str, changed: list[str]) -> None:
+    assert changed_by(document(f"docs/guides/{guide}.md")) == changed
+
+
+def test_a_guide_that_changes_other_files_is_seen() -> None:
+    text = """
+<!-- file: new.sql -->
+```sql
+select 1
+```
+<!-- insert: old.sql before: final -->
+```sql
+select 2
+```
+```bash
+git apply docs/guides/some.patch
+```
+"""
+    assert changed_by(parse("guide", text)) == ["old.sql", "git apply docs/guides/some.patch"]
 
 
 def test_guides_go_together(tmp_path: Path) -> None:

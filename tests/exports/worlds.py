@@ -66,6 +66,7 @@ def node(name: str, **changes: Any) -> dict[str, Any]:
         "mode": "mirror",
         "key": "record_key",
         "owner": "growth",
+        "candidates": "seg_lapsed_buyers",
         "schedule": "0 6 * * *",
         "guard": {"min_records": 1, "max_removed_share": 0.5},
         **DECLARED[name],

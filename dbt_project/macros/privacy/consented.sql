@@ -1,18 +1,20 @@
 {#
-    The consent gate: the rows of `customers` whose customer_id may be used for a purpose on a channel at as_of(), because a live
-    grant or another declared legal basis stands in dim_consents. No row, denied, withdrawn and expired are all no.
-    customers: a relation or the name of a CTE with customer_id. purpose, channel: as in the seed purposes.
-    `select * from {{ consented('lapsed_buyers', 'advertising', 'ads') }} as allowed`
+    The consent gate: the rows of `customers` whose customer_id may be used at as_of() for the purpose and the channel that
+    the calling model declares in config.meta.export. A customer may be used with a live grant, or another declared legal
+    basis, in dim_consents. No row, denied, withdrawn and expired are all no.
+    customers: a relation or the name of a CTE with customer_id.
+    `select * from {{ consented('lapsed_buyers') }} as allowed`
 #}
-{% macro consented(customers, purpose, channel) -%}
+{% macro consented(customers) -%}
+    {%- set export = own_export() -%}
     (
         select candidates.*
         from {{ customers }} as candidates
         inner join {{ ref('dim_consents') }} as consents
             on candidates.customer_id = consents.customer_id
         where
-            consents.purpose = '{{ purpose }}'
-            and consents.channel = '{{ channel }}'
+            consents.purpose = '{{ export.purpose }}'
+            and consents.channel = '{{ export.channel }}'
             and consents.status = 'granted'
             and (consents.expires_at is null or consents.expires_at > {{ as_of() }})
     )

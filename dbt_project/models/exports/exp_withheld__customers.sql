@@ -1,41 +1,18 @@
 {#
     grain: one row per customer who met an export's conditions and is not in it; key: withheld_key
-    why here: so that nobody is dropped in silence; delivered nowhere, and each export with a sync has its entry below
+    why here: so that nobody is dropped in silence; delivered nowhere; covers every model with meta.export
 #}
-{% set exports = [
-    {
-        'name': 'exp_meta__lapsed_buyers',
-        'records': ref('exp_meta__lapsed_buyers'),
-        'candidates': ref('seg_lapsed_buyers'),
-        'purpose': 'advertising',
-        'channel': 'ads',
-    },
-    {
-        'name': 'exp_hubspot__customer_value',
-        'records': ref('exp_hubspot__customer_value'),
-        'candidates': ref('bdg_customer_identifiers'),
-        'where': "identifier_type = 'hubspot_contact_id'",
-        'purpose': 'customer_service',
-        'channel': 'crm',
-    },
-    {
-        'name': 'exp_webhook__abandoned_cart',
-        'records': ref('exp_webhook__abandoned_cart'),
-        'candidates': ref('seg_abandoned_cart'),
-        'purpose': 'email_marketing',
-        'channel': 'email',
-    },
-] %}
+{% set exports = declared_models('export', required=['purpose', 'channel', 'candidates']) %}
 with candidates as (
 
     {% for export in exports %}
         select distinct
             '{{ export.name }}' as export,
-            '{{ export.purpose }}' as purpose,
-            '{{ export.channel }}' as channel,
+            '{{ export.declared.purpose }}' as purpose,
+            '{{ export.declared.channel }}' as channel,
             customer_id
-        from {{ export.candidates }}
-        where {{ export.where | default('true') }} and customer_id is not null
+        from {{ ref(export.declared.candidates) }}
+        where ({{ export.declared.candidates_where | default('true') }}) and customer_id is not null
         {% if not loop.last %}
 
             union all
@@ -51,7 +28,7 @@ exported as (
         select distinct
             '{{ export.name }}' as export,
             customer_id
-        from {{ export.records }}
+        from {{ ref(export.name) }}
         {% if not loop.last %}
 
             union all

@@ -10,26 +10,19 @@
 {#
     grain: one row per stay of a customer in a segment; key: membership_id
     rebuild: never: it remembers. A run writes who entered, who left and who was merged, and nothing where nothing changed
-    why here: a new segment is one more line of this list, unless it rests on what may not be remembered
+    why here: every model with meta.segment is in, unless that says is_remembered: false
 #}
-{% set segments = [
-    ('abandoned_cart', ref('seg_abandoned_cart')),
-    ('birthday_next_7_days', ref('seg_birthday_next_7_days')),
-    ('category_interest', ref('seg_category_interest')),
-    ('city_audience', ref('seg_city_audience')),
-    ('contract_ending_60_days', ref('seg_contract_ending_60_days')),
-    ('first_time_buyers', ref('seg_first_time_buyers')),
-    ('lapsed_buyers', ref('seg_lapsed_buyers')),
-    ('newsletter_openers', ref('seg_newsletter_openers')),
-    ('top_decile_value', ref('seg_top_decile_value')),
-] %}
+{% set segments = [] %}
+{%- for segment in declared_models('segment') if segment.declared.is_remembered is not false -%}
+    {%- do segments.append(segment.name) -%}
+{%- endfor %}
 with members as (
 
-    {% for segment, relation in segments %}
+    {% for segment in segments %}
         select
             customer_id,
-            '{{ segment }}' as segment
-        from {{ relation }}
+            '{{ segment.removeprefix('seg_') }}' as segment
+        from {{ ref(segment) }}
         {{ "union all" if not loop.last }}
     {% endfor %}
 

@@ -20,7 +20,7 @@ customers as (
 
 allowed as (
 
-    select * from {{ consented('contacts', 'customer_service', 'crm') }} as consented_contacts
+    select * from {{ consented('contacts') }} as consented_contacts
 
 ),
 

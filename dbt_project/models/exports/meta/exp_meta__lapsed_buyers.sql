@@ -16,7 +16,7 @@ customers as (
 
 allowed as (
 
-    select customer_id from {{ consented('members', 'advertising', 'ads') }} as consented_members
+    select customer_id from {{ consented('members') }} as consented_members
 
 ),
 

@@ -21,7 +21,7 @@ customers as (
 
 allowed as (
 
-    select * from {{ consented('carts', 'email_marketing', 'email') }} as consented_carts
+    select * from {{ consented('carts') }} as consented_carts
 
 ),
 

@@ -1,0 +1,41 @@
+{#
+    The models whose YAML has config.meta.<kind> (segment, export), in order of name: a list of
+    {'name': ..., 'declared': <the mapping>}. Whatever the caller selects from must be a ref() to one of these names.
+
+    dbt needs the parents of a model while it parses, and `graph` is empty then. So this reads the YAML files from the
+    manifest that `ref` resolves against: dbt loads all of them before it parses a model.
+    A partial parse skips a model whose own file is unchanged, and would miss a new declaration. So the calling model is
+    marked like one whose environment variable has changed: dbt parses it again each time.
+    tests/warehouse/test_declarations.py fails when an upgrade of dbt changes either.
+#}
+{% macro declared_models(kind, required=[]) %}
+    {%- if not execute -%}
+        {%- set marker = 'MERGANSER_DECLARATIONS' -%}
+        {%- do env_var(marker, '') -%}
+        {%- do ref.manifest.env_vars.update({marker: 'parse this model each time'}) -%}
+    {%- endif -%}
+    {%- set found = {} -%}
+    {%- for file in ref.manifest.files.values() -%}
+        {%- for described in (file.dict_from_yaml or {}).get('models') or [] -%}
+            {%- set config = described.get('config') or {} -%}
+            {%- set meta = config.get('meta') or {} -%}
+            {%- if kind in meta and config.get('enabled', true) is not false -%}
+                {%- do found.update({described.name: meta[kind]}) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- set models = [] -%}
+    {%- for name, declared in found | dictsort -%}
+        {%- set place = name ~ ': config.meta.' ~ kind -%}
+        {%- if not modules.re.fullmatch('[a-z][a-z0-9_]*', name) -%}
+            {{ exceptions.raise_compiler_error(place ~ ' needs a model whose name is in snake_case') }}
+        {%- elif declared is not mapping -%}
+            {{ exceptions.raise_compiler_error(place ~ ' must be a mapping') }}
+        {%- endif -%}
+        {%- for key in required if not declared.get(key) -%}
+            {{ exceptions.raise_compiler_error(place ~ '.' ~ key ~ ' is missing') }}
+        {%- endfor -%}
+        {%- do models.append({'name': name, 'declared': declared}) -%}
+    {%- endfor -%}
+    {{ return(models) }}
+{% endmacro %}
