@@ -25,7 +25,27 @@ from publication import publishing, quality
 from runtime import building
 from runtime.home import PROJECT_ROOT, Home, open_home
 
-SNAPSHOT = Path(__file__).with_name("asset_graph.json")
+# Every dependency between two groups of assets: (parent, child).
+GROUP_EDGES = {
+    ("conformed", "intermediate"),
+    ("exports", "activation"),
+    ("exports", "quality"),
+    ("ingestion", "staging"),
+    ("intermediate", "marts"),
+    ("intermediate", "quality"),  # the published identity graph
+    ("marts", "exports"),
+    ("marts", "quality"),
+    ("marts", "segments"),
+    ("quality", "activation"),
+    ("seeds", "conformed"),
+    ("seeds", "intermediate"),
+    ("seeds", "marts"),
+    ("seeds", "staging"),
+    ("segments", "exports"),
+    ("segments", "quality"),
+    ("staging", "conformed"),
+    ("staging", "intermediate"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +73,15 @@ def graph_of(definitions: dg.Definitions) -> dict[str, Any]:
     }
 
 
-def test_the_asset_graph_is_what_we_think(definitions: dg.Definitions) -> None:
+def test_groups_depend_on_the_groups_before_them(definitions: dg.Definitions) -> None:
     graph = graph_of(definitions)
-    if os.environ.get("WRITE_ASSET_GRAPH"):
-        SNAPSHOT.write_text(json.dumps(graph, indent=1, sort_keys=True) + "\n")
-    expected = json.loads(SNAPSHOT.read_text())
-    differing = sorted(name for name in graph.keys() | expected.keys() if graph.get(name) != expected.get(name))
-    assert differing == [], "write the snapshot anew with WRITE_ASSET_GRAPH=1 and read what changed"
+    found = {
+        (graph[parent]["group"], node["group"])
+        for node in graph.values()
+        for parent in node["parents"]
+        if graph[parent]["group"] != node["group"]
+    }
+    assert found == GROUP_EDGES
 
 
 def test_every_raw_asset_is_landed_and_none_is_invented_by_dbt(definitions: dg.Definitions) -> None:
