@@ -167,8 +167,8 @@ TOLD_ELSEWHERE = {
         "colliding hashes",
         "identifier erased",
         "not an identifier",
-        "senseless decisions",
-        "senseless rules",
+        "invalid decisions",
+        "invalid rules",
         "edge to itself",
     ),
     "test_person_matching.py": (
