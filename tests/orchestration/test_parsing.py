@@ -145,13 +145,3 @@ def test_a_damaged_parse_hides_no_mistake_in_a_model(project: Path, tmp_path: Pa
     write(project, "select {{ nothing( }}")
     with pytest.raises(MerganserError, match="only"):
         building.build(home)
-
-
-@pytest.mark.parametrize("line", ["vars: 7", "vers: {a: 7}"])
-def test_a_quick_start_checks_the_project_as_dbt_does(line: str, project: Path, tmp_path: Path) -> None:
-    """The schemas that dbt checks by lack the defaults; what is of a wrong type or unknown is told as before."""
-    (home,) = homes(tmp_path, "only")
-    declared = project / "dbt_project.yml"
-    declared.write_text(f"{declared.read_text()}{line}\n")
-    with pytest.raises(MerganserError, match=line[:4]):
-        building.build(home)
