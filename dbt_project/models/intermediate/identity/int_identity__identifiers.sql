@@ -12,7 +12,7 @@ arrived as (
         identifier_type,
         identifier_value,
         min(first_loaded_at) as first_loaded_at
-    from {{ ref('int_identity__sightings') }}
+    from {{ ref('int_identity__records') }}
     group by 1, 2
 
 ),

@@ -35,18 +35,23 @@ overrides as (
 
 ),
 
-{# A star: every other identifier of a record is linked to the record's own one. #}
+{#
+    A star: every other identifier of a record is linked to the record's own one. A kind of record without a match rule is
+    trusted less than every rule of the seed that rests on exact identifiers.
+#}
 observed as (
 
     select
         own.identifier_no as own_no,
         other.identifier_no as other_no,
-        match_rules.rule,
+        coalesce(
+            match_rules.rule, concat(observations.source, '_', observations.record_type)
+        ) as rule,
         observations.source,
         observations.record_id,
-        greatest(match_rules.tier, own_types.tier, other_types.tier) as tier,
+        greatest(coalesce(match_rules.tier, 5), own_types.tier, other_types.tier) as tier,
         observations.times_seen,
-        match_rules.is_enabled,
+        coalesce(match_rules.is_enabled, true) as is_enabled,
         observations.first_seen_at,
         observations.last_seen_at,
         own_types.joins and other_types.joins as is_joining,
@@ -62,7 +67,7 @@ observed as (
         on
             observations.identifier_type = other.identifier_type
             and observations.identifier_value = other.identifier_value
-    inner join match_rules
+    left join match_rules
         on
             observations.source = match_rules.source
             and observations.record_type = match_rules.record_type

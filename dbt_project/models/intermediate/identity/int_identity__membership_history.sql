@@ -39,7 +39,7 @@ nodes as (
 {# The build's moment is the latest arrival it saw: history is a function of the data, not of the clock. #}
 moment as (
 
-    select max(last_loaded_at) as valid_from from {{ ref('int_identity__sightings') }}
+    select max(last_loaded_at) as valid_from from {{ ref('int_identity__records') }}
 
 ),
 

@@ -5,9 +5,9 @@
 #}
 with
 
-sightings as (
+records as (
 
-    select * from {{ ref('int_identity__sightings') }}
+    select * from {{ ref('int_identity__records') }}
 
 ),
 
@@ -26,7 +26,7 @@ final as (
         last_loaded_at,
         first_seen_at,
         last_seen_at
-    from sightings
+    from records
     where is_living
 
 )

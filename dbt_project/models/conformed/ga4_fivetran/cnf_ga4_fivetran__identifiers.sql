@@ -1,0 +1,26 @@
+{{ config(materialized='view') }}
+{#
+    grain: one row per (record_type, record_id, own identifier, identifier), living or not
+    rebuild: a view over staging
+#}
+with
+
+events as (
+
+    select * from {{ ref('stg_ga4_fivetran__events') }}
+    where is_current
+
+),
+
+final as (
+
+    {{ name_identifiers(
+        'sign_in', 'events', "coalesce(user_id, '') || '|' || coalesce(user_pseudo_id, '')",
+        {'user_id': 'user_id', 'user_pseudo_id': 'user_pseudo_id'},
+        [['user_pseudo_id', 'user_pseudo_id']],
+        first_seen_at='occurred_at', last_seen_at='occurred_at', is_grouped=true,
+    ) }}
+
+)
+
+select * from final

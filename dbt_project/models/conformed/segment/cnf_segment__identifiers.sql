@@ -1,0 +1,83 @@
+{{ config(materialized='view') }}
+{#
+    grain: one row per (record_type, record_id, own identifier, identifier), living or not
+    rebuild: a view over staging
+#}
+with
+
+identifies as (
+
+    select * from {{ ref('stg_segment__identifies') }}
+
+),
+
+aliases as (
+
+    select * from {{ ref('stg_segment__aliases') }}
+
+),
+
+users as (
+
+    select * from {{ ref('stg_segment__users') }}
+
+),
+
+events as (
+
+    select
+        user_id,
+        anonymous_id,
+        occurred_at,
+        loaded_at
+    from {{ ref('stg_segment__tracks') }}
+    where not coalesce(is_bot, false)
+
+    union all
+
+    select
+        user_id,
+        anonymous_id,
+        occurred_at,
+        loaded_at
+    from {{ ref('stg_segment__pages') }}
+    where not coalesce(is_bot, false)
+
+),
+
+final as (
+
+    {{ name_identifiers(
+        'identify', 'identifies', "coalesce(user_id, '') || '|' || coalesce(anonymous_id, '')",
+        {'user_id': 'user_id', 'anonymous_id': 'anonymous_id'},
+        [['email', 'email'], ['phone', 'phone'], ['user_id', 'user_id'], ['anonymous_id', 'anonymous_id']],
+        first_seen_at='occurred_at', last_seen_at='occurred_at', is_grouped=true,
+    ) }}
+
+    union all
+
+    {{ name_identifiers(
+        'sign_in', 'events', "coalesce(user_id, '') || '|' || coalesce(anonymous_id, '')",
+        {'user_id': 'user_id', 'anonymous_id': 'anonymous_id'},
+        [['user_id', 'user_id'], ['anonymous_id', 'anonymous_id']],
+        first_seen_at='occurred_at', last_seen_at='occurred_at', is_grouped=true,
+    ) }}
+
+    union all
+
+    {{ name_identifiers(
+        'alias', 'aliases', "coalesce(user_id, '') || '|' || coalesce(previous_id, '')",
+        {'user_id': 'user_id'}, [['anonymous_id', 'previous_id']],
+        first_seen_at='occurred_at', last_seen_at='occurred_at', is_grouped=true,
+    ) }}
+
+    union all
+
+    {{ name_identifiers(
+        'user', 'users', 'user_id', {'user_id': 'user_id'}, [['email', 'email'], ['phone', 'phone']],
+        is_living=is_living_record('user_id'), first_seen_at='received_at', last_seen_at='received_at',
+    ) }}
+
+)
+
+select * from final
