@@ -41,6 +41,47 @@ def wrong_macro_files(files: dict[str, str]) -> list[str]:
     return wrong
 
 
+def misplaced_macros(macros: dict[str, str], models: dict[str, str]) -> list[str]:
+    """Macros (path to text) outside a folder, or in the folder of a concept and used by another concept's models.
+
+    `models`: path to text. A concept is a folder of models/intermediate.
+    """
+    concepts = {match[1] for path in models if (match := re.search("/intermediate/([a-z_]+)/", path))}
+    wrong = [f"{path}: outside a folder" for path in macros if not re.search("macros/[a-z_]+/[a-z_0-9]+\\.sql$", path)]
+    for path in sorted(macros):
+        folder, call = path.split("/")[-2], re.compile(rf"\b{Path(path).stem}\(")
+        for model, text in models.items():
+            used_by = re.search("/intermediate/([a-z_]+)/", model)
+            if folder in concepts and used_by and used_by[1] != folder and call.search(text):
+                wrong.append(f"{path}: {model} uses it, of another concept")
+    return wrong
+
+
+def test_macros_are_in_the_folder_of_their_concept(root: Path) -> None:
+    read = {
+        kind: {str(path.relative_to(root)): path.read_text() for path in (root / "dbt_project" / kind).rglob("*.sql")}
+        for kind in ("macros", "models")
+    }
+    assert misplaced_macros(read["macros"], read["models"]) == []
+
+
+def test_a_misplaced_macro_is_seen() -> None:
+    macros = {
+        "dbt_project/macros/money.sql": "",
+        "dbt_project/macros/crm/stage.sql": "",
+        "dbt_project/macros/events/f.sql": "",
+    }
+    models = {
+        "dbt_project/models/intermediate/crm/int_crm__deals.sql": "{{ stage('a') }}",
+        "dbt_project/models/intermediate/spend/int_s.sql": "{{ stage('a') }}",
+        "dbt_project/models/intermediate/events/int_events__events.sql": "{{ f() }}",
+    }
+    assert misplaced_macros(macros, models) == [
+        "dbt_project/macros/money.sql: outside a folder",
+        "dbt_project/macros/crm/stage.sql: dbt_project/models/intermediate/spend/int_s.sql uses it, of another concept",
+    ]
+
+
 def test_model_names(models: dict[str, Any]) -> None:
     assert wrong_model_names(models) == []
 
