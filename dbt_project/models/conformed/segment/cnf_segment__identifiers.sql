@@ -23,25 +23,40 @@ users as (
 
 ),
 
-events as (
+user_agents as (
+
+    select * from {{ ref('cnf_lookups__user_agents') }}
+
+),
+
+visits as (
 
     select
         user_id,
         anonymous_id,
+        user_agent,
         occurred_at,
         loaded_at
     from {{ ref('stg_segment__tracks') }}
-    where not coalesce(is_bot, false)
 
     union all
 
     select
         user_id,
         anonymous_id,
+        user_agent,
         occurred_at,
         loaded_at
     from {{ ref('stg_segment__pages') }}
-    where not coalesce(is_bot, false)
+
+),
+
+events as (
+
+    select visits.*
+    from visits
+    left join user_agents on visits.user_agent = user_agents.user_agent
+    where not coalesce(user_agents.is_bot, false)
 
 ),
 

@@ -5,10 +5,25 @@
 #}
 with
 
-events as (
+user_agents as (
+
+    select * from {{ ref('cnf_lookups__user_agents') }}
+
+),
+
+visits as (
 
     select * from {{ ref('stg_snowplow__events') }}
     where is_current and not is_bot
+
+),
+
+events as (
+
+    select visits.*
+    from visits
+    left join user_agents on visits.user_agent = user_agents.user_agent
+    where not coalesce(user_agents.is_bot, false)
 
 ),
 

@@ -55,14 +55,11 @@ final as (
         {{ money(
             'coalesce(source.revenue, source.price * coalesce(source.quantity, 1))'
         ) }} as value_amount,
-        coalesce(agents.is_bot, false) as is_bot,
         cast(source._extra as {{ dbt.type_string() }}) as properties,
         source.received_at,
         {{ happened_at(told, 'source.received_at') }} as occurred_at,
         source._loaded_at as loaded_at
     from source
-    left join {{ ref('stg_lookups__user_agents') }} as agents
-        on source.context_user_agent = agents.user_agent
 
 )
 

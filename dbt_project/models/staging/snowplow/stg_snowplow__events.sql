@@ -8,23 +8,22 @@ with source as (
 
 ),
 
-first_arrivals as (
+repeated_events as (
 
-    -- At least once: of an event that was collected twice, the first one counts.
-    select
-        event_id,
-        min(collector_tstamp) as collector_tstamp
-    from source
-    group by 1
+    select * from {{ ref('stg_snowplow__repeated_events') }}
 
 ),
 
--- A context stands in a column of its own (exports of tables) or among all contexts (enriched TSV).
+-- A context is a column of its own (exports of tables) or one of all contexts (enriched TSV).
 opened as (
 
     select
         source.*,
-        source.collector_tstamp = first_arrivals.collector_tstamp as is_first,
+        -- Collectors deliver at least once: of an event that was collected twice, the first one counts.
+        case
+            when repeated_events.event_id is null then source.collector_tstamp is not null
+            else source.collector_tstamp = repeated_events.first_collected_at
+        end as is_first,
         coalesce(
             {{ json_value('source.' ~ context ~ 'web_page_1', '$[0].id') }},
             {{ json_value('source.' ~ context ~ 'web_page_1_0_0', '$[0].id') }},
@@ -62,7 +61,7 @@ opened as (
             {{ json_value(entity_data('source.contexts', vendor ~ '.ecommerce/cart'), '$.cart_id') }}
         ) as cart_id
     from source
-    inner join first_arrivals on source.event_id = first_arrivals.event_id
+    left join repeated_events on source.event_id = repeated_events.event_id
 
 ),
 
@@ -153,7 +152,7 @@ final as (
         ) }} as value_amount,
         {{ clean_text('opened.user_ipaddress') }} as ip,
         {{ clean_text('opened.useragent') }} as user_agent,
-        coalesce(agents.is_bot, false) or coalesce(opened.robot_flag = 'true', false) as is_bot,
+        coalesce(opened.robot_flag = 'true', false) as is_bot,
         opened.event_fingerprint,
         cast(opened.contexts as {{ dbt.type_string() }}) as contexts,
         coalesce(
@@ -168,7 +167,6 @@ final as (
         opened.is_first as is_current,
         opened._loaded_at as loaded_at
     from opened
-    left join {{ ref('stg_lookups__user_agents') }} as agents on opened.useragent = agents.user_agent
 
 )
 
