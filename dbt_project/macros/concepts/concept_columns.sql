@@ -47,6 +47,11 @@
             'updated_at': moment,
             'loaded_at': moment,
         },
+        'contracts': {
+            'identifier_type': text,
+            'identifier_value': text,
+            'contracted_at': moment,
+        },
         'device_interests': {
             'identifier_type': text,
             'identifier_value': text,

@@ -2,8 +2,9 @@
     A select of the identifiers in the fields of records: record_key, identifier_type, identifier_value and is_exact, which says
     whether a field of that name gave it (consent_fields) or it was found in a text. Only a "no" may rely on the latter.
     fields: the name of a CTE with record_key, field (snake case; empty for a part of a text) and value.
+    text_types: identifier types that a whole text may be a value of.
 #}
-{% macro find_identifiers(fields) -%}
+{% macro find_identifiers(fields, text_types) -%}
     {%- set visible = replace_pattern("lower(" ~ fold_width("value") ~ ")", "'\\p{Cf}+'") -%}
     {#- People and web forms also write the sign as a@ b, a%40b, a(at)b. -#}
     {%- set visible = replace_pattern(visible, "'\\s*(@|%40|&#64;|[(\\[{]\\s*at\\s*[)\\]}])\\s*'", "'@'") -%}
@@ -79,7 +80,7 @@
         where
             fields.field = ''
             and length(trim(fields.value)) between 5 and 100
-            and identifier_types.identifier_type in ('user_id', 'anonymous_id', 'shopify_customer_id')
+            and identifier_types.identifier_type in ('{{ text_types | join("', '") }}')
     ) as found
     where identifier_value is not null
     group by 1, 2, 3

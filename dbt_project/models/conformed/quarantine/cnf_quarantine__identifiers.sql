@@ -25,7 +25,7 @@ fields as (
 
 found as (
 
-    {{ find_identifiers('fields') }}
+    {{ find_identifiers('fields', ['user_id', 'anonymous_id', 'shopify_customer_id']) }}
 
 ),
 
