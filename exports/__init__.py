@@ -1,5 +1,5 @@
-"""Room 6: deliver. What an `exp_` model holds is compared with what was delivered before, and the difference is sent.
+"""Delivery of syncs: compares an `exp_` model with what was delivered before, and sends the difference.
 
-Add here: specs of exports, the delivery ledger, destinations. Keep out: dagster, ingestion, orchestration; hashing of
-personal values and consent (SQL, room 5); the decision of when to deliver (orchestration).
+Add here: export specifications, the delivery ledger, destinations. Keep out: consent and hashing of personal values
+(SQL, in `dbt_project/models/exports`); when to deliver (orchestration).
 """

@@ -1,1 +1,1 @@
-"""Room 1, land: outside -> raw_<source>.<entity>. It never imports dagster, exports or orchestration."""
+"""Extracts sources and lands their records in `raw_<source>.<entity>`, or in quarantine."""
