@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 MODEL_NAMES = {
-    "staging": r"(stg_[a-z0-9_]+__[a-z0-9_]+|base_[a-z0-9]+__[a-z0-9_]+_(api|fivetran))",
+    "staging": r"(stg_[a-z0-9_]+__[a-z0-9_]+|base_[a-z0-9]+__[a-z0-9_]+_(api|fivetran|rest|graphql|export))",
     "conformed": r"cnf_[a-z0-9_]+__[a-z0-9_]+",
     "intermediate": r"int_[a-z0-9]+(_[a-z0-9]+)*__[a-z0-9_]+",
     "marts": r"(dim|fct|bdg)_[a-z0-9_]+",

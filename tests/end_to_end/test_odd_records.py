@@ -120,7 +120,7 @@ def test_odd_records_of_every_entity_stop_nothing(copied_home: Home) -> None:
         ("shopify", "fct_orders", "currency_code, total_amount"),
         ("shopify", "fct_order_lines", "order_id is not in fct_orders"),
         ("klaviyo", "fct_messages", "metric_id"),
-        ("shopify_graphql", "fct_orders", "currency_code"),
+        ("shopify", "fct_orders", "currency_code"),
     } <= reasons
     reconciled = "select count(*) from marts.fct_orders where order_id like 'odd%'"
     assert read(copied_home.serving, reconciled) == [(0,)]

@@ -47,7 +47,7 @@ FILES = {
 # The staging model of each table that a sample holds.
 STAGED = {
     ("segment", "pages"): "stg_segment__pages",
-    ("ga4_fivetran", "event"): "stg_ga4_fivetran__events",
+    ("ga4_fivetran", "event"): "base_ga4__events_fivetran",
     ("hubspot", "contacts"): "base_hubspot__contacts_api",
     ("hubspot", "companies"): "base_hubspot__companies_api",
     ("hubspot", "deals"): "base_hubspot__deals_api",
@@ -82,18 +82,18 @@ STAGED = {
     ("salesforce", "event"): "stg_salesforce__meetings",
     ("salesforce", "task"): "stg_salesforce__tasks",
     ("salesforce", "user"): "stg_salesforce__owners",
-    ("shopify", "customer"): "stg_shopify__customers",
-    ("shopify", "order"): "stg_shopify__orders",
-    ("shopify", "order_line"): "stg_shopify__order_lines",
-    ("shopify", "refund"): "stg_shopify__refunds",
-    ("shopify", "order_line_refund"): "stg_shopify__order_line_refunds",
-    ("shopify", "abandoned_checkout"): "stg_shopify__abandoned_checkouts",
-    ("shopify_graphql", "customer"): "stg_shopify_graphql__customers",
-    ("shopify_graphql", "order"): "stg_shopify_graphql__orders",
-    ("shopify_graphql", "order_line"): "stg_shopify_graphql__order_lines",
-    ("shopify_graphql", "refund"): "stg_shopify_graphql__refunds",
-    ("shopify_graphql", "refund_line_item"): "stg_shopify_graphql__order_line_refunds",
-    ("shopify_graphql", "abandoned_checkout"): "stg_shopify_graphql__abandoned_checkouts",
+    ("shopify", "customer"): "base_shopify__customers_rest",
+    ("shopify", "order"): "base_shopify__orders_rest",
+    ("shopify", "order_line"): "base_shopify__order_lines_rest",
+    ("shopify", "refund"): "base_shopify__refunds_rest",
+    ("shopify", "order_line_refund"): "base_shopify__order_line_refunds_rest",
+    ("shopify", "abandoned_checkout"): "base_shopify__abandoned_checkouts_rest",
+    ("shopify_graphql", "customer"): "base_shopify__customers_graphql",
+    ("shopify_graphql", "order"): "base_shopify__orders_graphql",
+    ("shopify_graphql", "order_line"): "base_shopify__order_lines_graphql",
+    ("shopify_graphql", "refund"): "base_shopify__refunds_graphql",
+    ("shopify_graphql", "refund_line_item"): "base_shopify__order_line_refunds_graphql",
+    ("shopify_graphql", "abandoned_checkout"): "base_shopify__abandoned_checkouts_graphql",
     ("google_ads", "campaign_stats"): "stg_google_ads__campaign_stats",
     ("google_ads", "ad_stats"): "stg_google_ads__ad_stats",
     ("meta_ads", "basic_ad"): "stg_meta_ads__ad_stats",
@@ -250,7 +250,8 @@ def test_histories_have_one_current_row_per_object(
 def test_byte_order_marks_do_not_hide_the_first_column(real: RealTables) -> None:
     assert sample_file("shopify", "customer").read_bytes().startswith(b"\xef\xbb\xbf")
     ids = {record["id"] for record in read_sample("shopify", "customer")}
-    assert set(real.query("select shopify_customer_id from staging.stg_shopify__customers")) == {(i,) for i in ids}
+    staged = real.query("select shopify_customer_id from staging.base_shopify__customers_rest")
+    assert set(staged) == {(number,) for number in ids}
 
 
 def test_odd_headers_become_columns(real: RealTables) -> None:
@@ -340,25 +341,25 @@ def test_salesforce_values(real: RealTables) -> None:
 
 def test_shopify_values(real: RealTables) -> None:
     assert real.one(
-        "select currency_code, total_amount, shopify_customer_id, ordered_at from staging.stg_shopify__orders"
+        "select currency_code, total_amount, shopify_customer_id, ordered_at from staging.base_shopify__orders_rest"
         " where order_id = '2674098602081'"
     ) == ("GBP", Decimal("2.80"), "3589760876641", utc(2020, 9, 11, 19, 35, 42))
     carts = {(r["id"], r["cart_token"] or None, r["checkout_token"] or None) for r in read_sample("shopify", "order")}
-    assert set(real.query("select order_id, cart_id, checkout_id from staging.stg_shopify__orders")) == carts
+    assert set(real.query("select order_id, cart_id, checkout_id from staging.base_shopify__orders_rest")) == carts
     assert real.one(
-        "select checkout_id, email, currency_code, total_amount from staging.stg_shopify__abandoned_checkouts"
+        "select checkout_id, email, currency_code, total_amount from staging.base_shopify__abandoned_checkouts_rest"
         " where shopify_customer_id = '121'"
     ) == ("f050eda12f111b261", "tnyrnbs@hh.com", "USD", Decimal("501.36"))
     # A blank is no moment: the sample writes one for an order that was not cancelled.
     assert real.one(
-        "select cancelled_at, country_code, total_amount, is_deleted from staging.stg_shopify_graphql__orders"
+        "select cancelled_at, country_code, total_amount, is_deleted from staging.base_shopify__orders_graphql"
         " where order_id = '4001'"
     ) == (None, "US", Decimal("55.00"), False)
     assert real.query(
-        "select email_marketing_status, count(*) from staging.stg_shopify_graphql__customers group by 1 order by 1"
+        "select email_marketing_status, count(*) from staging.base_shopify__customers_graphql group by 1 order by 1"
     ) == [("not_subscribed", 3), ("subscribed", 5), ("unsubscribed", 2)]
     assert real.one(
-        "select quantity, subtotal_amount from staging.stg_shopify_graphql__order_line_refunds"
+        "select quantity, subtotal_amount from staging.base_shopify__order_line_refunds_graphql"
         " where order_line_refund_id = '10001'"
     ) == (1, Decimal("19.99"))
 
@@ -435,7 +436,7 @@ def test_web_events_values(real: RealTables) -> None:
     )
     assert real.one(
         "select event_name, user_id, session_key, value_amount, currency_code, order_id, is_session_engaged,"
-        " occurred_at from staging.stg_ga4_fivetran__events where event_name = 'purchase'"
+        " occurred_at from staging.base_ga4__events_fivetran where event_name = 'purchase'"
     ) == (
         "purchase",
         "user_123",

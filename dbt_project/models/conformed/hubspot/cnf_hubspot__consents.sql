@@ -50,6 +50,7 @@ current_contacts as (
 
 ),
 
+{# What a loader was refused, it must bring again itself. #}
 {% for loader in loaders %}
     {{ loader }}_contacts as (
 

@@ -4,6 +4,7 @@
     rebuild: a view over staging and the quarantine
 #}
 {#- A box that was never ticked says nothing: not_subscribed is a no where the shop knows when it was said. -#}
+{%- set loaders = {'rest': 'shopify', 'graphql': 'shopify_graphql'} -%}
 {%- set statements, quarantined = [], [] -%}
 {%- set accepts = json_of_quarantine(['$.accepts_marketing']) -%}
 {%- set email_state = json_of_quarantine(
@@ -35,24 +36,67 @@ with
 customers as (
 
     select * from {{ ref('stg_shopify__customers') }}
-    where is_current
+
+),
+
+{# A loader that does not bring a field must not hide the no that the other one brought. #}
+current_customers as (
+
+    select
+        newest.shopify_customer_id,
+        newest.email,
+        newest.phone,
+        {% for channel in ['email', 'sms'] -%}
+            {%- for column in ['opt_in_level', 'updated_at', 'status'] -%}
+                case
+                    when newest.{{ channel }}_marketing_status is null then other.{{ channel }}_marketing_{{ column }}
+                    else newest.{{ channel }}_marketing_{{ column }}
+                end as {{ channel }}_marketing_{{ column }},
+            {% endfor -%}
+        {%- endfor -%}
+        newest.is_deleted,
+        newest.loaded_at
+    from customers as newest
+    left join customers as other
+        on
+            newest.shopify_customer_id = other.shopify_customer_id
+            and newest.loader <> other.loader
+            and other.is_newest_of_loader
+    where newest.is_current
 
 ),
 
 stated as (
 
-    {{ state_consents('shopify', 'customer', 'customers', 'shopify_customer_id', statements, [
+    {{ state_consents('shopify', 'customer', 'current_customers', 'shopify_customer_id', statements, [
         ['shopify_customer_id', 'shopify_customer_id'], ['email', 'email'], ['phone', 'phone'],
     ]) }}
 
 ),
 
+{# What a loader was refused, it must bring again itself. #}
+{% for loader in loaders %}
+    {{ loader }}_versions as (
+
+        select * from customers
+        where loader = '{{ loader }}'
+
+    ),
+
+{% endfor %}
 refused as (
 
-    {{ quarantined_consents(
-        'shopify', 'customer', ['$.id', '$.legacyResourceId'], ref('stg_shopify__customers'), 'shopify_customer_id',
-        'shopify_customer_id', quarantined
-    ) }}
+    {% for loader, raw_source in loaders.items() %}
+        {{ quarantined_consents(
+            raw_source, 'customer', ['$.id', '$.legacyResourceId'], loader ~ '_versions', 'shopify_customer_id',
+            'shopify_customer_id', quarantined
+        ) }}
+        {% if not loop.last %}
+
+            union all
+
+        {% endif %}
+    {% endfor %}
 
 ),
 

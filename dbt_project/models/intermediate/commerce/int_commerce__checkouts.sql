@@ -7,14 +7,6 @@ with recorded as (
     select *
     from {{ ref('int_commerce__checkouts_unioned') }}
     where missing_columns is null
-    qualify
-        row_number() over (
-            partition by checkout_id
-            order by
-                coalesce(updated_at, cast('1970-01-01' as timestamp)) desc,
-                loaded_at desc,
-                source asc
-        ) = 1
 
 ),
 

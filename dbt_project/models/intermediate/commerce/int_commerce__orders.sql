@@ -5,18 +5,9 @@
 {% set reporting_currency = var('reporting_currency', 'EUR') | upper %}
 with orders as (
 
-    -- A shop that moves from one connector to the other has the same order in both for a while.
     select *
     from {{ ref('int_commerce__orders_unioned') }}
     where missing_columns is null
-    qualify
-        row_number() over (
-            partition by order_id
-            order by
-                coalesce(updated_at, cast('1970-01-01' as timestamp)) desc,
-                loaded_at desc,
-                source asc
-        ) = 1
 
 ),
 

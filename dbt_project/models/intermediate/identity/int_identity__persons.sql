@@ -47,10 +47,6 @@ records as (
             names + ['email', 'phone'], living,
         ),
         (
-            'shopify_customer_id', ref('stg_shopify_graphql__customers'), 'shopify_customer_id', moment,
-            names + ['email', 'phone'], living,
-        ),
-        (
             'user_id', ref('stg_segment__users'), 'user_id', 'coalesce(received_at, loaded_at)',
             names + ['email', 'phone', 'birth_date'], living,
         ),

@@ -52,34 +52,32 @@ final as (
 
     union all
 
-    {% for source in ['shopify', 'shopify_graphql'] %}
-        {{ offer_attributes(
-            source, 'customer', ref('stg_' ~ source ~ '__customers'), 'shopify_customer_id',
-            ["'shopify_customer_id'", 'shopify_customer_id'], moment, dict(named, **reached), living,
-        ) }}
+    {{ offer_attributes(
+        'shopify', 'customer', ref('stg_shopify__customers'), 'shopify_customer_id',
+        ["'shopify_customer_id'", 'shopify_customer_id'], moment, dict(named, **reached), living,
+    ) }}
 
-        union all
+    union all
 
-        {{ offer_attributes(
-            source, 'order', ref('stg_' ~ source ~ '__orders'), 'order_id',
-            ["case when shopify_customer_id is null then 'shopify_order_id' else 'shopify_customer_id' end",
-             'coalesce(shopify_customer_id, order_id)'],
-            'coalesce(ordered_at, updated_at, loaded_at)', dict(named, **dict(located, **reached)),
-            living ~ ' and not coalesce(is_test, false)',
-        ) }}
+    {{ offer_attributes(
+        'shopify', 'order', ref('stg_shopify__orders'), 'order_id',
+        ["case when shopify_customer_id is null then 'shopify_order_id' else 'shopify_customer_id' end",
+         'coalesce(shopify_customer_id, order_id)'],
+        'coalesce(ordered_at, updated_at, loaded_at)', dict(named, **dict(located, **reached)),
+        living ~ ' and not coalesce(is_test, false)',
+    ) }}
 
-        union all
+    union all
 
-        {{ offer_attributes(
-            source, 'checkout', ref('stg_' ~ source ~ '__abandoned_checkouts'), 'checkout_id',
-            ["case when shopify_customer_id is null then 'email' else 'shopify_customer_id' end",
-             'coalesce(shopify_customer_id, email)'],
-            moment, reached, living,
-        ) }}
+    {{ offer_attributes(
+        'shopify', 'checkout', ref('stg_shopify__abandoned_checkouts'), 'checkout_id',
+        ["case when shopify_customer_id is null then 'email' else 'shopify_customer_id' end",
+         'coalesce(shopify_customer_id, email)'],
+        moment, reached, living,
+    ) }}
 
-        union all
+    union all
 
-    {% endfor %}
     {{ offer_attributes(
         'segment', 'identify', ref('stg_segment__identifies'), 'event_id',
         ["case when user_id is null then 'anonymous_id' else 'user_id' end",

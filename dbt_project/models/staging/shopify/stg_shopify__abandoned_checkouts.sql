@@ -1,30 +1,24 @@
-with source as (
+with
 
-    select * from {{ source('shopify', 'abandoned_checkout') }}
+rest as (
+
+    select * from {{ ref('base_shopify__abandoned_checkouts_rest') }}
+
+),
+
+graphql as (
+
+    select * from {{ ref('base_shopify__abandoned_checkouts_graphql') }}
 
 ),
 
 final as (
 
-    select
-        coalesce({{ clean_text('source.token') }}, source.id) as checkout_id,
-        {{ clean_text('source.cart_token') }} as cart_id,
-        {{ clean_text('source.customer_id') }} as shopify_customer_id,
-        {{ normalize_email('source.email') }} as email,
-        phone.phone_e164 as phone,
-        {{ normalize_currency('source.currency') }} as currency_code,
-        {{ money('source.total_price') }} as total_amount,
-        source.created_at,
-        source.completed_at,
-        source.updated_at,
-        {{ record_state("source._fivetran_deleted") }}
-    from source
-    {{ join_country('country_of_code', 'source.shipping_address_country_code') }}
-    {{ join_country('country_of_name', 'source.shipping_address_country') }}
-    {{ join_phone(
-        'phone',
-        'coalesce(source.phone, source.shipping_address_phone)',
-        'coalesce(country_of_code.country_code, country_of_name.country_code)'
+    {{ union_loaders(
+        ['rest', 'graphql'], ['checkout_id'], [
+            'checkout_id', 'cart_id', 'shopify_customer_id', 'email', 'phone', 'currency_code',
+            'total_amount', 'created_at', 'completed_at', 'updated_at'
+        ],
     ) }}
 
 )

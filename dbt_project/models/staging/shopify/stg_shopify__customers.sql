@@ -1,37 +1,27 @@
-with source as (
+with
 
-    select * from {{ source('shopify', 'customer') }}
+rest as (
+
+    select * from {{ ref('base_shopify__customers_rest') }}
+
+),
+
+graphql as (
+
+    select * from {{ ref('base_shopify__customers_graphql') }}
 
 ),
 
 final as (
 
-    select
-        source.id as shopify_customer_id,
-        {{ normalize_email('source.email') }} as email,
-        phone.phone_e164 as phone,
-        {{ clean_text('source.first_name') }} as first_name,
-        {{ clean_text('source.last_name') }} as last_name,
-        lower({{ clean_text('source.state') }}) as account_state,
-        case
-            when {{ clean_text('source.email_marketing_consent_state') }} is not null
-                then lower({{ clean_text('source.email_marketing_consent_state') }})
-            when source.accepts_marketing then 'subscribed'
-            when not source.accepts_marketing then 'not_subscribed'
-        end as email_marketing_status,
-        coalesce(
-            source.email_marketing_consent_consent_updated_at,
-            source.accepts_marketing_updated_at
-        ) as email_marketing_updated_at,
-        lower({{ clean_text('source.sms_marketing_consent_state') }}) as sms_marketing_status,
-        source.sms_marketing_consent_consent_updated_at as sms_marketing_updated_at,
-        lower({{ clean_text('source.email_marketing_consent_opt_in_level') }}) as email_marketing_opt_in_level,
-        lower({{ clean_text('source.sms_marketing_consent_opt_in_level') }}) as sms_marketing_opt_in_level,
-        source.created_at,
-        source.updated_at,
-        {{ record_state("source._fivetran_deleted") }}
-    from source
-    {{ join_phone('phone', 'source.phone') }}
+    {{ union_loaders(
+        ['rest', 'graphql'], ['shopify_customer_id'], [
+            'shopify_customer_id', 'email', 'phone', 'first_name', 'last_name', 'account_state',
+            'email_marketing_status', 'email_marketing_updated_at', 'sms_marketing_status',
+            'sms_marketing_updated_at', 'email_marketing_opt_in_level',
+            'sms_marketing_opt_in_level', 'created_at', 'updated_at'
+        ],
+    ) }}
 
 )
 

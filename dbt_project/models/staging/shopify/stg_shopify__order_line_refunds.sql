@@ -1,20 +1,32 @@
-with source as (
+with
 
-    select * from {{ source('shopify', 'order_line_refund') }}
+rest as (
+
+    select * from {{ ref('base_shopify__order_line_refunds_rest') }}
+
+),
+
+graphql as (
+
+    select * from {{ ref('base_shopify__order_line_refunds_graphql') }}
+
+),
+
+refunds as (
+
+    select * from {{ ref('stg_shopify__refunds') }}
+    where is_current
 
 ),
 
 final as (
 
-    select
-        source.id as order_line_refund_id,
-        source.refund_id,
-        {{ clean_text('source.order_line_id') }} as order_line_id,
-        source.quantity,
-        {{ money('source.subtotal') }} as subtotal_amount,
-        {{ money('source.total_tax') }} as tax_amount,
-        {{ record_state("source._fivetran_deleted") }}
-    from source
+    {{ union_loaders_of_parent(
+        ['rest', 'graphql'], 'refunds', 'refund_id', [
+            'order_line_refund_id', 'refund_id', 'order_line_id', 'quantity', 'subtotal_amount',
+            'tax_amount'
+        ],
+    ) }}
 
 )
 

@@ -1,22 +1,32 @@
-with source as (
+with
 
-    select * from {{ source('shopify', 'order_line') }}
+rest as (
+
+    select * from {{ ref('base_shopify__order_lines_rest') }}
+
+),
+
+graphql as (
+
+    select * from {{ ref('base_shopify__order_lines_graphql') }}
+
+),
+
+orders as (
+
+    select * from {{ ref('stg_shopify__orders') }}
+    where is_current
 
 ),
 
 final as (
 
-    select
-        source.id as order_line_id,
-        source.order_id,
-        {{ clean_text('source.product_id') }} as product_id,
-        {{ clean_text('source.sku') }} as sku,
-        coalesce({{ clean_text('source.title') }}, {{ clean_text('source.name') }}) as product_name,
-        source.quantity,
-        {{ money('source.price') }} as unit_price_amount,
-        {{ money('source.total_discount') }} as discount_amount,
-        {{ record_state("source._fivetran_deleted") }}
-    from source
+    {{ union_loaders_of_parent(
+        ['rest', 'graphql'], 'orders', 'order_id', [
+            'order_line_id', 'order_id', 'product_id', 'sku', 'product_name', 'quantity',
+            'unit_price_amount', 'discount_amount'
+        ],
+    ) }}
 
 )
 

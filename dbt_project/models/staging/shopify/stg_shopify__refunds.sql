@@ -1,18 +1,31 @@
-with source as (
+with
 
-    select * from {{ source('shopify', 'refund') }}
+rest as (
+
+    select * from {{ ref('base_shopify__refunds_rest') }}
+
+),
+
+graphql as (
+
+    select * from {{ ref('base_shopify__refunds_graphql') }}
+
+),
+
+orders as (
+
+    select * from {{ ref('stg_shopify__orders') }}
+    where is_current
 
 ),
 
 final as (
 
-    select
-        source.id as refund_id,
-        source.order_id,
-        {{ money('source.total_refunded') }} as refund_amount,
-        coalesce(source.processed_at, source.created_at) as refunded_at,
-        {{ record_state("source._fivetran_deleted") }}
-    from source
+    {{ union_loaders_of_parent(
+        ['rest', 'graphql'], 'orders', 'order_id', [
+            'refund_id', 'order_id', 'refund_amount', 'refunded_at'
+        ],
+    ) }}
 
 )
 

@@ -71,6 +71,10 @@ final as (
             {{ url_parameter('ranked.param_page_location', 'gclid') }}
         ) as gclid,
         {{ url_parameter('ranked.param_page_location', 'fbclid') }} as fbclid,
+        -- Fivetran keeps the products of an event in another table, which is not read.
+        {% for column in ['product_id', 'product_name', 'product_category'] -%}
+            cast(null as {{ dbt.type_string() }}) as {{ column }},
+        {% endfor -%}
         nullif(
             coalesce(
                 {{ clean_text('ranked.ecommerce_transaction_id') }}, {{ clean_text('ranked.param_transaction_id') }}
@@ -83,6 +87,7 @@ final as (
                 then {{ normalize_currency('ranked.param_currency') }}
             when coalesce(ranked.value_in_usd, ranked.ecommerce_purchase_revenue_in_usd) is not null then 'USD'
         end as currency_code,
+        cast(null as {{ dbt.type_bigint() }}) as quantity,
         {{ try_cast_to(
             'coalesce(ranked.param_value, ranked.ecommerce_purchase_revenue, ranked.value_in_usd, '
             ~ 'ranked.ecommerce_purchase_revenue_in_usd)',
@@ -90,10 +95,14 @@ final as (
         ) }} as value_amount,
         lower(ranked.privacy_info_analytics_storage) = 'yes' as has_analytics_consent,
         lower(ranked.privacy_info_ads_storage) = 'yes' as has_ads_consent,
+        cast(null as {{ dbt.type_string() }}) as items,
+        cast(null as {{ dbt.type_string() }}) as user_properties,
         cast(ranked._extra as {{ dbt.type_string() }}) as properties,
         {{ happened_at('ranked.' ~ adapter.quote('timestamp'), 'ranked._loaded_at', 'ranked._loaded_at') }}
             as occurred_at,
+        false as is_deleted,
         ranked.version_rank = 1 as is_current,
+        ranked._loaded_at as changed_at,
         ranked._loaded_at as loaded_at
     from ranked
 

@@ -18,7 +18,7 @@ final as (
         source.created_at,
         source.completed_at,
         source.updated_at,
-        {{ record_state("source._fivetran_deleted") }}
+        {{ record_state("source._fivetran_deleted", updated_at='source.updated_at') }}
     from source
     {{ join_country('country_of_code', 'source.shipping_address_country_code') }}
     {{ join_country('country_of_name', 'source.shipping_address_country') }}

@@ -9,10 +9,8 @@ final as (
     select
         source.id as refund_id,
         source.order_id,
-        {{ normalize_currency('source.total_refunded_set_shop_currency_code') }} as currency_code,
         {{ money('source.total_refunded_set_shop_amount') }} as refund_amount,
         source.created_at as refunded_at,
-        source.updated_at,
         {{ record_state("source._fivetran_deleted") }}
     from source
 

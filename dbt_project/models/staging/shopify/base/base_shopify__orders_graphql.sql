@@ -39,7 +39,7 @@ final as (
         source.cancelled_at,
         coalesce(source.processed_at, source.created_at) as ordered_at,
         source.updated_at,
-        {{ record_state("source._fivetran_deleted") }}
+        {{ record_state("source._fivetran_deleted", updated_at='source.updated_at') }}
     from source
     {{ join_country('country_of_code', 'source.shipping_address_country_code') }}
     {{ join_country('country_of_name', 'source.shipping_address_country') }}

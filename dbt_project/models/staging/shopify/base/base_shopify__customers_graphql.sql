@@ -21,7 +21,7 @@ final as (
         lower({{ clean_text('source.sms_marketing_consent_opt_in_level') }}) as sms_marketing_opt_in_level,
         source.created_at,
         source.updated_at,
-        {{ record_state("source._fivetran_deleted") }}
+        {{ record_state("source._fivetran_deleted", updated_at='source.updated_at') }}
     from source
     {{ join_phone('phone', 'source.phone') }}
 
