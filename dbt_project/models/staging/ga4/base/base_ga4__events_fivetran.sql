@@ -4,13 +4,15 @@ with source as (
 
 ),
 
+-- The id of base_ga4__events_export: the export names the microsecond, Fivetran a timestamp.
 identified as (
 
     select
         source.*,
         {{ md5_hex(
             "concat_ws('|', 'ga4', coalesce(source.stream_id, ''), coalesce(source.user_pseudo_id, ''), "
-            ~ "source." ~ adapter.quote('timestamp') ~ ", source.name, coalesce(source.bundle_sequence_id, -1), "
+            ~ microseconds_of_timestamp('source.' ~ adapter.quote('timestamp'))
+            ~ ", source.name, coalesce(source.bundle_sequence_id, -1), "
             ~ "coalesce(source.batch_page_id, -1), coalesce(source.batch_ordering_id, -1), "
             ~ "coalesce(cast(source.batch_event_index as " ~ dbt.type_string() ~ "), source._fivetran_id))"
         ) }} as event_id
