@@ -4,7 +4,7 @@
 {%- endmacro %}
 
 {% macro default__microseconds_of_timestamp(expression) -%}
-    epoch_us({{ expression }})
+    date_diff('microsecond', timestamp '1970-01-01', {{ expression }})
 {%- endmacro %}
 
 {% macro spark__microseconds_of_timestamp(expression) -%}
