@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from orchestration import demo
 from orchestration.stages import known_sources
@@ -18,6 +18,9 @@ from publication import publishing
 from runtime.errors import MerganserError
 from runtime.home import Home, sources_in_settings
 from runtime.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from ingestion.spec import SourceSpec
 
 _FREE_BYTES_WANTED = 2_000_000_000  # a build writes the serving file beside the old one
 
@@ -117,11 +120,18 @@ def _landed(home: Home) -> dict[str, str]:
 def _connection(home: Home, name: str) -> Finding:
     from ingestion.fetching import try_connection
 
+    source = known_sources(home)[name]
     with as_merganser_errors():
-        error = try_connection(known_sources(home)[name])
+        error = try_connection(source)
     if error:
-        return Finding(name, "missing", error, f"See docs/connect/{name}.md.")
+        return Finding(name, "missing", error, f"See {connection_page(source)}.")
     return Finding(name, "fine", "the vendor answers")
+
+
+def connection_page(source: SourceSpec) -> str:
+    """The page about credentials of this source: a user's own database or files have no page of their own."""
+    page = source.source if source.api else "database" if source.database else "files"
+    return f"docs/connect/{page}.md"
 
 
 def _readers(home: Home) -> Iterator[Finding]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from ingestion.registry import load_sources, read_source
 from orchestration import demo, doctor, setup, stages
 from runtime.errors import WrongUseError
-from runtime.home import Home, open_home, sources_in_settings
+from runtime.home import PROJECT_ROOT, Home, open_home, sources_in_settings
 from tests.command import call, environment, merganser
 
 
@@ -119,3 +121,22 @@ def test_a_span_ends_after_it_begins() -> None:
 
 def test_doctor_finds_nothing_wrong_in_a_built_demo(demo_home: Home) -> None:
     assert {finding.state for finding in doctor.examine(demo_home)} == {"fine", "look"}
+
+
+def test_doctor_names_a_page_that_exists(tmp_path: Path) -> None:
+    """A shipped connector has its own page; a user's own database or files have none."""
+    database = {
+        "source": "webshop",
+        "title": "Tables of the web shop",
+        "loader": "dlt",
+        "legal_basis": "contract",
+        "database": {"url_variable": "WEBSHOP_DATABASE_URL", "tables": {"customers": {}}},
+        "entities": {"customers": {"mode": "replace", "key": ["id"], "columns": {"id": "bigint"}}},
+    }
+    (tmp_path / "source.yml").write_text(json.dumps(database))
+    own = read_source(tmp_path / "source.yml")
+    pages = {source.source: doctor.connection_page(source) for source in [own, *load_sources().values()]}
+    assert pages["webshop"] == "docs/connect/database.md"
+    assert pages["hubspot"] == "docs/connect/hubspot.md"
+    assert pages["partner"] == "docs/connect/files.md"
+    assert [page for page in pages.values() if not (PROJECT_ROOT / page).exists()] == []
