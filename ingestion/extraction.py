@@ -14,9 +14,11 @@ Add here when all connectors need it. Keep out: what a vendor calls things (clie
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import os
 import re
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,10 +30,11 @@ import pyarrow as pa
 import requests
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from ingestion.errors import ApiError, IngestionError, SettingError, TransientApiError
+from ingestion.errors import ApiError, DeclarationError, IngestionError, SettingError, TransientApiError
 from ingestion.http import Api
 from ingestion.settings import Settings
 from ingestion.spec import SourceSpec, StreamSpec
+from runtime.project import SOURCES, custom_folder
 
 PAYLOAD_SCHEMA = pa.schema([("_payload", pa.string()), ("_page", pa.int64()), ("_complete", pa.bool_())])
 _FINISHED = re.compile(r"(?P<load_id>\d+\.\d+)\.(?P<file>[^.]+)\.parquet")
@@ -148,8 +151,17 @@ def extract(
 
 
 def load_client(source: SourceSpec, api: Api) -> ApiClient:
-    """The connector of a source, from its folder."""
-    module = importlib.import_module(f"ingestion.sources.{source.source}.client")
+    """The connector of a source, from its folder: the product's, or the user's own."""
+    folder = custom_folder()
+    own = folder / SOURCES / source.source / "client.py" if folder else None
+    if own is None or not own.is_file():
+        module = importlib.import_module(f"ingestion.sources.{source.source}.client")
+    else:
+        found = importlib.util.spec_from_file_location(f"merganser_custom.{source.source}", own)
+        if found is None or found.loader is None:
+            raise DeclarationError(f"{own} cannot be imported.")
+        module = sys.modules[found.name] = importlib.util.module_from_spec(found)
+        found.loader.exec_module(module)
     client: ApiClient = module.Client(api)
     return client
 

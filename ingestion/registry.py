@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from ingestion.errors import DeclarationError, UnknownSourceError
 from ingestion.settings import Settings
 from ingestion.spec import SourceSpec
+from runtime.project import SOURCES, custom_folder
 
 try:
     from yaml import CSafeLoader as Loader  # a fourth of the time
@@ -31,9 +32,10 @@ def load_sources(
 ) -> dict[str, SourceSpec]:
     """Every declared source by its name, in order of name; without `shipped` only those that users declare.
 
-    Reads ingestion/sources/*/source.yml, then every *.yml in the directories of MERGANSER_SOURCES (separated by the
-    system's path separator), in <home>/sources (`home`: MERGANSER_HOME where it is None), and in `extra` (directories
-    or files). Raises DeclarationError, which names file, entity, field and rule, and when two files declare one name.
+    Reads ingestion/sources/*/source.yml of the product and of the folder of additions (runtime/project.py), then every
+    *.yml in the directories of MERGANSER_SOURCES (separated by the system's path separator), in <home>/sources (`home`:
+    MERGANSER_HOME where it is None), and in `extra` (directories or files). Raises DeclarationError, which names file,
+    entity, field and rule, and when two files declare one name.
     """
     found: dict[str, tuple[Path, SourceSpec]] = {}
     for path in _declaration_files(extra, shipped=shipped, home=home):
@@ -85,11 +87,22 @@ def _declaration_files(extra: Sequence[Path], *, shipped: bool, home: Path | Non
         if not directory.is_dir():
             raise DeclarationError(f"MERGANSER_SOURCES names {directory}, which is no directory.")
     seen: set[Path] = set()
+    yield from _added()
     for place in [*listed, Settings.from_home(home).home / "sources", *extra]:
         for path in [place] if place.is_file() else sorted(place.glob("*.yml")):
             if path.resolve() not in seen:
                 seen.add(path.resolve())
                 yield path
+
+
+def _added() -> Iterator[Path]:
+    """The declarations in the folder of additions. A source has the name of its folder, where its client is found."""
+    folder = custom_folder()
+    for path in sorted((folder / SOURCES).glob("*/source.yml")) if folder else ():
+        name = read_source(path).source
+        if name != path.parent.name:
+            raise DeclarationError(f"{path}: the folder of the source {name} must be named {name}.")
+        yield path
 
 
 def _where(item: Any) -> str:

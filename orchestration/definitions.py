@@ -18,8 +18,9 @@ from runtime.building import load_manifest
 
 def build_defs(overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
     """All definitions; `overrides` replace resources by name (`home`, `dbt`)."""
-    resources = {"home": HomeResource(), "dbt": dbt_command_line(), **(overrides or {})}
-    home = resources["home"].opened()
+    given = overrides or {}
+    home = given.get("home", HomeResource()).opened()
+    resources = {"home": HomeResource(), "dbt": dbt_command_line(home), **given}
     manifest, declared = load_manifest(home), known_exports(home)
     return dg.Definitions.merge(
         ingestion.build_defs(known_sources(home)),

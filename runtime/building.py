@@ -27,6 +27,7 @@ from runtime.files import damaged, read_mapping, sync, write_whole
 from runtime.home import PROJECT_ROOT, Home
 from runtime.parsing import PARSE, handed_on
 from runtime.progress import Progress, silent
+from runtime.project import project_of
 from runtime.redaction import without_values
 from runtime.warehouse import opening_error, probe
 
@@ -320,11 +321,12 @@ def _invoke(home: Home, arguments: list[str], counter: _NodeCounter, manifest: M
 
     `manifest`: the project as it was parsed before; without it dbt parses the project.
     """
-    common = ["--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(PROJECT_ROOT), "--no-write-json"]
+    project = project_of(home, PROJECT_ROOT)
+    common = ["--project-dir", str(project), "--profiles-dir", str(project), "--no-write-json"]
     common += ["--target-path", str(home.dbt_target), "--log-path", str(home.dbt_logs)]
     common += ["--no-send-anonymous-usage-stats"]
     quiet = ["--log-level", "none", "--log-level-file", "info", "--no-use-colors-file"]
-    parses = handed_on(PROJECT_ROOT, home) if manifest is None else contextlib.nullcontext()
+    parses = handed_on(project, home) if manifest is None else contextlib.nullcontext()
     with contextlib.redirect_stdout(io.StringIO()), rare_garbage_collection(), parses:
         from dbt.cli.main import dbtRunner
 

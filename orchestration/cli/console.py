@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ingestion.landing import LandingReport
     from ingestion.quarantine import QuarantinedRecord, QuarantineList, ReplayReport
     from ingestion.spec import SourceSpec
+    from orchestration.additions import AdditionReport
     from orchestration.doctor import Finding
     from orchestration.setup import SetupReport
     from orchestration.stages import ExportOutcome, IngestReport, RunReport
@@ -133,6 +134,19 @@ def show_setup(report: SetupReport) -> None:
     for source, names in report.missing.items():
         console.print(f"  {source} needs {', '.join(names)}", markup=False, style="yellow")
     console.print("Then: merganser doctor, and merganser run.", style="bold")
+
+
+def show_addition(report: AdditionReport) -> None:
+    """The files of an addition, and what to do next."""
+    console = out()
+    console.print(f"The {report.kind} {report.name} is in {report.folder}:", markup=False)
+    for path in report.files:
+        console.print(f"  new      {path.relative_to(report.folder)}", markup=False)
+    for path in report.changed:
+        console.print(f"  one line {path.relative_to(report.folder)}", markup=False)
+    console.print("Then:", style="bold")
+    for step in report.next_steps:
+        console.print(f"  {step}", markup=False)
 
 
 def show_findings(findings: Sequence[Finding]) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestration.cli.additions import new_app
 from orchestration.cli.command_line import EXIT_CODES, AsOfOption, HomeOption, JsonOption
 from orchestration.cli.command_line import end as _end
 from orchestration.cli.command_line import home_at as _home
@@ -50,6 +51,7 @@ quarantine_app = typer.Typer(
 )
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(identity_app, name="identity")
+app.add_typer(new_app, name="new")
 
 OfSourceOption = Annotated[str | None, typer.Option("--source", help="Only records of this source.")]
 OfEntityOption = Annotated[str | None, typer.Option("--entity", help="Only records of this entity.")]

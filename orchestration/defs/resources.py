@@ -14,7 +14,8 @@ from pathlib import Path
 import dagster as dg
 from dagster_dbt import DbtCliResource
 
-from runtime.home import PROJECT_ROOT, Home, open_home
+from runtime.home import Home, open_home
+from runtime.project import project_of
 from runtime.redaction import hide_values
 
 # What writes the warehouse runs one at a time, as DuckDB takes one writing process: dagster.yaml limits each pool to 1.
@@ -73,10 +74,11 @@ def environment_of(home: Home) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def dbt_command_line() -> DbtCliResource:
-    """dbt as it is installed beside this Python, on the project of this repository."""
+def dbt_command_line(home: Home) -> DbtCliResource:
+    """dbt as it is installed beside this Python, on the project of a home."""
+    project = str(project_of(home))
     return DbtCliResource(
-        project_dir=str(PROJECT_ROOT),
-        profiles_dir=str(PROJECT_ROOT),
+        project_dir=project,
+        profiles_dir=project,
         dbt_executable=str(Path(sys.executable).with_name("dbt")),
     )

@@ -15,8 +15,17 @@ from typing import Any
 from tests.end_to_end.project_copy import ProjectCopy
 
 RUNNABLE = ("merganser", "dbt", "source", "export", "cp", "git apply")
-# A sign, a home, and what a reader or a connector makes in it; the demo has neither sources of its own nor connectors.
-NO_PATHS = {"/", "./.merganser", "MERGANSER_HOME/sources/", "dlt/", "MERGANSER_HOME/dlt/<source>"}
+# A sign, a home, and what a reader or a connector makes; the demo has neither sources of its own nor connectors.
+NO_PATHS = {
+    "/",
+    "./.merganser",
+    "MERGANSER_HOME/sources/",
+    "dlt/",
+    "MERGANSER_HOME/dlt/<source>",
+    "custom/",
+    "custom/dbt_project",
+    "<home>/dbt/project",
+}
 _COMMENT = re.compile(r"<!--\s*(?P<said>.*?)\s*-->")
 _INSTRUCTION = re.compile(r"(?P<verb>file|append|insert): (?P<path>\S+)(?: before: (?P<before>.+))?")
 _FENCE = re.compile(r"```(?P<language>\w*)")

@@ -40,12 +40,14 @@ CONNECTING = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/conn
 DOCUMENTS = sorted(
     {"README.md", "CONTRIBUTING.md", *(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/**/*.md"))}
 )
+APART = "docs/guides/keep_your_additions_apart.md"
 FOLLOWED_HERE = {
     "docs/guides/add_a_segment.md",
     "docs/guides/add_a_source.md",
     "docs/guides/add_a_sync.md",
     "docs/guides/add_a_trait.md",
     "docs/guides/add_an_identifier_type.md",
+    APART,
     "docs/guides/match_persons.md",
     "docs/guides/understand_identity.md",
 }
@@ -177,6 +179,14 @@ def test_add_a_sync(project: ProjectCopy) -> None:
     assert again["receipt"]["unchanged"] == planned
 
 
+def test_keep_your_additions_apart(project: ProjectCopy) -> None:
+    """They build, and the product's files stay as they were."""
+    before = project.shell("git status --short")
+    follow(document(APART), project)
+    assert project.shell("git status --short") == before
+    assert project.query("select count(*) from segments.seg_loyal_buyers")[0][0] > 0
+
+
 def test_understand_identity(project: ProjectCopy) -> None:
     """A picture is drawn, and a cookie of nobody's belongs to the customer that it was joined to."""
     ((email, phone),) = project.query(
@@ -241,6 +251,8 @@ def test_guides_go_together(tmp_path: Path) -> None:
     """Whoever has followed one recipe can follow the next: what they write and patch does not collide."""
     copy = copy_project(tmp_path / "project")
     for name in [*GUIDES, *CONNECTING]:
+        if name == APART:  # it changes files that its commands write
+            continue
         for block in document(name).blocks:
             place(block, copy.path)
     lines = (line for block in document("docs/guides/online_retail.md").blocks for line in block.text.splitlines())

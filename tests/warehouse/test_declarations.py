@@ -13,9 +13,18 @@ import pytest
 from runtime.home import PROJECT_ROOT
 from tests.warehouse.workbench import run_own_project
 
-MACROS = ("declarations/declared_models.sql", "privacy/own_export.sql", "privacy/consented.sql", "platform/as_of.sql")
+MACROS = (
+    "declarations/declared_models.sql",
+    "declarations/require_custom_vars.sql",
+    "privacy/own_export.sql",
+    "privacy/consented.sql",
+    "platform/as_of.sql",
+)
 FILES = {
-    "dbt_project.yml": "{name: merganser, version: 0.1.0, profile: small, flags: {send_anonymous_usage_stats: false}}",
+    "dbt_project.yml": """
+{name: merganser, version: 0.1.0, profile: small, model-paths: [models, custom/dbt_project/models],
+flags: {send_anonymous_usage_stats: false}}
+""",
     "profiles.yml": "small: {target: dev, outputs: {dev: {type: duckdb, path: PLACE/small.duckdb, threads: 1}}}",
     "models/memberships.sql": """
 {%- for segment in declared_models('segment', required=['title']) %}
@@ -43,7 +52,7 @@ class Project:
             shutil.copy(PROJECT_ROOT / "dbt_project/macros" / name, place / "macros")
 
     def write(self, name: str, text: str) -> None:
-        (self.place / name).parent.mkdir(exist_ok=True)
+        (self.place / name).parent.mkdir(parents=True, exist_ok=True)
         (self.place / name).write_text(text)
 
     def add_segment(self, name: str, customer: str, meta: str = "{segment: {title: Some}}") -> None:
@@ -168,3 +177,15 @@ def test_consent_is_asked_for_the_purpose_and_channel_that_the_export_declares(p
 def test_an_export_that_names_no_purpose_or_channel_does_not_compile(meta: str, key: str, project: Project) -> None:
     project.add_export(meta)
     assert f"exp_x__all: config.meta.export.{key} must name a {key} of the seed purposes" in project.refused()
+
+
+def test_plain_dbt_does_not_build_half_of_the_additions(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It reads the models in custom/ and not its variables, and nothing of a folder elsewhere."""
+    assert project.run() == set()
+    monkeypatch.setenv("MERGANSER_CUSTOM", "/srv/ours")
+    assert "dbt with --project-dir <home>/dbt/project" in project.refused()
+    monkeypatch.delenv("MERGANSER_CUSTOM")
+    project.write("custom/dbt_project/models/segments/seg_ours.sql", "select 'C1' as customer_id")
+    assert "dbt with --project-dir <home>/dbt/project" in project.refused()
+    project.write("dbt_project.yml", FILES["dbt_project.yml"].strip()[:-1] + ", vars: {custom_folder: /srv/ours}}")
+    assert project.run() == set()

@@ -10,6 +10,7 @@
 #}
 {% macro declared_models(kind, required=[]) %}
     {%- if not execute -%}
+        {%- do require_custom_vars() -%}
         {%- set marker = 'MERGANSER_DECLARATIONS' -%}
         {%- do env_var(marker, '') -%}
         {%- do ref.manifest.env_vars.update({marker: 'parse this model each time'}) -%}

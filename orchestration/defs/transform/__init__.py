@@ -16,6 +16,7 @@ from orchestration.defs.ingestion import raw_key
 from orchestration.defs.resources import PATIENCE, WAREHOUSE_POOL, HomeResource, environment_of, reported
 from runtime import building
 from runtime.locking import held
+from runtime.project import project_of
 
 
 class RoomTranslator(DagsterDbtTranslator):
@@ -56,6 +57,7 @@ def build_defs(manifest: Mapping[str, Any]) -> dg.Definitions:
             place = home.opened()
             with held(place, "build"), environment_of(place):
                 landed = stages.prepare_build(place)
+                project_of(place)  # as the additions and their variables are now
                 selection = [key.to_user_string() for key in context.selected_asset_keys] if context.is_subset else []
                 record = building.BuildRecord.begin(place, selection, consent_landings=landed)
                 invocation = dbt.cli(
