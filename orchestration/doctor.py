@@ -18,6 +18,7 @@ from publication import publishing
 from runtime.errors import MerganserError
 from runtime.home import Home, sources_in_settings
 from runtime.progress import Progress, silent
+from runtime.project import check_additions, custom_folder
 
 if TYPE_CHECKING:
     from ingestion.spec import SourceSpec
@@ -40,7 +41,13 @@ class Finding:
 
 def examine(home: Home, *, connect: bool = False, progress: Progress = silent) -> list[Finding]:
     """Everything that a run needs. `connect`: also ask each fetched source for a first page, which is thrown away."""
-    return [*_place(home), *_sources(home, connect=connect, progress=progress), *_held(home), *_readers(home)]
+    return [
+        *_place(home),
+        *_additions(),
+        *_sources(home, connect=connect, progress=progress),
+        *_held(home),
+        *_readers(home),
+    ]
 
 
 def _place(home: Home) -> Iterator[Finding]:
@@ -59,6 +66,17 @@ def _place(home: Home) -> Iterator[Finding]:
         yield Finding(
             "as_of", "look", f"everything is judged at {home.as_of}", "Remove as_of from settings.yml for now."
         )
+
+
+def _additions() -> Iterator[Finding]:
+    try:
+        folder = custom_folder()
+        if folder is not None:
+            variables = check_additions(folder)
+            sources = ", ".join(variables.get("custom_concept_sources") or {}) or "no source"
+            yield Finding("additions", "fine", f"{folder}: {sources}")
+    except MerganserError as error:
+        yield Finding("additions", "missing", error.message, error.hint)
 
 
 def _sources(home: Home, *, connect: bool, progress: Progress) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ import sys
 from runtime.building import parse
 from runtime.files import write_whole
 from runtime.home import PROJECT_ROOT, Home
+from runtime.project import VARIABLE, custom_folder
 
 _SETTINGS = """\
 # Written by Merganser: a product that holds personal data calls nobody, and one process at a time writes the warehouse.
@@ -45,9 +46,11 @@ def serve(home: Home, port: int) -> int:
     prepare(home)
     command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
     command += ["-m", "orchestration.definitions"]
+    folder = custom_folder()  # absolute, as Dagster runs in another directory
+    variables = {**os.environ, **home.environment(), **({VARIABLE: str(folder)} if folder else {})}
     try:
         return subprocess.run(  # noqa: S603 our own interpreter and arguments
-            command, cwd=PROJECT_ROOT, env={**os.environ, **home.environment()}, check=False
+            command, cwd=PROJECT_ROOT, env=variables, check=False
         ).returncode
     except KeyboardInterrupt:
         return 0

@@ -71,8 +71,7 @@ def project_of(home: Home, root: Path = PROJECT_ROOT) -> Path:
                 f"Set {VARIABLE} to their folder. To build without them, remove {project}.",
             )
         return root
-    _check_files(folder)
-    variables = read_vars(folder, root)
+    variables = check_additions(folder, root)
     make_private_directory(project)
     for name in _LINKED:
         _link(project / name, root / name)
@@ -87,6 +86,12 @@ def project_of(home: Home, root: Path = PROJECT_ROOT) -> Path:
     if not (project / "dbt_project.yml").exists() or (project / "dbt_project.yml").read_text() != written:
         write_whole(project / "dbt_project.yml", written)
     return project
+
+
+def check_additions(folder: Path, root: Path = PROJECT_ROOT) -> dict[str, Any]:
+    """The variables of a folder of additions whose files and variables are valid. Raises WrongUseError."""
+    _check_files(folder)
+    return read_vars(folder, root)
 
 
 def read_vars(folder: Path, root: Path = PROJECT_ROOT) -> dict[str, Any]:

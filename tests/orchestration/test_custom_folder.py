@@ -10,6 +10,7 @@ import yaml
 from ingestion.errors import DeclarationError
 from ingestion.extraction import load_client
 from ingestion.registry import load_sources
+from orchestration.doctor import examine
 from runtime.errors import WrongUseError
 from runtime.home import Home
 from runtime.project import custom_folder, project_of, read_vars
@@ -184,3 +185,16 @@ def test_a_source_bears_the_name_of_its_folder(folder: Path) -> None:
     write(folder / "ingestion/sources/cards/source.yml", SOURCE)
     with pytest.raises(DeclarationError, match="must be named loyalty"):
         load_sources()
+
+
+def test_doctor_looks_at_the_folder(folder: Path, home: Home) -> None:
+    def seen() -> tuple[str, str]:
+        (finding,) = [finding for finding in examine(home) if finding.subject == "additions"]
+        return finding.state, finding.told
+
+    write(folder / "vars.yml", "custom_concept_sources: {loyalty: [identifiers]}")
+    assert seen() == ("fine", f"{folder}: loyalty")
+    write(folder / "vars.yml", "birthday_dais: 14")
+    state, told = seen()
+    assert state == "missing"
+    assert "Did you mean birthday_days" in told
