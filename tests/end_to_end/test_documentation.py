@@ -118,6 +118,9 @@ def test_add_a_source_then_an_identifier_type(project: ProjectCopy) -> None:
         ("red",),
     ]
 
+    holders = "select count(*) from marts.bdg_customer_identifiers where identifier_value = 'nobody.knows@cards.net'"
+    assert project.query(holders) == [(1,)]
+
     follow(document("docs/guides/add_an_identifier_type.md"), project)
     belongs = dict(
         project.query(
@@ -225,7 +228,15 @@ def test_match_persons(project: ProjectCopy) -> None:
     assert verdicts["known"] > verdicts["match"]
 
 
-@pytest.mark.parametrize(("guide", "changed"), [("add_a_segment", []), ("add_a_sync", [])])
+@pytest.mark.parametrize(
+    ("guide", "changed"),
+    [
+        ("add_a_segment", []),
+        ("add_a_source", ["dbt_project.yml"]),
+        ("add_a_sync", []),
+        ("online_retail", ["dbt_project.yml", "dbt_project/seeds/identity/identifier_types.csv"]),
+    ],
+)
 def test_an_addition_changes_no_other_file(guide: str, changed: list[str]) -> None:
     assert changed_by(document(f"docs/guides/{guide}.md")) == changed
 
