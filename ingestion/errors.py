@@ -86,19 +86,3 @@ class WarehouseDamagedError(PermanentError):
 
 class WarehouseLockedError(TransientError):
     """Another process holds the warehouse."""
-
-
-class ApiError(IngestionError):
-    """A vendor's API did not give what was asked for. Holds status, path and the vendor's code, never a record."""
-
-
-class PermanentApiError(ApiError, PermanentError):
-    """The API refused: a credential, a permission or the request itself is wrong. `status`: of its answer, if any."""
-
-    def __init__(self, message: str, status: int | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class TransientApiError(ApiError, TransientError):
-    """The API was out of reach, too busy, or gave something broken, and went on so for as long as was waited."""

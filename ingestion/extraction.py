@@ -30,11 +30,12 @@ import pyarrow as pa
 import requests
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from ingestion.errors import ApiError, DeclarationError, IngestionError, SettingError, TransientApiError
-from ingestion.http import Api
+from ingestion.api import Api
+from ingestion.errors import DeclarationError, IngestionError, SettingError, TransientError
 from ingestion.settings import Settings
 from ingestion.spec import SourceSpec, StreamSpec
 from runtime.project import SOURCES, custom_folder
+from vendors.errors import VendorError
 
 PAYLOAD_SCHEMA = pa.schema([("_payload", pa.string()), ("_page", pa.int64()), ("_complete", pa.bool_())])
 _FINISHED = re.compile(r"(?P<load_id>\d+\.\d+)\.(?P<file>[^.]+)\.parquet")
@@ -83,7 +84,7 @@ class ApiClient(ABC):
 
     def __init__(self, api: Api) -> None:
         self.api = api
-        api.obey(self)
+        api.use_rules(self)
 
     def authenticate(self, request: requests.PreparedRequest) -> None:  # noqa: B027  an API may ask for none
         """Adds the credentials to a request, just before it is sent. Here: none."""
@@ -92,7 +93,7 @@ class ApiClient(ABC):
         """After a 401: gets a new token. Here: there is none to be had."""
         return False
 
-    def wait_asked(self, response: requests.Response) -> float | None:
+    def throttle_seconds(self, response: requests.Response) -> float | None:
         """Seconds to wait where the vendor tells throttling otherwise than by 429 or 503. Here: never."""
         return None
 
@@ -222,17 +223,17 @@ def _cause(error: PipelineStepFailed) -> Exception:
     """Our own error inside of dlt's, else one that names its kind: dlt's texts may quote a record."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, IngestionError):
+        if isinstance(cause, (IngestionError, VendorError)):
             return cause
         if isinstance(cause, OSError) and cause.strerror:
-            return TransientApiError(
+            return TransientError(
                 f"the landing zone cannot be written: {cause.strerror}. Nothing of this run was kept."
             )
         cause = cause.__cause__ or cause.__context__
     innermost: BaseException = error
     while innermost.__cause__ or innermost.__context__:
         innermost = innermost.__cause__ or innermost.__context__ or innermost
-    return TransientApiError(f"reading stopped with {type(innermost).__name__}. Nothing of this run was kept.")
+    return TransientError(f"reading stopped with {type(innermost).__name__}. Nothing of this run was kept.")
 
 
 @dataclass(frozen=True)
@@ -271,7 +272,7 @@ class _Run:
 
         try:
             run_resource(self.settings, self.pipeline, self.source, dlt.resource(read, name=name))
-        except IngestionError as error:
+        except (IngestionError, VendorError) as error:
             return StreamReport(self.source, name, counts, marks["before"], marks["before"], str(error))
         return StreamReport(self.source, name, counts, marks["before"], marks["after"])
 
@@ -313,7 +314,7 @@ def _text(record: Mapping[str, Any]) -> str:
 
 
 def raise_for_failed(reports: Sequence[StreamReport]) -> None:
-    """Raises the failures of a run as one ApiError."""
+    """Raises the failures of a run as one IngestionError."""
     failed = [report for report in reports if report.error]
     if failed:
-        raise ApiError("; ".join(f"{report.stream}: {report.error}" for report in failed))
+        raise IngestionError("; ".join(f"{report.stream}: {report.error}" for report in failed))

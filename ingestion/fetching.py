@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from ingestion import database, remote
+from ingestion.api import Api
 from ingestion.errors import IngestionError
 from ingestion.extraction import StreamReport, Window, extract, load_client
-from ingestion.http import Api
 from ingestion.settings import Settings
 from ingestion.spec import SourceSpec, VariableSpec
+from vendors.errors import VendorError
 
 
 def is_fetched(source: SourceSpec) -> bool:
@@ -57,7 +58,7 @@ def fetch(
                 StreamReport(source.source, each.entity, {each.entity: each.brought}, error=each.error)
                 for each in brought
             ]
-    except IngestionError as error:
+    except (IngestionError, VendorError) as error:
         reports.append(StreamReport(source.source, "*", error=str(error)))
     return reports
 
@@ -71,7 +72,7 @@ def try_connection(source: SourceSpec, environment: Mapping[str, str] | None = N
             next(iter(client.fetch(stream, Window(since=datetime.now(UTC) - timedelta(days=1)))), None)
         database.try_connection(source, environment)
         remote.try_connection(source, environment)
-    except IngestionError as error:
+    except (IngestionError, VendorError) as error:
         return str(error)
     return ""
 

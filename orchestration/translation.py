@@ -17,6 +17,7 @@ def as_merganser_errors() -> Iterator[None]:
     """Errors of the rooms, raised again as the corridor's, with the exit code that they amount to."""
     from exports import errors as export_errors
     from ingestion import errors as ingestion_errors
+    from vendors.errors import VendorError
 
     wrong_use: tuple[type[Exception], ...] = (
         ingestion_errors.UnknownSourceError,
@@ -33,7 +34,7 @@ def as_merganser_errors() -> Iterator[None]:
         raise WrongUseError(_sentence(error)) from error
     except locked as error:
         raise LockedError(_sentence(error), "Wait until the other process has ended, and run again.") from error
-    except (ingestion_errors.IngestionError, export_errors.ExportError) as error:
+    except (ingestion_errors.IngestionError, export_errors.ExportError, VendorError) as error:
         raise MerganserError(_sentence(error)) from error
 
 

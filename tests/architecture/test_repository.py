@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT_LISTING = """
 .ci .github .gitignore .pre-commit-config.yaml .sqruff .sqruffignore CHANGELOG.md CONTRIBUTING.md LICENSE Makefile
 README.md benchmarks dbt_project dbt_project.yml docs exports identity ingestion orchestration profiles.yml
-publication pyproject.toml requirements.lock runtime selectors.yml tests
+publication pyproject.toml requirements.lock runtime selectors.yml tests vendors
 """
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:work|root|home/[a-z]+|Users|tmp/[a-z])[/\w-]*")
 

@@ -8,6 +8,7 @@ misbehave.
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -79,8 +80,8 @@ class Receiver:
 
 
 @contextmanager
-def receive() -> Iterator[Receiver]:
-    """A receiver on a free port of 127.0.0.1."""
+def receive(context: ssl.SSLContext | None = None) -> Iterator[Receiver]:
+    """A receiver on a free port of 127.0.0.1; with `context`, over TLS."""
     receiver = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
@@ -112,6 +113,8 @@ def receive() -> Iterator[Receiver]:
             """A sender that was killed leaves broken connections: that is what some tests are about."""
 
     server = Server(("127.0.0.1", 0), Handler)
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     receiver.url = f"http://127.0.0.1:{server.server_address[1]}/hook"

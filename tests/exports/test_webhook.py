@@ -173,7 +173,7 @@ def test_applied_and_never_answered_is_applied_once(connected: World, receiver: 
 def test_slower_than_the_timeout_is_applied_once(
     connected: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("exports.destinations.webhook.destination.TIMEOUT", 0.2)
+    monkeypatch.setattr("exports.destinations.webhook.destination.READ_SECONDS", 0.2)
     connected.publish({WEBHOOK: CARTS})
     receiver.delay = 0.6
 

@@ -15,12 +15,13 @@ import pyarrow.parquet as pq
 import pytest
 from dlt.sources.helpers.rest_client.paginators import JSONResponseCursorPaginator
 
-from ingestion import extraction, http
+from ingestion import extraction
 from ingestion.errors import SettingError
 from ingestion.extraction import ApiClient, Page, StreamReport, Window, extract
 from ingestion.settings import Settings
 from ingestion.spec import SourceSpec
 from tests.ingestion.servers.base import Answer, Fault, FaultKind, Seen, VendorServer
+from vendors import http, retries
 
 PEOPLE = SourceSpec.model_validate(
     {
@@ -107,7 +108,7 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     monkeypatch.setattr(extraction, "load_client", lambda source, api: PeopleClient(api))
-    monkeypatch.setattr(http, "sleep", lambda seconds: None)
+    monkeypatch.setattr(retries, "sleep", lambda seconds: None)
     monkeypatch.setattr(http, "READ_SECONDS", 0.3)
     towns = [{"id": "t1", "changed": NOON.isoformat()}]
     with PeopleServer({"people": [person(n, n) for n in range(5)], "towns": towns}) as server:
@@ -202,7 +203,7 @@ def test_a_missing_variable_is_told_before_anything_is_asked(bench: Bench) -> No
 
 def test_retry_after_is_honoured(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    monkeypatch.setattr(http, "sleep", waits.append)
+    monkeypatch.setattr(retries, "sleep", waits.append)
     bench.server.faults = [Fault(FaultKind.THROTTLED_FOR)]
     bench.run(streams=["people"])
     assert any(7 <= seconds <= 7.5 for seconds in waits)
@@ -210,7 +211,7 @@ def test_retry_after_is_honoured(bench: Bench, monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_budget_is_kept_whatever_the_vendor_allows(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    monkeypatch.setattr(http, "sleep", waits.append)
+    monkeypatch.setattr(retries, "sleep", waits.append)
     bench.run(streams=["people"])
     assert len(waits) >= 2
     assert all(0 < seconds <= 0.6 for seconds in waits)

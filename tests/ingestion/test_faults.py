@@ -16,7 +16,6 @@ from typing import Any
 import duckdb
 import pytest
 
-from ingestion import http
 from ingestion.extraction import StreamReport
 from ingestion.fetching import fetch
 from ingestion.landing import EntityReport, land
@@ -25,6 +24,7 @@ from ingestion.settings import Settings
 from ingestion.spec import SourceSpec
 from tests.ingestion.servers.base import Fault, FaultKind, VendorServer
 from tests.ingestion.servers.vendors import VENDORS, Vendor
+from vendors import http, retries
 
 PASSING = [kind for kind in FaultKind if kind is not FaultKind.EXPIRED_TOKEN]
 OFF = timedelta(hours=2)
@@ -98,7 +98,7 @@ def vendor(request: pytest.FixtureRequest) -> Vendor:
 
 @pytest.fixture
 def bench(tmp_path: Path, vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    monkeypatch.setattr(http, "sleep", lambda seconds: None)
+    monkeypatch.setattr(retries, "sleep", lambda seconds: None)
     monkeypatch.setattr(http, "READ_SECONDS", 0.4)
     with vendor.server() as server:
         yield Bench(tmp_path / "home", vendor, server)

@@ -22,11 +22,11 @@ HEAVY = [
     "dbt",
     "duckdb",
     "great_expectations",
-    "httpx",
     "numpy",
     "pandas",
     "pyarrow",
     "pydantic",
+    "requests",
     "sqlalchemy",
 ]
 COMMANDS = [

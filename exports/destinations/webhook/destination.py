@@ -1,22 +1,21 @@
 """HTTP webhook: each batch is one POST of JSON with an Idempotency-Key, signed where a secret is set.
 
 MERGANSER_WEBHOOK_URL: where to (https, or http to this machine). MERGANSER_WEBHOOK_SECRET: optional; HMAC-SHA256 over
-time and body in the header Merganser-Signature. MERGANSER_WEBHOOK_ALLOWED_HOSTS: names, addresses and networks inside
-this network that it may go to; every other private, loopback, link-local or multicast address is refused.
+time and body in the header Merganser-Signature. MERGANSER_WEBHOOK_ALLOWED_HOSTS: private names, addresses and networks
+that it may go to; every other private, loopback, link-local or multicast address is refused.
 
 408, 425, 429 and 5xx are transient, and Retry-After is respected; 400, 409, 413, 415 and 422 refuse the batch; every
-other answer that is no success refuses us.
+other status that is not a success refuses the sender.
 """
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
 
-import httpx
+import requests
 
 from exports.destination import Batch, BatchResult, DeliveryContext
 from exports.destinations.webhook.rendering import read_answer, render_body, sign
@@ -27,16 +26,18 @@ from exports.errors import (
     MissingSettingError,
     TransientError,
 )
-from exports.network import Address, AllowedHosts, addresses_of, has_proxy
 from exports.settings import Settings
 from exports.spec import ExportSpec
+from vendors.addresses import Address, AllowedHosts, addresses_of, has_proxy, is_loopback
+from vendors.errors import PermanentVendorError, TransientVendorError
+from vendors.http import Session
+from vendors.retries import is_transient, retry_after
 
 URL_VARIABLE = "MERGANSER_WEBHOOK_URL"
 SECRET_VARIABLE = "MERGANSER_WEBHOOK_SECRET"  # noqa: S105 - the variable's name
 ALLOWED_VARIABLE = "MERGANSER_WEBHOOK_ALLOWED_HOSTS"
-TRANSIENT = {408, 425, 429}
 REFUSES_CONTENT = {400, 409, 413, 415, 422}
-TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+READ_SECONDS = 30.0
 
 
 class WebhookDestination:
@@ -68,14 +69,14 @@ class WebhookDestination:
             allowed = AllowedHosts.parse(self._settings.variable(ALLOWED_VARIABLE))
         except ValueError:
             raise InvalidSettingError(
-                f"{ALLOWED_VARIABLE} names a network that is none; write for example 10.1.0.0/16, hooks.internal",
+                f"{ALLOWED_VARIABLE} names an invalid network; write for example 10.1.0.0/16, hooks.internal",
                 code="invalid_setting",
             ) from None
         session = WebhookSession(context, _checked(address), self._settings.variable(SECRET_VARIABLE), allowed)
         try:
-            session.judged_addresses()
+            session.checked_addresses()
         except TransientError:
-            pass  # the attempts to send tell it, and try again
+            pass  # sending fails in the same way, and is repeated
         except DestinationError as error:
             session.close()
             raise InvalidSettingError(str(error), code=error.code) from None
@@ -85,18 +86,16 @@ class WebhookDestination:
 class WebhookSession:
     """One delivery over one connection."""
 
-    def __init__(self, context: DeliveryContext, address: httpx.URL, secret: str | None, allowed: AllowedHosts) -> None:
+    def __init__(self, context: DeliveryContext, url: str, secret: str | None, allowed: AllowedHosts) -> None:
         self._context = context
-        self._address = address
+        self._url = url
         self._secret = secret
         self._allowed = allowed
-        # A proxy of the environment is for the outside; it could not reach this machine's own loopback.
-        self._client = httpx.Client(timeout=TIMEOUT, follow_redirects=False, trust_env=not _is_loopback(address.host))
+        # A proxy of the environment cannot reach this machine's loopback.
+        self._client = Session(uses_environment=not is_loopback(_host(url)))
 
     def send(self, batch: Batch) -> BatchResult:
-        """Posts one batch. Raises TransientError, BatchRejectedError or DestinationError; none of them carries what
-        was sent.
-        """
+        """Posts one batch. Raises TransientError, BatchRejectedError or DestinationError, without what was sent."""
         body, keys = render_body(self._context, batch)
         headers = {
             "Content-Type": "application/json",
@@ -108,60 +107,41 @@ class WebhookSession:
         if self._secret is not None:
             timestamp = int(datetime.now(UTC).timestamp())
             headers["Merganser-Signature"] = sign(self._secret, timestamp, body)
+        request = requests.Request("POST", self._url, data=body, headers=headers).prepare()
+        addresses = self.checked_addresses()
         try:
-            response = self._post(body, headers)
-        except httpx.TimeoutException:
-            raise TransientError("the receiver did not answer in time", code="timeout") from None
-        except httpx.TransportError as error:
-            kind = type(error).__name__
-            raise TransientError(
-                f"the receiver at {URL_VARIABLE} cannot be reached ({kind})", code="unreachable"
-            ) from None
-        return _judge(response, keys)
+            response = self._client.send_once(
+                request, f"the receiver at {URL_VARIABLE}", read_seconds=READ_SECONDS, addresses=addresses
+            )
+        except TransientVendorError as error:
+            raise TransientError(str(error), code=error.code) from None
+        except PermanentVendorError as error:
+            raise DestinationError(str(error), code=error.code) from None
+        return _read(response, keys)
 
-    def _post(self, body: bytes, headers: dict[str, str]) -> httpx.Response:
-        """Posts to an address that was judged, under the name that the certificate must be for."""
-        url = self._address
-        addresses = self.judged_addresses()
-        if not addresses:
-            return self._client.post(url, content=body, headers=headers)
-        headers = {**headers, "Host": url.netloc.decode("ascii").rpartition("@")[2]}
-        for number, address in enumerate(addresses, start=1):
-            try:
-                return self._client.post(
-                    url.copy_with(host=str(address)),
-                    content=body,
-                    headers=headers,
-                    extensions={"sni_hostname": url.host},
-                )
-            except (httpx.ConnectError, httpx.ConnectTimeout):
-                if number == len(addresses):
-                    raise
-        raise httpx.ConnectError("no address")
+    def checked_addresses(self) -> Sequence[Address]:
+        """The addresses of the receiver, all of them allowed; empty if a proxy connects.
 
-    def judged_addresses(self) -> Sequence[Address]:
-        """The addresses of the receiver, each allowed; none where a proxy connects.
-
-        Raises TransientError where the name resolves to nothing, DestinationError where an address is inside a network
-        that no setting allows.
+        Raises TransientError if the name does not resolve, DestinationError if an address is private and not allowed.
         """
-        url = self._address
-        proxied = not _is_loopback(url.host) and has_proxy(url.scheme, url.host)
+        url = urlsplit(self._url)
+        host = _host(self._url)
+        is_proxied = not is_loopback(host) and has_proxy(url.scheme, host)
         try:
-            addresses = addresses_of(url.host, url.port or (443 if url.scheme == "https" else 80))
+            addresses = addresses_of(host, url.port or (443 if url.scheme == "https" else 80))
         except (OSError, UnicodeError):
-            if proxied:
+            if is_proxied:
                 return ()
             raise TransientError(
                 f"the receiver at {URL_VARIABLE} cannot be reached (its name is unknown)", code="unreachable"
             ) from None
-        if not all(self._allowed.permits(url.host, address) for address in addresses):
+        if not all(self._allowed.permits(host, address) for address in addresses):
             raise DestinationError(
                 f"{URL_VARIABLE} leads to a private, loopback, link-local or multicast address. If that is intended, "
                 f"name its host in {ALLOWED_VARIABLE} (names, addresses, networks; commas between them)",
                 code="private_address",
             )
-        return () if proxied else addresses
+        return () if is_proxied else addresses
 
     def finish(self) -> None:
         """Each batch counted when it was answered: nothing is left to do."""
@@ -182,13 +162,13 @@ class WebhookSession:
         self._client.close()
 
 
-def _judge(response: httpx.Response, keys: frozenset[str]) -> BatchResult:
+def _read(response: requests.Response, keys: frozenset[str]) -> BatchResult:
     status = response.status_code
     code = f"http_{status}"
-    if response.is_success:
+    if 200 <= status < 300:
         return read_answer(response.content, keys)
-    if status in TRANSIENT or response.is_server_error:
-        raise TransientError(f"the receiver answered {status}", code=code, retry_after=_retry_after(response))
+    if is_transient(status):
+        raise TransientError(f"the receiver answered {status}", code=code, retry_after=retry_after(response))
     if status in REFUSES_CONTENT:
         raise BatchRejectedError(f"the receiver refused the batch with {status}", code=code)
     raise DestinationError(
@@ -198,29 +178,18 @@ def _judge(response: httpx.Response, keys: frozenset[str]) -> BatchResult:
     )
 
 
-def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds that the receiver asks us to wait (RFC 9110, 10.2.3: seconds or a date), or None."""
-    value = str(response.headers.get("Retry-After", "")).strip()
-    if value.isdecimal():
-        return float(value)
+def _checked(address: str) -> str:
+    """The address as a normalised URL. Raises InvalidSettingError for an invalid one, and for unencrypted HTTP."""
     try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max((moment - datetime.now(UTC)).total_seconds(), 0.0)
-
-
-def _checked(address: str) -> httpx.URL:
-    """The address as a URL. Raises InvalidSettingError for what is none, and for unencrypted HTTP."""
-    try:
-        url = httpx.URL(address)
-    except httpx.InvalidURL:
+        url = requests.Request("POST", address).prepare().url or ""
+        parts: SplitResult = urlsplit(url)
+        parts.port  # noqa: B018 - raises ValueError for an invalid port
+    except (ValueError, requests.exceptions.RequestException):
         raise InvalidSettingError(f"{URL_VARIABLE} is not a URL", code="invalid_setting") from None
-    if not url.host or url.scheme not in ("http", "https"):
+    host = parts.hostname or ""
+    if not host or parts.scheme not in ("http", "https"):
         raise InvalidSettingError(f"{URL_VARIABLE} must be an https URL", code="invalid_setting")
-    if url.scheme == "http" and not _is_loopback(url.host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise InvalidSettingError(
             f"{URL_VARIABLE} is http to another machine: personal data would travel in the clear; use https",
             code="invalid_setting",
@@ -228,11 +197,8 @@ def _checked(address: str) -> httpx.URL:
     return url
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""
 
 
 def create(settings: Settings) -> WebhookDestination:

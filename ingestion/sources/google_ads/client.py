@@ -18,9 +18,10 @@ from zoneinfo import ZoneInfo
 import requests
 from dlt.sources.helpers.rest_client.paginators import JSONResponseCursorPaginator
 
-from ingestion.errors import PermanentApiError, SettingError
+from ingestion.api import Api
+from ingestion.errors import SettingError
 from ingestion.extraction import ApiClient, Page, Window
-from ingestion.http import Api
+from vendors.oauth import AccessToken, refresh_token
 
 _ENTITIES = {
     "accounts": "account_history",
@@ -76,44 +77,36 @@ class Client(ApiClient):
 
     def __init__(self, api: Api) -> None:
         super().__init__(api)
-        self._token = ""
-        api.trust(api.value("GOOGLE_ADS_TOKEN_URL"))
+        token_url = api.value("GOOGLE_ADS_TOKEN_URL")
+        api.trust(token_url)
+        # developers.google.com/identity/protocols/oauth2/web-server
+        self._token = AccessToken(
+            api,
+            token_url,
+            lambda: refresh_token(
+                api.value("GOOGLE_ADS_CLIENT_ID"),
+                api.value("GOOGLE_ADS_CLIENT_SECRET"),
+                api.value("GOOGLE_ADS_REFRESH_TOKEN"),
+            ),
+            advice="Google returned no access token: check GOOGLE_ADS_TOKEN_URL and the OAuth client, and renew"
+            " GOOGLE_ADS_REFRESH_TOKEN (while its app is in testing, it expires after seven days).",
+        )
 
     def authenticate(self, request: requests.PreparedRequest) -> None:
-        """Adds the access token, which is had at the first request, and Google's own headers."""
-        if request.url == self.api.value("GOOGLE_ADS_TOKEN_URL"):
+        """Adds the access token and Google's own headers; the token endpoint takes neither."""
+        token = self._token.value()
+        if not token:
             return
-        if not self._token:
-            self.refresh()
-        request.headers["Authorization"] = f"Bearer {self._token}"
+        request.headers["Authorization"] = f"Bearer {token}"
         request.headers["developer-token"] = self.api.value("GOOGLE_ADS_DEVELOPER_TOKEN")
         if manager := self.api.value("GOOGLE_ADS_LOGIN_CUSTOMER_ID"):
             request.headers["login-customer-id"] = _number("GOOGLE_ADS_LOGIN_CUSTOMER_ID", manager)
 
     def refresh(self) -> bool:
-        """A new access token for the refresh token (developers.google.com/identity/protocols/oauth2/web-server)."""
-        form = {
-            "grant_type": "refresh_token",
-            "client_id": self.api.value("GOOGLE_ADS_CLIENT_ID"),
-            "client_secret": self.api.value("GOOGLE_ADS_CLIENT_SECRET"),
-            "refresh_token": self.api.value("GOOGLE_ADS_REFRESH_TOKEN"),
-        }
-        try:
-            answer = self.api.request("POST", self.api.value("GOOGLE_ADS_TOKEN_URL"), data=form).json()
-        except PermanentApiError as error:
-            raise PermanentApiError(
-                f"{error} Google gives no access token: check the OAuth client, and renew GOOGLE_ADS_REFRESH_TOKEN"
-                " (while its app is in testing, it ends after seven days).",
-                error.status,
-            ) from None
-        if "access_token" not in answer:
-            raise PermanentApiError(
-                "google_ads: the token's address gave no access_token; is GOOGLE_ADS_TOKEN_URL right?"
-            )
-        self._token = answer["access_token"]
-        return True
+        """Gets a new access token."""
+        return self._token.renew()
 
-    def wait_asked(self, response: requests.Response) -> float | None:
+    def throttle_seconds(self, response: requests.Response) -> float | None:
         """The delay that a quota error names, whatever its status."""
         for failure in _failures(response):
             delay = failure.get("details", {}).get("quotaErrorDetails", {}).get("retryDelay", "")

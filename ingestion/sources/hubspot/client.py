@@ -22,8 +22,9 @@ from typing import Any
 
 import requests
 
+from ingestion.api import Api
 from ingestion.extraction import ApiClient, Page, Window
-from ingestion.http import Api, retry_after
+from vendors.retries import retry_after
 
 SEARCH_LIMIT = 200
 READ_LIMIT = 100
@@ -137,7 +138,7 @@ class Client(ApiClient):
         """A private app's token, as a bearer."""
         request.headers["Authorization"] = f"Bearer {self.api.value('HUBSPOT_ACCESS_TOKEN')}"
 
-    def wait_asked(self, response: requests.Response) -> float | None:
+    def throttle_seconds(self, response: requests.Response) -> float | None:
         """Beside 429, two statuses of HubSpot's own ask to wait."""
         if response.status_code in {_LOCKED, _MIGRATING}:
             return retry_after(response) or _LOCKED_SECONDS

@@ -23,8 +23,9 @@ from zoneinfo import ZoneInfo
 import requests
 from dlt.sources.helpers.rest_client.paginators import JSONResponseCursorPaginator
 
-from ingestion.errors import SettingError, TransientApiError
+from ingestion.errors import SettingError
 from ingestion.extraction import ApiClient, Page, Window
+from vendors.errors import TransientVendorError
 
 _AD = "id,account_id,campaign_id,adset_id,name,effective_status,updated_time"
 _CREATIVE = "creative{id,account_id,name,url_tags,object_story_spec}"
@@ -76,7 +77,7 @@ class Client(ApiClient):
             proof = hmac.new(secret.encode(), token.encode(), hashlib.sha256).hexdigest()
             request.prepare_url(request.url, {"appsecret_proof": proof})
 
-    def wait_asked(self, response: requests.Response) -> float | None:
+    def throttle_seconds(self, response: requests.Response) -> float | None:
         """How long Meta wants to be left alone: by its usage header, in minutes, or a minute where it says nothing."""
         error = _error(response)
         code = error.get("code")
@@ -131,7 +132,7 @@ class Client(ApiClient):
         run = self._report_run(account, days)
         if run is None:
             if len(days) == 1:
-                raise TransientApiError(
+                raise TransientVendorError(
                     f"meta_ads: Meta could not make the report of {days[0]}. Nothing of this stream was kept; run the"
                     " same command again later."
                 )

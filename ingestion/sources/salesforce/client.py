@@ -24,9 +24,11 @@ from typing import Any
 
 import requests
 
-from ingestion.errors import SettingError, TransientApiError
+from ingestion.api import Api
+from ingestion.errors import SettingError
 from ingestion.extraction import ApiClient, Page, Window
-from ingestion.http import Api
+from vendors.errors import TransientVendorError
+from vendors.oauth import AccessToken, client_credentials, refresh_token
 
 TOKEN_PATH = "/services/oauth2/token"  # noqa: S105  a path
 BULK_PAGE = 5000
@@ -70,45 +72,32 @@ class Client(ApiClient):
 
     def __init__(self, api: Api) -> None:
         super().__init__(api)
-        self._token = ""
+        self._token = AccessToken(api, TOKEN_PATH, self._token_form)
         self._instance = ""
-        self._signing_in = False
 
     # --- signing in
 
     def authenticate(self, request: requests.PreparedRequest) -> None:
-        """The session's token, as a bearer; signing in itself takes none."""
-        if not self._signing_in:
-            request.headers["Authorization"] = f"Bearer {self._token}"
+        """Adds the session's token."""
+        if token := self._token.value():
+            request.headers["Authorization"] = f"Bearer {token}"
 
     def refresh(self) -> bool:
         """INVALID_SESSION_ID: signs in again."""
-        if self._signing_in:
+        if not self._token.renew():
             return False
-        self._sign_in()
+        self._instance = self._token.response["instance_url"].rstrip("/")
+        self.api.trust(self._instance)
         return True
 
-    def _sign_in(self) -> None:
-        asked = {
-            "client_id": self.api.value("SALESFORCE_CLIENT_ID"),
-            "client_secret": self.api.value("SALESFORCE_CLIENT_SECRET"),
-        }
-        refresh_token = self.api.value("SALESFORCE_REFRESH_TOKEN")
-        if refresh_token:
-            asked |= {"grant_type": "refresh_token", "refresh_token": refresh_token}
-        else:
-            asked |= {"grant_type": "client_credentials"}
-        self._signing_in = True
-        try:
-            answer = self.api.request("POST", TOKEN_PATH, data=asked).json()
-        finally:
-            self._signing_in = False
-        self._token, self._instance = answer["access_token"], answer["instance_url"].rstrip("/")
-        self.api.trust(self._instance)
+    def _token_form(self) -> dict[str, str]:
+        app = self.api.value("SALESFORCE_CLIENT_ID"), self.api.value("SALESFORCE_CLIENT_SECRET")
+        token = self.api.value("SALESFORCE_REFRESH_TOKEN")
+        return refresh_token(*app, token) if token else client_credentials(*app)
 
     # --- how Salesforce refuses
 
-    def wait_asked(self, response: requests.Response) -> float | None:
+    def throttle_seconds(self, response: requests.Response) -> float | None:
         """The day's limit is told by a 403: it frees up by the hour."""
         if response.status_code == requests.codes.forbidden and self.error_code(response) == "REQUEST_LIMIT_EXCEEDED":
             return LIMIT_PAUSE_SECONDS
@@ -127,8 +116,8 @@ class Client(ApiClient):
 
     def fetch(self, stream: str, window: Window) -> Iterator[Page]:
         """What changed of an object. The watermark is the newest change that there was when the stream began."""
-        if not self._token:
-            self._sign_in()
+        if not self._instance:
+            self.refresh()
         wanted = OBJECTS[stream]
         if wanted.optional and wanted.name not in self._known_objects():
             return
@@ -184,7 +173,7 @@ class Client(ApiClient):
         path = self._path(f"jobs/query/{job['id']}")
         ended = self.api.poll(path, lambda answer: answer["state"] not in _WORKING, at_most_seconds=JOB_SECONDS)
         if ended["state"] != "JobComplete":
-            raise TransientApiError(
+            raise TransientVendorError(
                 f"salesforce: the bulk query of {ended['object']} ended as {ended['state']}. Nothing of this stream was"
                 " kept; run the same command again later."
             )

@@ -16,9 +16,11 @@ from typing import Any
 
 import requests
 
-from ingestion.errors import PermanentApiError, SettingError
+from ingestion.api import Api
+from ingestion.errors import SettingError
 from ingestion.extraction import ApiClient, Page, Window
-from ingestion.http import Api
+from vendors.errors import PermanentVendorError
+from vendors.oauth import AccessToken, client_credentials
 
 _PAGE_SIZE = 50
 _REFUNDS_AT_ONCE = 10
@@ -156,7 +158,7 @@ query deletions($first: Int!, $after: String, $filter: String) {{
 """
 
 
-class _TooDearError(PermanentApiError):
+class _TooDearError(PermanentVendorError):
     """The request costs more points than one request may."""
 
 
@@ -166,35 +168,25 @@ class Client(ApiClient):
     def __init__(self, api: Api) -> None:
         super().__init__(api)
         self._path = f"admin/api/{api.value('SHOPIFY_API_VERSION')}/graphql.json"
-        self._token = api.value("SHOPIFY_ACCESS_TOKEN")
-        self._app = (api.value("SHOPIFY_CLIENT_ID"), api.value("SHOPIFY_CLIENT_SECRET"))
-        self._is_signing_in = False
-        if not self._token and not all(self._app):
+        given = api.value("SHOPIFY_ACCESS_TOKEN")
+        app = (api.value("SHOPIFY_CLIENT_ID"), api.value("SHOPIFY_CLIENT_SECRET"))
+        self._has_app = all(app)
+        if not given and not self._has_app:
             raise SettingError(
                 "set SHOPIFY_CLIENT_ID and SHOPIFY_CLIENT_SECRET, or SHOPIFY_ACCESS_TOKEN, in the environment."
             )
+        self._token = AccessToken(api, "admin/oauth/access_token", lambda: client_credentials(*app), initial=given)
 
     def authenticate(self, request: requests.PreparedRequest) -> None:
-        """Adds the token; the first time, an app with a secret asks for one."""
-        if self._is_signing_in:
-            return
-        if not self._token:
-            self.refresh()
-        request.headers["X-Shopify-Access-Token"] = self._token
+        """Adds the token."""
+        if token := self._token.value():
+            request.headers["X-Shopify-Access-Token"] = token
 
     def refresh(self) -> bool:
-        """A new token for an app's id and secret (the client credentials grant); it lasts 24 hours."""
-        if self._is_signing_in or not all(self._app):
-            return False
-        self._is_signing_in = True
-        try:
-            form = dict(zip(("client_id", "client_secret"), self._app, strict=True), grant_type="client_credentials")
-            self._token = self.api.request("POST", "admin/oauth/access_token", data=form).json()["access_token"]
-        finally:
-            self._is_signing_in = False
-        return True
+        """Gets a new token for an app's id and secret; it lasts 24 hours."""
+        return self._has_app and self._token.renew()
 
-    def wait_asked(self, response: requests.Response) -> float | None:
+    def throttle_seconds(self, response: requests.Response) -> float | None:
         """As long as the missing points take to come back; a moment where Shopify failed inside."""
         codes = _codes(response)
         if "THROTTLED" in codes:
@@ -285,11 +277,11 @@ class Client(ApiClient):
             after = page["pageInfo"]["endCursor"] or after
 
     def _ask(self, query: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The data of one request. Raises PermanentApiError with the codes of the errors that it names."""
+        """The data of one request. Raises PermanentVendorError with the codes of the errors that it names."""
         body = self.api.post(self._path, {"query": query, "variables": variables})
         if errors := body.get("errors"):
             codes = sorted({str((each.get("extensions") or {}).get("code", "")) for each in errors} - {""})
-            kind = _TooDearError if "MAX_COST_EXCEEDED" in codes else PermanentApiError
+            kind = _TooDearError if "MAX_COST_EXCEEDED" in codes else PermanentVendorError
             raise kind(
                 f"shopify: {self._path}: {', '.join(codes) or 'the query is refused'}; does the app have the access"
                 " scopes that docs/connect names, and is SHOPIFY_API_VERSION one that Shopify still answers?"

@@ -23,8 +23,8 @@ from urllib.parse import parse_qsl, urlsplit
 import requests
 from dlt.sources.helpers.rest_client.paginators import BasePaginator
 
-from ingestion.errors import PermanentApiError
 from ingestion.extraction import ApiClient, Page, Window
+from vendors.errors import PermanentVendorError
 
 _PAGE_SIZE = 100
 _EVENTS_ARE_KEPT = timedelta(days=29)  # 30, less a day for clocks and the run itself
@@ -185,7 +185,7 @@ class Client(ApiClient):
         try:
             params = {"expand[]": resource.expand} if resource.expand else {}
             return _dated(self.api.get(f"v1/{resource.path}/{object_id}", params), _moment(event))
-        except PermanentApiError as error:
+        except PermanentVendorError as error:
             if error.status == requests.codes.not_found:
                 return None
             raise

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pytest
 
-from ingestion import http
 from ingestion.extraction import StreamReport
 from ingestion.fetching import fetch
 from ingestion.landing import land
@@ -27,6 +26,7 @@ from tests.ingestion.servers.google_ads import (
     from_world,
     stat,
 )
+from vendors import retries
 
 TODAY = datetime.now(ZoneInfo("Europe/Berlin")).date()  # as the account of the server has it
 
@@ -71,7 +71,7 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    monkeypatch.setattr(http, "sleep", lambda seconds: None)
+    monkeypatch.setattr(retries, "sleep", lambda seconds: None)
     tables = {
         "customer": [account()],
         "campaign": [campaign(1)],
@@ -213,7 +213,7 @@ def test_a_quota_is_waited_for_as_long_as_google_says(bench: Bench, monkeypatch:
     from tests.ingestion.servers.base import Fault, FaultKind
 
     waits: list[float] = []
-    monkeypatch.setattr(http, "sleep", waits.append)
+    monkeypatch.setattr(retries, "sleep", waits.append)
     bench.server.faults = [Fault(FaultKind.THROTTLED_FOR, at=1)]
     assert bench.ingest("campaigns")["campaigns"].error is None
     assert any(7 <= seconds <= 7.5 for seconds in waits)

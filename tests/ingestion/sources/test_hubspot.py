@@ -18,7 +18,6 @@ import pytest
 from hubspot.crm.associations.v4 import BatchInputPublicFetchAssociationsBatchRequest
 from hubspot.crm.contacts import ApiException, BatchReadInputSimplePublicObjectId, PublicObjectSearchRequest
 
-from ingestion import http
 from ingestion.extraction import StreamReport, Window, extract
 from ingestion.landing import land
 from ingestion.registry import load_sources
@@ -27,6 +26,7 @@ from ingestion.sources.hubspot.client import OBJECTS
 from ingestion.synthetic import WorldConfig, write_world
 from tests.ingestion.servers.base import Fault, FaultKind
 from tests.ingestion.servers.hubspot import HubSpotServer, crm_record, from_samples, from_world
+from vendors import retries
 
 SAMPLES = Path(__file__).resolve().parents[4] / "shared" / "data" / "sources" / "hubspot_dlt_api_mocks"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -75,7 +75,7 @@ class Account:
 
 @pytest.fixture
 def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    monkeypatch.setattr(http, "sleep", lambda seconds: None)
+    monkeypatch.setattr(retries, "sleep", lambda seconds: None)
     with HubSpotServer() as server:
         yield Account(tmp_path / "home", server)
 
@@ -306,7 +306,7 @@ def test_a_scope_that_is_missing_is_named_and_stops_only_its_stream(account: Acc
 
 def test_an_account_that_is_busy_is_asked_again(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
-    monkeypatch.setattr(http, "sleep", waited.append)
+    monkeypatch.setattr(retries, "sleep", waited.append)
     account.server.tables["notes"] = [crm_record(1, at(0))]
     account.server.faults = [Fault(FaultKind.THROTTLED_FOR, at=2)]
     assert account.run("notes")["notes"].error is None

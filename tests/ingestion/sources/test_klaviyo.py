@@ -19,13 +19,13 @@ import pyarrow.parquet as pq
 import pytest
 import requests
 
-from ingestion import http
 from ingestion.extraction import StreamReport, Window, extract
 from ingestion.landing import land
 from ingestion.registry import get_source
 from ingestion.settings import Settings
 from ingestion.synthetic import WorldConfig, write_world
 from tests.ingestion.servers.klaviyo import KlaviyoServer, from_world, resource
+from vendors import retries
 
 SHARED = Path(__file__).resolve().parents[4] / "shared"
 SPECS = SHARED / "specs" / "klaviyo"
@@ -95,7 +95,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, 
 def whole(world: dict[str, list[dict[str, Any]]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     """An account that was read once, and that no test changes."""
     with pytest.MonkeyPatch.context() as patch, KlaviyoServer(copy.deepcopy(world)) as server:
-        patch.setattr(http, "sleep", lambda seconds: None)
+        patch.setattr(retries, "sleep", lambda seconds: None)
         server.page_size = 10
         account = Account(tmp_path_factory.mktemp("whole"), server)
         account.environment["KLAVIYO_REVISION"] = "2026-04-15"
@@ -107,7 +107,7 @@ def whole(world: dict[str, list[dict[str, Any]]], tmp_path_factory: pytest.TempP
 def account(
     world: dict[str, list[dict[str, Any]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Account]:
-    monkeypatch.setattr(http, "sleep", lambda seconds: None)
+    monkeypatch.setattr(retries, "sleep", lambda seconds: None)
     with KlaviyoServer(copy.deepcopy(world)) as server:
         server.page_size = 10
         yield Account(tmp_path / "home", server)
@@ -237,7 +237,7 @@ def test_archived_flows_and_campaigns_of_every_channel_arrive(account: Account) 
 
 def test_steady_limits_are_waited_for(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    monkeypatch.setattr(http, "sleep", waits.append)
+    monkeypatch.setattr(retries, "sleep", waits.append)
     account.server.requests_left = 3
     account.fetch("profiles", "events")
     assert len([wait for wait in waits if wait >= 1]) > 3

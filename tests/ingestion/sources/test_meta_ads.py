@@ -11,7 +11,6 @@ from typing import Any
 import duckdb
 import pytest
 
-from ingestion import http
 from ingestion.extraction import StreamReport, Window
 from ingestion.fetching import fetch
 from ingestion.landing import land
@@ -28,6 +27,7 @@ from tests.ingestion.servers.meta_ads import (
     insight,
     refused,
 )
+from vendors import retries
 
 TODAY = datetime.now(UTC).date()
 LIVE = "_superseded_at is null and _deleted_at is null"
@@ -66,7 +66,7 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    monkeypatch.setattr(http, "sleep", lambda seconds: None)
+    monkeypatch.setattr(retries, "sleep", lambda seconds: None)
     tables = {
         "account": [account()],
         "campaigns": [campaign(1), campaign(2, effective_status="ARCHIVED")],
@@ -210,7 +210,7 @@ def test_throttling_and_passing_faults_are_waited_for(bench: Bench, monkeypatch:
 
 def test_the_vendors_own_pause_is_kept(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    monkeypatch.setattr(http, "sleep", waits.append)
+    monkeypatch.setattr(retries, "sleep", waits.append)
     bench.server.faults = [Fault(FaultKind.THROTTLED_FOR, at=1)]
     bench.ingest("campaigns")
     assert any(60 <= seconds <= 60.5 for seconds in waits)

@@ -18,7 +18,6 @@ import pytest
 from simple_salesforce import Salesforce
 from simple_salesforce.exceptions import SalesforceExpiredSession, SalesforceMalformedRequest
 
-from ingestion import http
 from ingestion.extraction import StreamReport, Window, extract
 from ingestion.landing import land
 from ingestion.registry import load_sources
@@ -26,6 +25,7 @@ from ingestion.settings import Settings
 from ingestion.sources.salesforce import client
 from tests.ingestion.servers.base import Fault, FaultKind
 from tests.ingestion.servers.salesforce import SalesforceServer, from_fivetran, moment, sobject
+from vendors import retries
 
 SAMPLES = Path(__file__).resolve().parents[4] / "shared" / "data" / "sources" / "salesforce_fivetran"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -79,7 +79,7 @@ class Organisation:
 
 @pytest.fixture
 def organisation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Organisation]:
-    monkeypatch.setattr(http, "sleep", lambda seconds: None)
+    monkeypatch.setattr(retries, "sleep", lambda seconds: None)
     with SalesforceServer() as server:
         yield Organisation(tmp_path / "home", server)
 
@@ -252,7 +252,7 @@ def test_a_refused_sign_in_names_no_secret(organisation: Organisation) -> None:
 
 def test_the_days_limit_is_waited_for(organisation: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
-    monkeypatch.setattr(http, "sleep", waited.append)
+    monkeypatch.setattr(retries, "sleep", waited.append)
     organisation.server.tables["Task"] = [sobject(record_id("00T", 1), at(0))]
     organisation.server.faults = [Fault(FaultKind.THROTTLED, at=2)]
     assert organisation.run("task")["task"].error is None

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from ingestion import http
+from ingestion.api import Api
 from ingestion.extraction import StreamReport, Window
 from ingestion.fetching import fetch
 from ingestion.landing import LandingReport, land
@@ -22,6 +22,7 @@ from ingestion.settings import Settings
 from ingestion.synthetic import WorldConfig, write_world
 from tests.ingestion.servers.base import Answer, Seen
 from tests.ingestion.servers.shopify import ShopifyServer, abandoned_checkout, customer, deletion, from_world, order
+from vendors import retries
 
 
 class Bench:
@@ -80,7 +81,7 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     with ShopifyServer() as server:
-        monkeypatch.setattr(http, "sleep", server.rest)
+        monkeypatch.setattr(retries, "sleep", server.rest)
         yield Bench(tmp_path / "home", server)
 
 
@@ -150,7 +151,7 @@ def test_a_bucket_that_is_empty_is_waited_for(bench: Bench, monkeypatch: pytest.
         slept.append(seconds)
         bench.server.rest(seconds)
 
-    monkeypatch.setattr(http, "sleep", sleep)
+    monkeypatch.setattr(retries, "sleep", sleep)
     bench.server.keeps_time = True
     bench.server.points = 0
     bench.server.tables["customers"] = [customer(n) for n in range(1, 121)]
@@ -273,7 +274,7 @@ def test_an_app_gets_its_token_by_itself(bench: Bench) -> None:
 def test_the_shop_names_the_address() -> None:
     api = get_source("shopify").api
     assert api is not None
-    assert http.Api("shopify", api, {"SHOPIFY_SHOP": "acme"}).base_url == "https://acme.myshopify.com"
+    assert Api("shopify", api, {"SHOPIFY_SHOP": "acme"}).base_url == "https://acme.myshopify.com"
 
 
 def test_a_line_that_left_its_order_is_deleted(bench: Bench) -> None:

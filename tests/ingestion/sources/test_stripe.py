@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 import pytest
 import stripe
 
-from ingestion import http
 from ingestion.extraction import StreamReport, Window
 from ingestion.fetching import fetch
 from ingestion.landing import land
@@ -22,6 +21,7 @@ from ingestion.registry import get_source
 from ingestion.settings import Settings
 from ingestion.sources.stripe.client import _RESOURCES
 from tests.ingestion.servers.stripe import DAYS, StripeServer
+from vendors import retries
 
 FIXTURES = (
     Path(__file__).resolve().parents[4] / "shared" / "data" / "sources" / "stripe_api_fixtures" / "fixtures3.json"
@@ -99,7 +99,7 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    monkeypatch.setattr(http, "sleep", lambda seconds: None)
+    monkeypatch.setattr(retries, "sleep", lambda seconds: None)
     with StripeServer() as server:
         yield Bench(tmp_path / "home", server)
 

@@ -16,7 +16,6 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from ingestion import http
 from ingestion.errors import SettingError
 from ingestion.extraction import StreamReport, Window, extract
 from ingestion.landing import land
@@ -24,6 +23,7 @@ from ingestion.registry import get_source
 from ingestion.settings import Settings
 from ingestion.synthetic import WorldConfig, write_world
 from tests.ingestion.servers.zendesk import ZendeskServer, comment_event, from_world
+from vendors import retries
 
 TABLES = {
     "user": "users",
@@ -80,7 +80,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, 
 
 @pytest.fixture
 def desk(world: dict[str, list[dict[str, Any]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HelpDesk]:
-    monkeypatch.setattr(http, "sleep", lambda seconds: None)
+    monkeypatch.setattr(retries, "sleep", lambda seconds: None)
     with ZendeskServer(copy.deepcopy(world)) as server:
         server.page_size = 6
         yield HelpDesk(tmp_path / "home", server)
@@ -201,7 +201,7 @@ def test_a_start_that_zendesk_would_refuse_is_moved_back(desk: HelpDesk) -> None
 
 def test_ten_exports_a_minute_are_waited_for(desk: HelpDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    monkeypatch.setattr(http, "sleep", waits.append)
+    monkeypatch.setattr(retries, "sleep", waits.append)
     desk.server.page_size, desk.server.exports_left = 1, 10
     desk.fetch("tickets")
     assert len([wait for wait in waits if 58 <= wait <= 58.5]) == 1  # twenty pages; the others wait for the budget

@@ -1,10 +1,8 @@
-"""Which addresses a delivery may go to: those of the public internet, and those that a setting allows.
+"""Which IP addresses a request may go to: public ones, and those that a setting allows.
 
-A name is resolved once per request, every address of it is judged, and the connection goes to an address that was
-judged: a name that answers with another address the next moment (DNS rebinding) changes nothing. Spellings such as
-`http://2130706433/` or `0177.0.0.1` are addresses like any other once they are resolved.
-
-Add here when: another destination sends to an address that a person chose. Keep out: a destination's protocol.
+For a URL that a person chose. The host name is resolved once per request, every address is checked, and the connection
+goes to a checked address (`Session.send_once(addresses=...)`), so DNS rebinding has no effect. Spellings such as
+`http://2130706433/` or `0177.0.0.1` are ordinary addresses once they are resolved.
 """
 
 from __future__ import annotations
@@ -22,14 +20,14 @@ _COMPATIBLE = ipaddress.IPv6Network("::/96")
 
 @dataclass(frozen=True)
 class AllowedHosts:
-    """Hosts inside a network that deliveries may go to: names, addresses, and networks such as 10.1.0.0/16."""
+    """Private hosts that requests may go to: names, addresses, and networks such as 10.1.0.0/16."""
 
     names: frozenset[str]
     networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
 
     @classmethod
     def parse(cls, text: str | None) -> AllowedHosts:
-        """From a list with commas, as a setting holds it. Raises ValueError for a network that is none."""
+        """Parses a comma-separated list. Raises ValueError for an invalid network."""
         names, networks = set(), []
         for part in filter(None, (piece.strip().strip("[]") for piece in (text or "").split(","))):
             try:
@@ -50,7 +48,7 @@ class AllowedHosts:
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address is one of the public internet, and so is an IPv4 address that it carries."""
+    """Whether an address is public. An IPv6 address that embeds an IPv4 address is public only if both are."""
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
         if address in _NAT64 or (address in _COMPATIBLE and int(address) > 1):
@@ -65,7 +63,7 @@ def is_public(address: Address) -> bool:
 
 
 def addresses_of(host: str, port: int) -> Sequence[Address]:
-    """What a name resolves to, in the order in which to try. Raises OSError when it resolves to nothing."""
+    """The addresses of a host name, in the order in which to try them. Raises OSError if there are none."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     texts = dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found)
     addresses = [ipaddress.ip_address(text) for text in texts]
@@ -77,7 +75,15 @@ def _unmapped(address: Address) -> Address:
     return mapped or address
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def has_proxy(scheme: str, host: str) -> bool:
-    """Whether the environment sends requests to this host through a proxy: it resolves the name, and judges."""
+    """Whether requests to this host go through a proxy of the environment, which then resolves the name."""
     proxies = getproxies()
     return bool(proxies.get(scheme) or proxies.get("all")) and not proxy_bypass(host)
