@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ingestion.files import LandingFile
-from ingestion.judging import EXTRACTED_FILE
+from ingestion.loads import EXTRACTED_FILE
 from ingestion.spec import EntitySpec
 
 _EXTRACTED = re.compile(EXTRACTED_FILE)

@@ -20,8 +20,8 @@ import duckdb
 
 from ingestion.errors import UnreadableFileError
 from ingestion.files import LandingFile, open_bytes, printable, text_encoding
-from ingestion.judging import EXTRACTED_FILE, Target
-from ingestion.readers import match_columns
+from ingestion.loads import EXTRACTED_FILE, Target
+from ingestion.readers.columns import match_columns
 from ingestion.spec import EntitySpec
 
 _DELIMITERS = {",": ",", ";": ";", "\t": "\\t", "|": "|"}
@@ -87,7 +87,7 @@ def refuse_bad_files(connection: duckdb.DuckDBPyConnection, target: Target, file
             message = (
                 f"{printable(file.name)}: every record is refused: {cause}. Nothing of it was taken; run again then."
             )
-            told.append(UnreadableFileError(message, file))
+            told.append(UnreadableFileError(message, file.name))
     if told:
         raise UnreadableFileError.of_all(told)
 

@@ -5,12 +5,7 @@ Add here when a caller must tell one failure from another. Keep out: messages th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ingestion.files import LandingFile
+from collections.abc import Sequence
 
 
 class IngestionError(Exception):
@@ -50,12 +45,12 @@ class MissingFileError(PermanentError):
 
 
 class UnreadableFileError(PermanentError):
-    """Files that cannot be opened, are not of their format, or hold no good record.
+    """Files that cannot be opened, are not of their format, or hold no valid record.
 
-    `files`: without these the others can land. `messages`: one of each.
+    `files`: their names; the other files can land without them. `messages`: one for each file.
     """
 
-    def __init__(self, message: str, *files: LandingFile) -> None:
+    def __init__(self, message: str, *files: str) -> None:
         super().__init__(message)
         self.files = files
         self.messages: tuple[str, ...] = (message,)

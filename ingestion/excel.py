@@ -78,14 +78,18 @@ def read_sheet(file: LandingFile, name: str | None, header_row: int | None, memo
                 message = (
                     f"{file.name}: no sheet is named {name!r}; there are: {', '.join(names)}. Declare one of them."
                 )
-                raise UnreadableFileError(message, file)
+                raise UnreadableFileError(message, file.name)
             if not names:
                 return Sheet([], iter(()))
             sheet = workbook.get_sheet_by_name(name or names[0])
     except PasswordError as error:
-        raise UnreadableFileError(f"{file.name}: is protected by a password; save it without one.", file) from error
+        raise UnreadableFileError(
+            f"{file.name}: is protected by a password; save it without one.", file.name
+        ) from error
     except (CalamineError, OSError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-        raise UnreadableFileError(f"{file.name}: cannot be read as a workbook; is the file complete?", file) from error
+        raise UnreadableFileError(
+            f"{file.name}: cannot be read as a workbook; is the file complete?", file.name
+        ) from error
     rows: Iterator[list[Any]] = sheet.iter_rows()
     if header_row is not None:
         header = next(islice(rows, header_row - 1, None), [])
@@ -149,7 +153,7 @@ def _refuse_giant(file: LandingFile, memory: int) -> None:
                 raise UnreadableFileError(
                     f"{file.name}: a sheet reaches over more than {MAX_CELLS} cells; delete what stands far away from"
                     " its table, or save it as CSV.",
-                    file,
+                    file.name,
                 )
             if cells * _BYTES_PER_CELL > memory:
                 raise _too_large(file, memory)
@@ -159,7 +163,7 @@ def _too_large(file: LandingFile, memory: int) -> UnreadableFileError:
     return UnreadableFileError(
         f"{file.name}: a workbook is held in memory whole, and this one takes more than MERGANSER_MEMORY ({memory}"
         " bytes) allows; raise it, or save the sheet as CSV.",
-        file,
+        file.name,
     )
 
 

@@ -208,7 +208,7 @@ def refuse_replaced(file: LandingFile) -> None:
     raise UnreadableFileError(
         f"{printable(file.name)}: was replaced while it was read, so nothing of it was taken; run again when it is"
         " whole.",
-        file,
+        file.name,
     )
 
 
@@ -256,13 +256,13 @@ def has_content(file: LandingFile) -> bool:
             start = raw.read(_START_BYTES)
         if is_packed(file.path) and start and not start.startswith(b"\x1f\x8b"):
             raise UnreadableFileError(
-                f"{printable(file.name)}: its name ends in .gz, but it is not packed by gzip; rename it.", file
+                f"{printable(file.name)}: its name ends in .gz, but it is not packed by gzip; rename it.", file.name
             )
         if is_packed(file.path):
             with open_bytes(file.path) as stream:
                 start = stream.read(_START_BYTES)
     except (OSError, EOFError, zlib.error) as error:
-        raise UnreadableFileError(f"{printable(file.name)}: cannot be read; is it complete?", file) from error
+        raise UnreadableFileError(f"{printable(file.name)}: cannot be read; is it complete?", file.name) from error
     found = next((told for mark, told in _SIGNATURES.items() if start.startswith(mark)), None)
     text = start.removeprefix(_BOM).lstrip()
     if found is None and _MARKUP.match(text):
@@ -270,7 +270,7 @@ def has_content(file: LandingFile) -> bool:
     if found is None and file.format == "ndjson" and _DOCUMENT.match(text):
         found = "is one JSON document, and not one object a line; `jq -c '.[]'` makes lines of an array"
     if found:
-        raise UnreadableFileError(f"{printable(file.name)}: {found}.", file)
+        raise UnreadableFileError(f"{printable(file.name)}: {found}.", file.name)
     return len(start.removeprefix(_BOM)) > 0
 
 
@@ -302,11 +302,11 @@ def has_giant_line(file: LandingFile, memory: int) -> bool:
                         f"{printable(file.name)}: {file.size_bytes} bytes unpack to more than {limit}, more than"
                         f" {_PLAUSIBLE_RATIO} times as many, and more than MERGANSER_MEMORY ({memory} bytes): it looks"
                         " like a decompression bomb. If it is data indeed, unpack it, or raise MERGANSER_MEMORY.",
-                        file,
+                        file.name,
                     )
         return found
     except (OSError, EOFError, zlib.error) as error:
-        raise UnreadableFileError(f"{printable(file.name)}: cannot be read; is it complete?", file) from error
+        raise UnreadableFileError(f"{printable(file.name)}: cannot be read; is it complete?", file.name) from error
 
 
 def _has_line_end(stream: IO[bytes], start: int, size: int) -> bool:
@@ -368,7 +368,9 @@ def csv_header(
             names = next((row for row in reader if row), [])
             return names, reader.line_num
     except (OSError, EOFError, zlib.error, csv.Error) as error:
-        raise UnreadableFileError(f"{file.name}: its header cannot be read; is it a whole CSV file?", file) from error
+        raise UnreadableFileError(
+            f"{file.name}: its header cannot be read; is it a whole CSV file?", file.name
+        ) from error
 
 
 def _bounded_lines(text: io.TextIOWrapper, file: LandingFile) -> Iterator[str]:
@@ -376,7 +378,8 @@ def _bounded_lines(text: io.TextIOWrapper, file: LandingFile) -> Iterator[str]:
     while line := text.readline(MAX_RECORD_BYTES + 1):
         if len(line) > MAX_RECORD_BYTES:
             raise UnreadableFileError(
-                f"{file.name}: its header is longer than {MAX_RECORD_BYTES} bytes; is it a text with line ends?", file
+                f"{file.name}: its header is longer than {MAX_RECORD_BYTES} bytes; is it a text with line ends?",
+                file.name,
             )
         yield line
 
@@ -387,7 +390,7 @@ def text_encoding(file: LandingFile, declared: str | None) -> str | None:
         with open_bytes(file.path) as stream:
             mark = stream.read(2)
     except (OSError, EOFError, zlib.error) as error:
-        raise UnreadableFileError(f"{file.name}: cannot be read; is it complete?", file) from error
+        raise UnreadableFileError(f"{file.name}: cannot be read; is it complete?", file.name) from error
     if mark in _UTF_16_MARKS:
         return "utf-16"
     named = codecs.lookup(declared or "utf-8").name
@@ -407,10 +410,10 @@ def write_as_utf_8(file: LandingFile, encoding: str, copy: Path) -> None:
             target.write(decoder.decode(b"", final=True).encode("utf-8", "surrogateescape"))
     except UnicodeError as error:
         raise UnreadableFileError(
-            f"{file.name}: is not text in the encoding {encoding}; declare another.", file
+            f"{file.name}: is not text in the encoding {encoding}; declare another.", file.name
         ) from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise UnreadableFileError(f"{file.name}: cannot be read; is it complete?", file) from error
+        raise UnreadableFileError(f"{file.name}: cannot be read; is it complete?", file.name) from error
 
 
 def with_one_line_end(path: Path, copy: Path) -> None:

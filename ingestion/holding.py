@@ -30,7 +30,7 @@ from ingestion.gates import (
     compare_refusals,
     compare_removals,
 )
-from ingestion.judging import EXTRACTED_FILE, Counts, Judge, Load, Target
+from ingestion.loads import EXTRACTED_FILE, Counts, Load, Outcome, Target, key_in
 from ingestion.profiles import (
     LARGEST_SAMPLE_ROWS,
     MOST_SLICES,
@@ -45,7 +45,7 @@ from ingestion.profiles import (
     store,
     take_sample,
 )
-from ingestion.readers import Incoming
+from ingestion.readers.incoming import Incoming
 from ingestion.statements import key_hash, literal, quote, same
 
 _UNIT = f"coalesce(nullif(regexp_extract(_file, {literal(EXTRACTED_FILE)}, 1), ''), _file)"
@@ -104,6 +104,7 @@ class Gatekeeper:
         self.connection = connection
         self.target = target
         self.entity = target.entity
+        self.table = target.table
         self.load = load
         self.acceptance = acceptance
         self.limits = Limits(target.entity)
@@ -112,21 +113,22 @@ class Gatekeeper:
         self.held: list[HeldLoad] = []
 
     def examine(
-        self, judge: Judge, staged: Incoming, files: Sequence[LandingFile], judged: Counts, *, alone: bool
+        self, outcome: Outcome, staged: Incoming, files: Sequence[LandingFile], *, alone: bool
     ) -> Mapping[str, int]:
-        """Compares a delivery that was judged, within its transaction; returns how many records each file had.
+        """Compares a delivery with the entity's history, in the delivery's transaction; returns records per file.
 
-        `alone`: its files are held together or not at all. Raises LoadHeldError naming what breaks a gate and was not
+        `alone`: its files are held together or not at all. Raises LoadHeldError for what breaks a gate and was not
         accepted.
         """
+        judged = outcome.counts
         extracted = judged.extracted
-        counts = self._count_by_file(judge, staged, files, extracted)
+        counts = self._count_by_file(outcome, staged, files, extracted)
         findings = compare_files(self.limits, counts, self._earlier_counts(counts), self._usual_sizes(files))
-        removal = compare_removals(self.limits, judge.removed, judge.before_removal)
+        removal = compare_removals(self.limits, outcome.removed, outcome.rows_before)
         findings += [removal] if removal else []
         findings += self._compare_refusals(judged, counts, files, alone=alone)
         if extracted:
-            findings += self._profile(judge, staged, files, extracted, alone=alone)
+            findings += self._profile(outcome, staged, files, extracted, alone=alone)
         held = self._by_unit(findings, files, alone=alone)
         refused = [one for one in held if not self._is_accepted(one)]
         if refused:
@@ -138,11 +140,11 @@ class Gatekeeper:
     # --- what is compared
 
     def _count_by_file(
-        self, judge: Judge, staged: Incoming, files: Sequence[LandingFile], extracted: int
+        self, outcome: Outcome, staged: Incoming, files: Sequence[LandingFile], extracted: int
     ) -> dict[str, int]:
         if len(files) == 1:
             return {files[0].name: extracted}
-        came = f"(select _file from {judge.table} where {self._inserted(judge)})"
+        came = f"(select _file from {self.table} where {self._inserted(outcome)})"
         if not staged.streams:
             came = "(select _file from incoming union all select _file from rejected)"
         found = dict(self.connection.execute(f"select _file, count(*) from {came} group by all").fetchall())
@@ -193,28 +195,28 @@ class Gatekeeper:
         return [count for (count,) in rows]
 
     def _profile(
-        self, judge: Judge, staged: Incoming, files: Sequence[LandingFile], extracted: int, *, alone: bool
+        self, outcome: Outcome, staged: Incoming, files: Sequence[LandingFile], extracted: int, *, alone: bool
     ) -> list[Finding]:
         """Profiles the delivery, keeps its profiles, and returns what its columns and contents are too far off in."""
-        lost = self._lost_columns(judge, staged, files)
+        lost = self._lost_columns(outcome, staged, files)
         if extracted < SMALLEST_PROFILE_ROWS:
             return lost
-        history = read_history(self.connection, self.source, self.name) or self._baseline(judge)
+        history = read_history(self.connection, self.source, self.name) or self._baseline(outcome)
         slices = len(history) < MOST_SLICES
-        self._sample(judge, staged, extracted, 1 if alone else len(files), alone=alone, slices=slices)
+        self._sample(outcome, staged, extracted, 1 if alone else len(files), alone=alone, slices=slices)
         profiles = profile_sample(self.connection, self.entity, tomorrow=self._tomorrow(), slices=slices)
         profiles = [profile for profile in profiles if profile.rows >= SMALLEST_PROFILE_ROWS]
         findings = [found for one in profiles if one.slice is None for found in compare(self.entity, one, history)]
         told = {finding.column for finding in findings}
         findings += [finding for finding in lost if finding.column not in told]
         if history:
-            findings += self._compare_copies(judge, profiles)
+            findings += self._compare_copies(outcome, profiles)
             columns = {(finding.unit, finding.column) for finding in findings}
-            findings += [one for one in self._compare_known(judge) if (one.unit, one.column) not in columns]
+            findings += [one for one in self._compare_known(outcome) if (one.unit, one.column) not in columns]
         store(self.connection, self.source, self.name, self.load.load_id, profiles)
         return findings
 
-    def _lost_columns(self, judge: Judge, staged: Incoming, files: Sequence[LandingFile]) -> list[Finding]:
+    def _lost_columns(self, outcome: Outcome, staged: Incoming, files: Sequence[LandingFile]) -> list[Finding]:
         """Declared columns that every earlier record had, and that no file of this delivery has in its header."""
         # An API leaves out what is empty, and a line of JSON may: there a column is lost when it is never filled.
         is_structured = all(file.format != "ndjson" and not re.match(EXTRACTED_FILE, file.name) for file in files)
@@ -229,40 +231,42 @@ class Gatekeeper:
         return [
             Finding("missing_column", name, "every earlier file had it", "the column is not there")
             for (name,) in sorted(rows)
-            if self._was_filled(judge, name)
+            if self._was_filled(outcome, name)
         ]
 
-    def _was_filled(self, judge: Judge, name: str) -> bool:
+    def _was_filled(self, outcome: Outcome, name: str) -> bool:
         limit = self.limits.of("missing_column", name)
         if limit is None:
             return False
         [(filled,)] = self.connection.execute(
-            f"select count({quote(name)}) from {judge.table}{self._before(judge)}"
+            f"select count({quote(name)}) from {self.table}{self._before(outcome)}"
         ).fetchall()
         return bool(filled >= limit["min_rows"])
 
-    def _baseline(self, judge: Judge) -> list[Profile]:
+    def _baseline(self, outcome: Outcome) -> list[Profile]:
         """The raw table's own profiles, where loads were too small to have one, or came before there were profiles."""
-        before = self._before(judge)
-        [(count,)] = self.connection.execute(f"select count(*) from {judge.table}{before}").fetchall()
+        before = self._before(outcome)
+        [(count,)] = self.connection.execute(f"select count(*) from {self.table}{before}").fetchall()
         if count < SMALLEST_PROFILE_ROWS:
             return []
         share = max(1, count // SAMPLE_ROWS)
-        relation = f"(select *, rowid as place from {judge.table}{before})"
+        relation = f"(select *, rowid as place from {self.table}{before})"
         take_sample(self.connection, self.entity, relation, unit="''", number="place", share=share, slices=True)
         return profile_sample(self.connection, self.entity, tomorrow=self._tomorrow(), slices=True)
 
-    def _sample(self, judge: Judge, staged: Incoming, extracted: int, units: int, *, alone: bool, slices: bool) -> None:
+    def _sample(
+        self, outcome: Outcome, staged: Incoming, extracted: int, units: int, *, alone: bool, slices: bool
+    ) -> None:
         wanted = min(max(SAMPLE_ROWS, ROWS_PER_UNIT * units), LARGEST_SAMPLE_ROWS)
         share = max(1, extracted // wanted)
         loaded = f"_load_id = {literal(self.load.load_id)}"
         relation = '(select * from incoming where "$problems" is null)' if staged.may_have_problems else "incoming"
         if staged.streams:
-            relation = f"(select * from {judge.table} where {self._inserted(judge)})"
-        elif units == 1 and extracted >= _LARGE_LOAD and self._is_all_new(judge, extracted):
+            relation = f"(select * from {self.table} where {self._inserted(outcome)})"
+        elif units == 1 and extracted >= _LARGE_LOAD and self._is_all_new(outcome, extracted):
             # Blocks that the engine keeps together: whoever reads them passes over the others, a file is read whole.
             blocks = max(1, extracted // _BLOCK_ROWS // _BLOCKS)
-            relation = f"(select * from {judge.table} where {loaded} and rowid // {_BLOCK_ROWS} % {blocks} = 0)"
+            relation = f"(select * from {self.table} where {loaded} and rowid // {_BLOCK_ROWS} % {blocks} = 0)"
             share = max(1, extracted // blocks // wanted)
         take_sample(
             self.connection,
@@ -274,15 +278,15 @@ class Gatekeeper:
             slices=slices,
         )
 
-    def _is_all_new(self, judge: Judge, extracted: int) -> bool:
+    def _is_all_new(self, outcome: Outcome, extracted: int) -> bool:
         """Whether the delivery is all that this load has brought so far, and every record of it landed."""
-        loaded = f"{judge.table} where _load_id = {literal(self.load.load_id)}"
+        loaded = f"{self.table} where _load_id = {literal(self.load.load_id)}"
         [(landed,)] = self.connection.execute(f"select count(*) from {loaded}").fetchall()
         return bool(landed == extracted)
 
-    def _compare_known(self, judge: Judge) -> list[Finding]:
+    def _compare_known(self, outcome: Outcome) -> list[Finding]:
         """Compares records whose keys were there before with what raw has of them."""
-        if not judge.has_met or not self.entity.key:
+        if not outcome.has_known_keys or not self.entity.key:
             return []
         names = [name for name in profiled_columns(self.entity) if name not in self.entity.key]
         figures = []
@@ -306,8 +310,9 @@ class Gatekeeper:
             "with given as materialized (select *,"
             f" {key_hash(self.entity)} as _hash from sample where hash(_row) % greatest((select count(*) from sample)"
             f" // {_KNOWN_LOOKED_AT}, 1) = 0),"
-            " pairs as (select given.*, met.raw_row from given inner join met on given._hash = met.hash)"
-            f" select given.unit, {', '.join(figures)} from pairs as given inner join {judge.table} as raw"
+            " pairs as (select given.*, known_rows.raw_row from given"
+            " inner join known_rows on given._hash = known_rows.hash)"
+            f" select given.unit, {', '.join(figures)} from pairs as given inner join {self.table} as raw"
             f" on raw.rowid = given.raw_row and (raw._superseded_at is null or raw._superseded_at = ?){newer}"
             " group by 1",
             [self.load.loaded_at],
@@ -320,7 +325,7 @@ class Gatekeeper:
                     findings.append(replace(found, unit=unit))
         return findings
 
-    def _compare_copies(self, judge: Judge, profiles: Sequence[Profile]) -> list[Finding]:
+    def _compare_copies(self, outcome: Outcome, profiles: Sequence[Profile]) -> list[Finding]:
         if not self.entity.key or not self.limits.of("copied_content"):
             return []
         findings = []
@@ -329,25 +334,25 @@ class Gatekeeper:
             if probe is None:
                 continue
             new = (
-                f"(select * from sample where unit = {literal(profile.unit)}{self._has_new_key(judge)}"
+                f"(select * from sample where unit = {literal(profile.unit)}{self._has_new_key(outcome)}"
                 f" order by hash(_row) limit {_COPIES_LOOKED_FOR})"
             )
-            copied, of = self._count_copies(judge, new, probe)
+            copied, of = self._count_copies(outcome, new, probe)
             if compare_copies(self.limits, copied, of, 0.0) is None:
                 continue
-            known = f"(select * from {judge.table}{self._before(judge)} using sample {_COPIES_LOOKED_FOR} rows)"
-            same_before, of_before = self._count_copies(judge, known, probe)
+            known = f"(select * from {self.table}{self._before(outcome)} using sample {_COPIES_LOOKED_FOR} rows)"
+            same_before, of_before = self._count_copies(outcome, known, probe)
             found = compare_copies(self.limits, copied, of, same_before / max(of_before, 1))
             if found:
                 findings.append(Finding(found.gate, None, found.usual, found.found, profile.unit))
         return findings
 
-    def _has_new_key(self, judge: Judge) -> str:
+    def _has_new_key(self, outcome: Outcome) -> str:
         """A condition on the sample; what was streamed is known to be new."""
-        if judge.first_row is not None:
+        if outcome.first_row is not None:
             return ""
         key = key_hash(self.entity)
-        known = f"select {key} from {judge.table}{self._before(judge)} and {judge.key_in('sample')}"
+        known = f"select {key} from {self.table}{self._before(outcome)} and {key_in(self.entity, 'sample')}"
         return f" and {key} not in ({known})"
 
     def _probe(self, profile: Profile) -> str | None:
@@ -362,7 +367,7 @@ class Gatekeeper:
         ]
         return max(candidates)[2] if candidates else None
 
-    def _count_copies(self, judge: Judge, records: str, probe: str) -> tuple[int, int]:
+    def _count_copies(self, outcome: Outcome, records: str, probe: str) -> tuple[int, int]:
         """How many records equal a raw row with another key in 8 of 10 filled fields, and how many there are."""
         left_out = {*self.entity.key, self.entity.version, probe}
         fields = [quote(name) for name in profiled_columns(self.entity) if name not in left_out]
@@ -371,7 +376,7 @@ class Gatekeeper:
         [(copied, of)] = self.connection.execute(
             f"with given as materialized (select *, row_number() over () as _place from {records}),"
             " copies as (select distinct _place from given inner join"
-            f" (select * from {judge.table}{self._before(judge)}"
+            f" (select * from {self.table}{self._before(outcome)}"
             f" and {quote(probe)} in (select {quote(probe)} from given))"
             f" as raw on given.{quote(probe)} = raw.{quote(probe)}"
             f" where not ({same(self.entity.key, 'given', 'raw')}) and ({filled}) >= 2"
@@ -380,17 +385,17 @@ class Gatekeeper:
         ).fetchall()
         return int(copied), int(of)
 
-    def _inserted(self, judge: Judge) -> str:
-        return f"_load_id = {literal(self.load.load_id)} and rowid >= {judge.first_row}"
+    def _inserted(self, outcome: Outcome) -> str:
+        return f"_load_id = {literal(self.load.load_id)} and rowid >= {outcome.first_row}"
 
-    def _before(self, judge: Judge) -> str:
+    def _before(self, outcome: Outcome) -> str:
         """A where clause: rows that were there before this delivery."""
-        if judge.first_row is None:
+        if outcome.first_row is None:
             [(first,)] = self.connection.execute(
-                f"select min(rowid) from {judge.table} where _load_id = {literal(self.load.load_id)}"
+                f"select min(rowid) from {self.table} where _load_id = {literal(self.load.load_id)}"
             ).fetchall()
             return f" where rowid < {first}" if first is not None else " where true"
-        return f" where rowid < {judge.first_row}"
+        return f" where rowid < {outcome.first_row}"
 
     def _tomorrow(self) -> str:
         return (self.load.loaded_at + timedelta(days=1)).isoformat(sep=" ")

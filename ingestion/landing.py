@@ -26,8 +26,10 @@ from ingestion.errors import DeliveryRefusedError, IngestionError, SchemaChanged
 from ingestion.fields import note_fields
 from ingestion.files import KnownFile, LandingFile, changed_files, find_files, find_replays, refuse_replaced
 from ingestion.holding import Acceptance, Gatekeeper, HeldLoad, LoadHeldError
-from ingestion.judging import Counts, Judge, Load, NotAllGoodError, Target
-from ingestion.readers import Incoming, clear_stage, in_order, stage
+from ingestion.judging import NotStreamableError, land_staged, may_stream
+from ingestion.loads import Counts, DeliveryLoad, Load, Target
+from ingestion.readers.incoming import Incoming, clear_stage, in_order, stage
+from ingestion.refusals import mark_replayed
 from ingestion.settings import Settings
 from ingestion.spec import SourceSpec
 from ingestion.statements import literal, quote
@@ -326,35 +328,32 @@ class _Attempt:
     allow_empty: bool
     has_later: bool
 
-    def land(self, delivery: Delivery, *, hopes_for_good: bool) -> None:
-        """Lands a delivery in a transaction. Raises NotAllGoodError, LoadHeldError, and what stage and judge raise."""
+    def land(self, delivery: Delivery, *, try_streaming: bool) -> None:
+        """Lands a delivery in a transaction. Raises LoadHeldError, and the errors of stage and land_staged."""
         connection, ledger = self.connection, self.ledger
-        staged = stage(connection, self.settings, ledger.target.entity, delivery.files, hopes_for_good=hopes_for_good)
+        staged = stage(connection, self.settings, ledger.target.entity, delivery.files, try_streaming=try_streaming)
         if delivery.is_whole and staged.is_cut_short:
             raise DeliveryRefusedError(
                 f"{delivery.files[-1].name} looks cut short: its last record is broken and no line end follows. It is"
                 " declared to be the whole table, so nothing of it was taken; bring it again"
             )
         with _streaming(connection, delivery) if staged.streams else nullcontext(), ledger.transaction():
-            judge = Judge(
-                connection, ledger.target, ledger.load, is_whole=delivery.is_whole, is_paged=delivery.is_paged
-            )
+            step = DeliveryLoad(connection, ledger.target, ledger.load, delivery.is_whole, delivery.is_paged)
             try:
-                counts = judge.land(staged, allow_empty=self.allow_empty and not self.has_later)
+                outcome = land_staged(step, staged, allow_empty=self.allow_empty and not self.has_later)
             except DeliveryRefusedError:
                 refuse_bad_files(connection, ledger.target, delivery.files)
                 raise
-            if counts.quarantined and not delivery.is_replay:
+            if outcome.counts.quarantined and not delivery.is_replay:
                 refuse_bad_files(connection, ledger.target, delivery.files)
             for file in delivery.files:
                 refuse_replaced(file)
             records: Mapping[str, int] = {}
             if delivery.is_replay:
-                judge.mark_replayed()
+                mark_replayed(step)
             elif self.gatekeeper:
-                alone = delivery.is_ordered
-                records = self.gatekeeper.examine(judge, staged, delivery.files, counts, alone=alone)
-            ledger.add(staged, counts, delivery, records)
+                records = self.gatekeeper.examine(outcome, staged, delivery.files, alone=delivery.is_ordered)
+            ledger.add(staged, outcome.counts, delivery, records)
 
 
 def _land_delivery(attempt: _Attempt, delivery: Delivery) -> None:
@@ -365,9 +364,9 @@ def _land_delivery(attempt: _Attempt, delivery: Delivery) -> None:
     ledger = attempt.ledger
     try:
         try:
-            attempt.land(delivery, hopes_for_good=Judge.may_stream(ledger.target.entity))
-        except NotAllGoodError:
-            attempt.land(delivery, hopes_for_good=False)
+            attempt.land(delivery, try_streaming=may_stream(ledger.target.entity))
+        except NotStreamableError:
+            attempt.land(delivery, try_streaming=False)
     except (DeliveryRefusedError, UnreadableFileError) as error:
         if attempt.has_later:
             with ledger.transaction():
@@ -376,7 +375,7 @@ def _land_delivery(attempt: _Attempt, delivery: Delivery) -> None:
         if isinstance(error, DeliveryRefusedError) or not error.files or delivery.is_whole or delivery.is_paged:
             raise
         ledger.refused += error.messages
-        rest = tuple(file for file in delivery.files if file not in error.files)
+        rest = tuple(file for file in delivery.files if file.name not in error.files)
         if rest:
             _land_delivery(attempt, replace(delivery, files=rest))
     except LoadHeldError as error:

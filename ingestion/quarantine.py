@@ -25,7 +25,9 @@ import duckdb
 from ingestion.errors import UnknownRecordError
 from ingestion.files import REPLAYED
 from ingestion.landing import LandingReport, land
-from ingestion.readers import PAGE, PAYLOAD, QUARANTINE_ID, match_columns
+from ingestion.readers.columns import match_columns
+from ingestion.readers.ndjson import QUARANTINE_ID
+from ingestion.readers.payloads import PAGE, PAYLOAD
 from ingestion.settings import Settings
 from ingestion.spec import EntitySpec, SourceSpec
 from ingestion.warehouse import ensure_books, open_warehouse

@@ -20,8 +20,8 @@ import duckdb
 from ingestion.consent_landings import announce_rebuild, ensure_consent_landings
 from ingestion.errors import IngestionError, RebuildRefusedError
 from ingestion.files import LandingFile, changed_files
-from ingestion.judging import Load, Target
 from ingestion.landing import EntityReport, LandingProgress, LandingReport, land_files
+from ingestion.loads import Load, Target
 from ingestion.settings import Settings
 from ingestion.spec import SourceSpec
 from ingestion.statements import literal

@@ -171,7 +171,7 @@ def test_broken_csv_lines_are_quarantined_with_their_numbers(landing: Landing) -
     assert landing.quarantine() == [
         (2, None, "malformed", "line 4: fewer fields than the header"),
         (3, None, "malformed", "line 5: more fields than the header"),
-        (5, None, "malformed", "line 7: a quote that is never closed, or text behind a closing one"),
+        (5, None, "malformed", "line 7: a quote that is never closed, or text after a closing one"),
     ]
     assert landing.rows("select id, _row from raw_crm.contact order by _row") == [("1", 1), ("4", 4), ("6", 6)]
     assert landing.rows("select record from raw_quarantine.records order by row_number limit 1") == [("2,few",)]

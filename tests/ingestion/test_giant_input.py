@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 import pytest
 from openpyxl import Workbook
 
-from ingestion.readers import MAX_DEPTH, MAX_FIELDS
+from ingestion.readers.documents import MAX_DEPTH
+from ingestion.readers.relations import MAX_FIELDS
 from tests.ingestion.landing_zone import Landing, contact, source
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is measured on Linux")
@@ -117,7 +118,7 @@ def test_both_ways_to_read_many_fields_read_the_same(landing: Landing, monkeypat
     ]
     found = []
     for number, named_bytes in enumerate((5_000_000, 10**12)):
-        monkeypatch.setattr("ingestion.readers._BYTES_PER_FIELD", named_bytes)
+        monkeypatch.setattr("ingestion.readers.incoming._BYTES_PER_FIELD", named_bytes)
         name = f"t{number}"
         home = Landing(landing.settings, source(**{name: contact(files=f"{name}/*")}))
         home.write(f"{name}/1.ndjson", "".join(records))
@@ -162,7 +163,7 @@ def test_a_quote_that_swallows_a_file_refuses_the_file(landing: Landing) -> None
     )
     status, _, _, error = land_within(landing)
     assert status == "failed"
-    assert "a quote that opens in line 3 is not closed" in error
+    assert "a quote that opens in line 3 is never closed" in error
     status, landed, *_ = land_within(landing, quote="", mode="append", version=None, key=["_file", "_row"])
     assert (status, landed) == ("landed", 300_002)
 

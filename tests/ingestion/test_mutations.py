@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ingestion import readers
-from ingestion.judging import Judge
+from ingestion import judging
+from ingestion import landing as landing_module
+from ingestion.readers import incoming, ndjson
 from tests.ingestion.landing_zone import Landing, contact, source
 
 RECORDS = 10_000 if os.environ.get("TORTURE") else 1_500
@@ -164,7 +165,7 @@ def test_unmutated_records_bring_no_quarantine(landing: Landing) -> None:
 def test_both_readers_of_ndjson_read_the_same(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
     chance = random.Random(5)
     columns = {**contact()["columns"], "more": "json"}
-    quick_reader, used = readers._stage_objects, []
+    quick_reader, used = ndjson.stage_objects, []
 
     def spy(*given: Any, **how: Any) -> bool:
         used.append(quick_reader(*given, **how))
@@ -182,7 +183,8 @@ def test_both_readers_of_ndjson_read_the_same(landing: Landing, monkeypatch: pyt
             entity = contact(columns=columns, mode="append", key=None, version=None, files=f"{table}/*")
             home = Landing(landing.settings, source(**{table: entity}))
             home.write_ndjson(f"{table}/1.ndjson", records)
-            monkeypatch.setattr(readers, "_stage_objects", reader)
+            monkeypatch.setattr(ndjson, "stage_objects", reader)
+            monkeypatch.setattr(incoming, "stage_objects", reader)
             assert home.land().ok
             refused = "select row_number, field, rule, message, record from raw_quarantine.records"
             found.append(
@@ -213,7 +215,7 @@ def test_both_readers_of_ndjson_read_the_same(landing: Landing, monkeypatch: pyt
 def test_records_that_are_read_as_they_land_land_as_staged_ones(
     landing: Landing, monkeypatch: pytest.MonkeyPatch, odd: list[dict[str, Any]], is_streamed: bool
 ) -> None:
-    judged, judge_streams = [], Judge._land_streams
+    judged, judge_streams = [], judging._land_streams
 
     def spy(*given: Any) -> Any:
         judged.append(False)
@@ -221,10 +223,10 @@ def test_records_that_are_read_as_they_land_land_as_staged_ones(
         judged[-1] = True
         return counts
 
-    monkeypatch.setattr(Judge, "_land_streams", spy)
+    monkeypatch.setattr(judging, "_land_streams", spy)
     found = []
     for table, may in (("streamed", True), ("staged", False)):
-        monkeypatch.setattr(Judge, "may_stream", staticmethod(lambda entity, may=may: may))
+        monkeypatch.setattr(landing_module, "may_stream", lambda entity, may=may: may)
         entity = contact(mode="append", version=None, watermark="updated_at", files=f"{table}/*")
         home = Landing(landing.settings, source(**{table: entity}))
         home.write_ndjson(f"{table}/0.ndjson", [good(number) for number in range(40_000, 40_020)])
