@@ -1,17 +1,16 @@
-"""The arrivals of consent decisions: consent_landings.json beside the warehouse, which a delivery reads without a lock.
+"""Landings of consent decisions: consent_landings.json beside the warehouse, which exports read without a lock.
 
 Each entity that declares `bears_consent: true` has one entry: a token that changes with every load that changes
 something, and the outcome of its last load. The token changes before such a load commits. A build records the tokens
-that it found, so a delivery can tell whether its serving file knows every decision that has landed (decision 0014).
-The file's format is read by exports/freshness.py too.
+that it found, so an export can check whether its serving file includes every decision that has landed (decision 0014).
+exports/freshness.py reads the same format.
 
-Add here when a delivery must know more of a landing. Keep out: what a decision says (dbt).
+Add here when an export must know more about a landing. Keep out: what a decision says (dbt).
 """
 
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -24,6 +23,8 @@ from ingestion.errors import IngestionError
 from ingestion.registry import load_sources
 from ingestion.settings import Settings
 from ingestion.spec import SourceSpec
+from runtime.errors import MerganserError
+from runtime.files import write_whole
 
 VERSION = 1
 
@@ -32,8 +33,8 @@ VERSION = 1
 class ConsentLanding:
     """The last load of one entity that bears consent.
 
-    `outcome`: landing (begun, and not ended yet), landed, or failed. `changed_at`: when the token changed (UTC).
-    `previous`: the token before this load, kept until its outcome is known.
+    `outcome`: landing (started and not finished), landed, or failed. `changed_at`: when the token changed (UTC).
+    `previous`: the token before this load, kept until the outcome is known.
     """
 
     token: str
@@ -43,12 +44,12 @@ class ConsentLanding:
 
 
 def consent_landings_path(home: Path) -> Path:
-    """Where the file lies in a home."""
+    """The path of the file in a home."""
     return home / "consent_landings.json"
 
 
 def read_tokens(home: Path) -> dict[str, str] | None:
-    """The token of each entity that bears consent; empty where none ever landed, None where the file is damaged."""
+    """The token of each entity that bears consent; empty if none has landed, None if the file is damaged."""
     landings = _read(home)
     return None if landings is None else {name: landing.token for name, landing in landings.items()}
 
@@ -56,15 +57,15 @@ def read_tokens(home: Path) -> dict[str, str] | None:
 def ensure_consent_landings(
     settings: Settings, connection: duckdb.DuckDBPyConnection, sources: Sequence[SourceSpec]
 ) -> None:
-    """Writes the file again from landing's books where it is absent or damaged; every token is then a new one."""
+    """Rebuilds the file from raw_ops.loads, with new tokens, if it is absent or damaged."""
     path = consent_landings_path(settings.home)
     if path.exists() and _read(settings.home) is not None:
         return
-    booked = connection.execute(
+    loads = connection.execute(
         "select source || '.' || entity, arg_max(status, load_id) from raw_ops.loads group by 1"
         " having bool_or(status <> 'nothing_new') order by 1"
     ).fetchall()
-    if not booked and not path.exists():
+    if not loads and not path.exists():
         return
     declared = [*load_sources().values(), *sources]
     bearing = {
@@ -77,16 +78,16 @@ def ensure_consent_landings(
         settings.home,
         {
             name: ConsentLanding(_new_token(), "failed" if status in ("failed", "held") else "landed", _now())
-            for name, status in booked
+            for name, status in loads
             if name in bearing
         },
     )
 
 
 def announce_landing(settings: Settings, source: str, entity: str) -> None:
-    """Says that a load is about to commit records of an entity that bears consent.
+    """Records that a load is about to commit records of an entity that bears consent.
 
-    Raises IngestionError where the file cannot be written; nothing may land then.
+    Raises IngestionError if the file cannot be written; then nothing may land.
     """
     landings = _read(settings.home) or {}
     known = landings.get(f"{source}.{entity}")
@@ -95,9 +96,9 @@ def announce_landing(settings: Settings, source: str, entity: str) -> None:
 
 
 def announce_rebuild(settings: Settings, source: SourceSpec) -> None:
-    """Says that the raw tables of a source are about to be replaced; what failed to land before still counts as failed.
+    """Records that the raw tables of a source are about to be replaced. Failed loads still count as failed.
 
-    Raises IngestionError where the file cannot be written; nothing may be replaced then.
+    Raises IngestionError if the file cannot be written; then nothing may be replaced.
     """
     names = {f"{source.source}.{name}" for name, entity in source.entities.items() if entity.bears_consent}
     landings = _read(settings.home) or {}
@@ -111,11 +112,11 @@ def announce_rebuild(settings: Settings, source: SourceSpec) -> None:
 
 
 def settle_landing(settings: Settings, source: str, entity: str, *, failed: bool, changed: bool) -> None:
-    """Notes how a load of an entity that bears consent ended.
+    """Records how a load of an entity that bears consent ended.
 
-    `changed`: it landed, quarantined or deleted something. One that was announced and changed nothing gets back the
-    token that it had. Where nothing was announced, pass True: an earlier load may have been killed after its commit.
-    Raises IngestionError where the file cannot be written; the load then still counts as begun.
+    `changed`: it landed, quarantined or deleted something. An announced load that changed nothing gets its previous
+    token back. Pass True if nothing was announced: an earlier load may have been killed after its commit. Raises
+    IngestionError if the file cannot be written; the load then still counts as started.
     """
     name = f"{source}.{entity}"
     landings = _read(settings.home) or {}
@@ -132,7 +133,7 @@ def settle_landing(settings: Settings, source: str, entity: str, *, failed: bool
 
 
 def _read(home: Path) -> dict[str, ConsentLanding] | None:
-    """The entries by `source.entity`; None where the file is damaged."""
+    """The entries by `source.entity`; None if the file is damaged."""
     try:
         content = json.loads(consent_landings_path(home).read_text(encoding="utf-8"))
         if content["version"] != VERSION:
@@ -146,22 +147,14 @@ def _read(home: Path) -> dict[str, ConsentLanding] | None:
 
 
 def _write(home: Path, landings: Mapping[str, ConsentLanding]) -> None:
-    """Writes the file aside, to the disk, and renames it: it is there whole, or as it was before."""
     path = consent_landings_path(home)
-    aside = path.with_name(f".{path.name}.tmp")
     entities = {name: asdict(landing) for name, landing in sorted(landings.items())}
-    text = json.dumps({"version": VERSION, "entities": entities}, indent=1) + "\n"
     try:
-        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except OSError as error:
+        write_whole(path, json.dumps({"version": VERSION, "entities": entities}, indent=1) + "\n")
+    except MerganserError as error:
         raise IngestionError(
-            f"{path} cannot be written ({error.strerror}); deliveries read there which consent decisions have"
-            " landed. Free space or correct its permissions, then land again."
+            f"{error} Exports read there which consent decisions have landed. Free space or correct its permissions,"
+            " then land again."
         ) from error
 
 

@@ -1,14 +1,14 @@
-"""Databases: tables become Parquet files in the landing zone, as Arrow from the cursor to the file, in bounded memory.
+"""Databases: reads tables as Arrow batches into Parquet files in the landing zone, in bounded memory.
 
-Any database that SQLAlchemy has a dialect for. Whole numbers, text, truth and floating point arrive as they are. What a
-driver or Arrow could round, shift or refuse (decimals, moments with infinity, JSON, arrays, uuids, enums, types nobody
-here knows) is made text by the database itself; bytes become hexadecimal digits. The declared type makes the rest.
+Works with any SQLAlchemy dialect. Integers, text, booleans and floats are read as they are. What a driver or Arrow
+could round, shift or refuse (decimals, timestamps with infinity, JSON, arrays, uuids, enums, unknown types) is cast to
+text by the database; bytes become hexadecimal digits. Landing casts the text to the declared type.
 
-Where a table has a cursor, rows are read from the last watermark on, the boundary again, rows without a cursor too.
-The watermark is the database's own highest value, but never a moment in its future, where a wrong date would hide the
-rest. It moves with the files, as for connectors (extraction.py).
+If a table has a cursor, rows are read from the last watermark on, including the boundary and rows without a cursor. The
+watermark is the highest value in the database, but never a time in the future, where a wrong date would hide later
+rows. It is stored together with the files, as for connectors (extraction.py).
 
-Add here when a type or a dialect needs care. Keep out: how state and files move together (extraction.py).
+Add here when a type or a dialect needs care. Keep out: how state and files are stored together (extraction.py).
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ from ingestion.spec import DatabaseSpec, SourceSpec, TableSpec, VariableSpec
 CONNECT_SECONDS = 10
 BATCH_ROWS = 20_000
 
-# libpq: a server that is gone is noticed after a minute, not after the hours of the system's default.
-_PATIENCE: dict[str, dict[str, Any]] = {
+# libpq: notice a dead server after a minute; the system's default is hours.
+_TIMEOUTS: dict[str, dict[str, Any]] = {
     "postgresql": {
         "connect_timeout": CONNECT_SECONDS,
         "keepalives_idle": 30,
@@ -53,7 +53,7 @@ _REFUSED_TEXTS = ("authentication failed", "access denied", "no pg_hba.conf entr
 
 
 def has_database(source: SourceSpec) -> bool:
-    """Whether tables of this source are read from a database."""
+    """Whether this source is read from a database."""
     return source.database is not None
 
 
@@ -66,12 +66,12 @@ def extract(
     environment: Mapping[str, str] | None = None,
     progress: Callable[[str, int], None] | None = None,
 ) -> list[StreamReport]:
-    """Reads what is new of a source's tables into the landing zone, table by table.
+    """Reads new rows of a source's tables into the landing zone, table by table.
 
-    A table that fails is in the report with its error and moves no state; the others go on. `window`: read this span of
-    the cursors again instead, without moving any state; tables without a cursor of time are left out. `tables`: only
-    these. `environment`: read instead of os.environ. `progress` is called with a table and how many rows it has brought
-    so far. Raises SettingError when the URL is missing or has no sense.
+    A table that fails is reported with its error and keeps its state; the others continue. `window`: read this span of
+    the cursors again, without changing state; tables without a time cursor are skipped. `tables`: only these.
+    `environment`: used instead of os.environ. `progress`: a callback that receives a table and its rows so far. Raises
+    SettingError if the URL is missing or invalid.
     """
     if source.database is None:
         raise SettingError(f"{source.source} has no `database`: bring its files into the landing zone.")
@@ -98,7 +98,7 @@ def extract(
 
 
 def try_connection(source: SourceSpec, environment: Mapping[str, str] | None = None) -> None:
-    """Looks at every table. Raises an IngestionError with what stands in the way."""
+    """Reads one row of every table. Raises an IngestionError that says what is wrong."""
     if source.database is None:
         return
     engine = _engine(source.database, os.environ if environment is None else environment)
@@ -110,44 +110,44 @@ def try_connection(source: SourceSpec, environment: Mapping[str, str] | None = N
 
 
 def variables(source: SourceSpec) -> dict[str, VariableSpec]:
-    """The environment variables that reading this database takes."""
+    """The environment variables for this database."""
     if source.database is None:
         return {}
-    described = "URL of the database, as in postgresql://user:password@host/name; a user who may only read"
+    described = "URL of the database, such as postgresql://user:password@host/name, with a read-only user"
     return {source.database.url_variable: VariableSpec(secret=True, description=described)}
 
 
 def _engine(spec: DatabaseSpec, environment: Mapping[str, str]) -> sa.Engine:
-    """An engine that streams. Raises SettingError, which never quotes the URL."""
+    """The SQLAlchemy engine. Raises SettingError, which never quotes the URL."""
     given = environment.get(spec.url_variable)
     if not given:
         raise SettingError(
-            f"{spec.url_variable} is not set (URL of the database, as in postgresql://user:password@host/name);"
+            f"{spec.url_variable} is not set (URL of the database, such as postgresql://user:password@host/name);"
             " set it in the environment."
         )
     try:
         url = sa.make_url(given)
-        if url.drivername == "postgres":  # as several hosts write it
+        if url.drivername == "postgres":  # the spelling of several hosting services
             url = url.set(drivername="postgresql")
         kind = url.get_backend_name()
-        asked = {name: value for name, value in _PATIENCE.get(kind, {}).items() if name not in url.query}
-        engine = sa.create_engine(url, connect_args=asked, poolclass=sa.NullPool, hide_parameters=True)
+        arguments = {name: value for name, value in _TIMEOUTS.get(kind, {}).items() if name not in url.query}
+        engine = sa.create_engine(url, connect_args=arguments, poolclass=sa.NullPool, hide_parameters=True)
     except (sa.exc.ArgumentError, ValueError):
         raise SettingError(
-            f"{spec.url_variable} is no URL of a database, as in postgresql://user:password@host/name."
+            f"{spec.url_variable} is not the URL of a database, such as postgresql://user:password@host/name."
         ) from None
     except (sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
         name = getattr(error, "name", None) or "its driver"
         raise SettingError(
-            f"the database of {spec.url_variable} needs a driver that is missing here: {name}."
+            f"the database of {spec.url_variable} needs a driver that is not installed: {name}."
         ) from None
     if kind == "postgresql":
-        sa.event.listen(engine, "connect", _speak_utc)
+        sa.event.listen(engine, "connect", _use_utc)
     return engine
 
 
-def _speak_utc(connection: Any, _record: object) -> None:
-    """Moments as text come in UTC, in ISO form, with every digit of a floating point number."""
+def _use_utc(connection: Any, _record: object) -> None:
+    """Makes PostgreSQL write timestamps in UTC and in ISO format."""
     with connection.cursor() as cursor:
         cursor.execute("set time zone 'UTC'")
         cursor.execute("set datestyle = 'ISO'")
@@ -159,7 +159,7 @@ def _speak_utc(connection: Any, _record: object) -> None:
 
 @dataclass
 class _Table:
-    """One run over one table: `before` and `after` are watermarks as state holds them, `count` the rows read so far."""
+    """One run over one table. `before`, `after`: watermarks in the form of the state. `count`: rows read so far."""
 
     engine: sa.Engine
     database: DatabaseSpec
@@ -172,11 +172,11 @@ class _Table:
     count: int = 0
 
     def read(self) -> Iterator[Any]:
-        """The rows as Arrow tables, for dlt; moves the watermark in dlt's state."""
+        """The rows as Arrow tables for dlt; updates the watermark in dlt's state."""
         state = dlt.current.resource_state()
         self.before = self.after = state.get("watermark")
-        with self._explained():
-            table = self._reflected()
+        with self._translated_errors():
+            table = self._reflect()
             condition = self._condition(table)
             if self.window is None and self.spec.cursor is not None:
                 self.after = self._highest(table) or self.before
@@ -186,17 +186,17 @@ class _Table:
                 self.count += batch.num_rows
                 self.progress(self.entity, self.count)
                 yield dlt.mark.with_table_name(batch, self.entity)
-            if is_empty and self.spec.cursor is None:  # an empty whole is an answer too
+            if is_empty and self.spec.cursor is None:  # an empty table must land as empty
                 yield dlt.mark.with_table_name(_empty(table), self.entity)
         if self.after is not None and self.window is None:
             state["watermark"] = self.after
 
     def look(self) -> None:
-        """Reads one row and throws it away."""
-        with self._explained(), self.engine.connect() as connection:
-            connection.execute(sa.select(self._reflected()).limit(1)).first()
+        """Reads one row and discards it."""
+        with self._translated_errors(), self.engine.connect() as connection:
+            connection.execute(sa.select(self._reflect()).limit(1)).first()
 
-    def _reflected(self) -> sa.Table:
+    def _reflect(self) -> sa.Table:
         """The table as the database describes it, without excluded columns."""
         name, schema = self.spec.table or self.entity, self.spec.schema_ or self.database.schema_
         table = sa.Table(name, sa.MetaData(), schema=schema, autoload_with=self.engine, resolve_fks=False)
@@ -212,10 +212,10 @@ class _Table:
         if condition is not None:
             query = query.where(condition)
         hints = table_to_columns(
-            table, type_conversion_fallback=lambda kind: _arrives_as(kind, self.engine.dialect.name)
+            table, type_conversion_fallback=lambda kind: _read_type(kind, self.engine.dialect.name)
         )
         for hint in hints.values():
-            hint["nullable"] = True  # what a database promises, a view of it may break
+            hint["nullable"] = True  # a view may break what its table promises
         loader = TableLoader(self.engine, "pyarrow", table, hints, BATCH_ROWS, query_adapter_callback=lambda *_: query)
         for batch in loader.load_rows():
             yield _without_bytes(batch)
@@ -229,7 +229,7 @@ class _Table:
         if self.window is not None:
             if _python_type(cursor) not in (datetime, date):
                 raise PermanentError(
-                    f"the cursor {self.spec.cursor} is no moment, so a span of time cannot be read again."
+                    f"the cursor {self.spec.cursor} is not a time, so a span of time cannot be read again."
                 )
             since = [cursor >= _as_cursor(self.window.since, cursor)] if self.window.since else []
             until = [cursor < _as_cursor(self.window.until, cursor)] if self.window.until else []
@@ -244,7 +244,7 @@ class _Table:
         return sa.or_(cursor >= start, cursor.is_(None))
 
     def _highest(self, table: sa.Table) -> str | None:
-        """The highest value of the cursor; of moments, the highest that has come already."""
+        """The highest value of the cursor; for times, the highest that is not in the future."""
         cursor = table.c[self.spec.cursor or ""]
         query = sa.select(sa.func.max(cursor))
         if _python_type(cursor) in (datetime, date):
@@ -254,26 +254,26 @@ class _Table:
         return value.isoformat() if isinstance(value, date) else None if value is None else str(value)
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Errors of the database as ours: its texts may quote a record, and the URL holds a password."""
+    def _translated_errors(self) -> Iterator[None]:
+        """Translates errors of the database: their texts may quote a record, and the URL holds a password."""
         variable = self.database.url_variable
         name = self.spec.table or self.entity
         try:
             yield
         except sa.exc.NoSuchTableError as error:
-            raise PermanentError(f"there is no table {name}, or it may not be seen with {variable}.") from error
+            raise PermanentError(f"there is no table {name}, or the user of {variable} may not see it.") from error
         except sa.exc.DBAPIError as error:
             code = str(getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None) or "")
             text = str(error.orig).lower()
             if code in _REFUSED or (not code and any(each in text for each in _REFUSED_TEXTS)):
                 raise PermanentError(f"the database refuses the credentials; check {variable}.") from None
             if code == "42501":
-                raise PermanentError(f"table {name} may not be read with the user of {variable}.") from None
+                raise PermanentError(f"the user of {variable} may not read table {name}.") from None
             kind = f"{type(error.orig).__name__}{f' {code}' if code else ''}"
             if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError):
                 raise UnreachableError(
-                    f"the database of {variable} could not be reached, or broke off ({kind}). Nothing of {name} was"
-                    " kept."
+                    f"the database of {variable} cannot be reached, or the connection broke ({kind}). Nothing of"
+                    f" {name} was kept."
                 ) from None
             raise PermanentError(f"table {name} could not be read ({kind}). Nothing of it was kept.") from None
 
@@ -281,10 +281,10 @@ class _Table:
 # --- types
 
 
-def _arrives_as(kind: TypeEngine[Any], dialect: str) -> TypeEngine[Any]:
-    """The type in which a column of this type is asked for: its own where nothing can be lost, else text."""
-    moment = isinstance(kind, sa.DateTime | sa.Date)
-    if isinstance(kind, sa.Enum) or getattr(kind, "unsigned", False) or (moment and dialect == "postgresql"):
+def _read_type(kind: TypeEngine[Any], dialect: str) -> TypeEngine[Any]:
+    """The type in which a column is read: its own if nothing can be lost, else text."""
+    is_time = isinstance(kind, sa.DateTime | sa.Date)
+    if isinstance(kind, sa.Enum) or getattr(kind, "unsigned", False) or (is_time and dialect == "postgresql"):
         return sa.Text()
     if isinstance(kind, sa.Numeric) and kind.asdecimal is not False and not isinstance(kind, sa.Float):
         return sa.Text()
@@ -293,7 +293,7 @@ def _arrives_as(kind: TypeEngine[Any], dialect: str) -> TypeEngine[Any]:
 
 
 def _expression(column: sa.Column[Any], dialect: str) -> sa.ColumnElement[Any]:
-    wanted = _arrives_as(column.type, dialect)
+    wanted = _read_type(column.type, dialect)
     if wanted is column.type:
         return column
     if isinstance(column.type, sa.ARRAY) and dialect == "postgresql":
@@ -302,7 +302,7 @@ def _expression(column: sa.Column[Any], dialect: str) -> sa.ColumnElement[Any]:
 
 
 def _without_bytes(batch: pa.Table) -> pa.Table:
-    """Columns of bytes as hexadecimal digits."""
+    """Replaces bytes by hexadecimal digits."""
     for index, field in enumerate(batch.schema):
         if pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
             digits = [None if value is None else value.hex() for value in batch.column(index).to_pylist()]
@@ -331,7 +331,7 @@ def _parsed(text: str, cursor: sa.Column[Any]) -> Any:
 
 
 def _as_cursor(moment: datetime, cursor: sa.Column[Any]) -> datetime | date:
-    """A moment in UTC as this column holds moments."""
+    """A UTC time in the form of this column."""
     if _python_type(cursor) is date:
         return moment.astimezone(UTC).date()
     return moment if getattr(cursor.type, "timezone", False) else moment.astimezone(UTC).replace(tzinfo=None)

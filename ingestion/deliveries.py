@@ -1,8 +1,8 @@
 """Deliveries: which files of an entity belong together, and in which order they are landed.
 
-A delivery is what lands in one transaction. Where the order of arrival matters (a whole table, a scope that came whole,
-records without a version), it is the files of one extraction, or else a single file; otherwise all files at once, which
-is quicker. Records that were replayed from quarantine come last.
+A delivery lands in one transaction. If the order of arrival matters (a whole table, a complete scope, records without a
+version), a delivery is the files of one extraction, or a single file. Otherwise it is all files at once, which is
+faster. Records that are replayed from quarantine come last.
 
 Add here when files belong together in another way. Keep out: what a delivery does to a raw table (judging.py).
 """
@@ -22,9 +22,10 @@ _EXTRACTED = re.compile(EXTRACTED_FILE)
 
 @dataclass(frozen=True)
 class Delivery:
-    """Files that land together. `is_whole`: they are the whole table. `is_paged`: an extraction wrote them.
+    """Files that land together.
 
-    `is_ordered`: what it does depends on the deliveries before it.
+    `is_whole`: they are the whole table. `is_paged`: an extraction wrote them. `is_ordered`: the result depends on the
+    deliveries before it.
     """
 
     files: tuple[LandingFile, ...]
@@ -35,7 +36,7 @@ class Delivery:
 
 
 def deliveries(entity: EntitySpec, files: Sequence[LandingFile]) -> list[Delivery]:
-    """The files of an entity as deliveries, in the order in which they land."""
+    """Groups the files of an entity into deliveries, in the order in which they land."""
     fresh = [file for file in files if not file.is_replay]
     replayed = tuple(file for file in files if file.is_replay)
     found = list(_one_by_one(entity, fresh)) if _order_matters(entity) else [Delivery(tuple(fresh))]
@@ -50,7 +51,7 @@ def _one_by_one(entity: EntitySpec, files: Sequence[LandingFile]) -> Iterator[De
     groups: dict[str, list[LandingFile]] = {}
     for file in files:
         extracted = _EXTRACTED.match(file.name)
-        # Plain files of a merge are one delivery: how records were cut into files says nothing.
+        # Files of a merge are one delivery: the split of records into files has no meaning.
         alone = file.name if entity.is_whole else ""
         groups.setdefault(extracted[1] if extracted else alone, []).append(file)
     for name, members in sorted(groups.items()):

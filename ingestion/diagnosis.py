@@ -1,9 +1,9 @@
-"""Diagnosis: a file whose every record is refused was misread, and says how: by its delimiter, header, encoding, ...
+"""Diagnosis: if every record of a file is refused, the file was misread; finds the likely cause and what to declare.
 
-Such a file stays where it is, so that a corrected declaration lands it. What is looked at are names of fields and
-shapes of values; a message never quotes a value.
+Such a file stays in place, so that it lands once the declaration is corrected. Only the names of fields and the shapes
+of values are examined; a message never quotes a value.
 
-Add here when another mistake can be recognised in a file. Keep out: what a record must be (readers.py, judging.py).
+Add here when another mistake can be recognised in a file. Keep out: the rules of records (readers/).
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from ingestion.spec import EntitySpec
 
 _DELIMITERS = {",": ",", ";": ";", "\t": "\\t", "|": "|"}
 _START_BYTES = 65_536
-_HEADER_ROWS = 30  # among so many first lines a header is looked for
-_ENOUGH = 3  # so many refused records are no accident, also where no cause is seen; of two there must be a cause
+_HEADER_ROWS = 30  # the header is searched in the first lines
+_ENOUGH = 3  # refused records that are reported even without a known cause; two need a cause
 _SAMPLE = 1_000
 
-# Shapes of values that another declaration would understand: by type, a regular expression and what to declare.
+# Shapes of values that another declaration would accept: a regular expression and what to declare.
 _NUMBERS = (
     (
         r"[+-]?\d*\.\d+",
-        'have more decimals than the type holds, or points between thousands: declare a finer scale, or `decimal: ","`',
+        'have more decimals than the type, or points between thousands: declare a finer scale, or `decimal: ","`',
     ),
     (r"[+-]?\d{1,3}(\.\d{3})+(,\d+)?|[+-]?\d+,\d+", 'have a decimal comma: declare `decimal: ","`'),
     (r"[+-]?\d{1,3}(,\d{2,3})*,\d{3}(\.\d+)?", 'have commas between thousands: declare `thousands: ","`'),
@@ -42,8 +42,8 @@ _NUMBERS = (
         r"[+-]?\d{1,3}([ \u00a0\u202f\u2019']\d{3})*([.,]\d+)?",
         "have separated thousands: declare `thousands`, and `decimal`",
     ),
-    (r"[+-]?\d+", "are too large for the declared type"),
-    (r"\D{0,4}\d[\d.,' ]*\D{0,4}", "have a sign of a currency or a unit beside the number: take it out"),
+    (r"[+-]?\d+", "exceed the declared type"),
+    (r"\D{0,4}\d[\d.,' ]*\D{0,4}", "have a currency sign or a unit beside the number: remove it"),
 )
 _MOMENTS = (
     (r"\d{1,2}\.\d{1,2}\.\d{2,4}.*", "are written as day.month.year: declare `date_format` or `timestamp_format`"),
@@ -54,46 +54,47 @@ _MOMENTS = (
     ),
     (
         r"\d{9,16}(\.\d+)?",
-        "are numbers, as seconds since 1970 are: declare bigint, and make moments of them in staging",
+        "look like seconds since 1970: declare bigint, and convert them in staging",
     ),
 )
 _WORDS = ((r"\w{1,12}", "are words: declare `true_values` and `false_values`"),)
 _NOTHING = (
-    (r"(?i)null|none|nil|n/?a|nan|-+|\\N|#N/A|k\.? ?a\.?|\(not set\)", "are words for nothing: declare `null_values`"),
+    (r"(?i)null|none|nil|n/?a|nan|-+|\\N|#N/A|k\.? ?a\.?|\(not set\)", "stand for null: declare `null_values`"),
 )
 
 
 @dataclass(frozen=True)
 class _Refused:
-    """Records of a file that all break rules: how many, and how many break which rule of which field."""
+    """The refused records of a file without valid ones: how many, and how many break which rule of which field."""
 
     count: int
     rules: dict[tuple[str | None, str], int]
 
 
 def refuse_bad_files(connection: duckdb.DuckDBPyConnection, target: Target, files: Sequence[LandingFile]) -> None:
-    """Raises UnreadableFileError for the staged files whose every record is refused, with the likely cause of each.
+    """Raises UnreadableFileError for staged files without a valid record, with the likely cause for each.
 
-    A few refused records without a cause that is seen are left to the quarantine: a single record stops nothing. So are
-    the files of an extraction, whose form no declaration decides.
+    One or two refused records without a known cause go to quarantine: a single record stops nothing. So do the records
+    of an extraction, whose format is not declared.
     """
     refused = _refused(connection, [file.name for file in files])
-    told = []
+    errors = []
     for file in files:
         if file.name not in refused or re.match(EXTRACTED_FILE, file.name):
             continue
         cause = _cause(connection, target, file, refused[file.name])
         if cause:
             message = (
-                f"{printable(file.name)}: every record is refused: {cause}. Nothing of it was taken; run again then."
+                f"{printable(file.name)}: every record is refused: {cause}. Nothing of it landed; correct it and run"
+                " again."
             )
-            told.append(UnreadableFileError(message, file.name))
-    if told:
-        raise UnreadableFileError.of_all(told)
+            errors.append(UnreadableFileError(message, file.name))
+    if errors:
+        raise UnreadableFileError.of_all(errors)
 
 
 def _refused(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> dict[str, _Refused]:
-    """The files that have refused records and no other, by name."""
+    """The files that have only refused records, by name."""
     broken = 'select _file, "$problems"[1].field as field, "$problems"[1].rule as rule from incoming'
     rows = connection.execute(
         "select _file, field, rule, count(*) from (select _file, _field as field, _rule as rule from rejected"
@@ -113,15 +114,15 @@ def _refused(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> dic
 
 
 def _cause(connection: duckdb.DuckDBPyConnection, target: Target, file: LandingFile, refused: _Refused) -> str | None:
-    """Why every record of a file is refused, and what to do; None where it may be the records' own fault."""
+    """Why every record of a file is refused, and what to do; None if the records themselves may be wrong."""
     (field, rule), most = max(refused.rules.items(), key=lambda item: item[1])
     entity = target.entity
     is_asked_for = rule == "missing_column" and field is not None and field not in entity.required_columns()
     if is_asked_for or rule in ("new_column", "expiry"):
-        return None  # the declaration says that such records are refused
+        return None  # the declaration refuses such records on purpose
     if rule == "missing_column":
         if file.format == "ndjson" and refused.count < (_ENOUGH if _has_some(connection, entity, file) else 2):
-            return None  # each line names its own fields
+            return None  # each line has its own field names
         return _cause_of_missing(target, file, field)
     if rule == "encoding" and refused.count > 1:
         return "its bytes are not UTF-8: declare `encoding`, such as windows-1252 or latin-1"
@@ -156,14 +157,14 @@ def _cause_of_missing(target: Target, file: LandingFile, field: str | None) -> s
     if file.format in ("csv", "tsv"):
         return f"{lacks}; {_seen_in_text(target, file) or 'is it the file of this entity'}"
     if file.format == "excel":
-        return f"{lacks}; is it another sheet (`sheet`), or does its header stand in another row (`header_row`)"
+        return f"{lacks}; is the table in another sheet (`sheet`), or its header in another row (`header_row`)"
     if file.format == "ndjson":
-        return f"{lacks}; is it the file of this entity, or do its records stand within another object"
+        return f"{lacks}; is it the file of this entity, or are its records nested in another object"
     return f"{lacks}; is it the file of this entity"
 
 
 def _seen_in_text(target: Target, file: LandingFile) -> str | None:
-    """What the first lines of a CSV file say of how it should have been read."""
+    """How a CSV file should have been read, judged by its first lines."""
     entity = target.entity
     encoding = text_encoding(file, entity.encoding) or "utf-8-sig"
     with open_bytes(file.path) as stream:
@@ -182,16 +183,16 @@ def _seen_in_text(target: Target, file: LandingFile) -> str | None:
                 continue
             row = f"`header_row: {number + 1}`"
             if delimiter == used:
-                return f"its header stands in line {number + 1}: declare {row}"
-            told = f'its delimiter is {written!r}: declare `delimiter: "{written}"`'
-            return told if number == place else f"{told} and {row}"
+                return f"its header is in line {number + 1}: declare {row}"
+            cause = f'its delimiter is {written!r}: declare `delimiter: "{written}"`'
+            return cause if number == place else f"{cause} and {row}"
     for other, spec in target.source.entities.items():
         if other != target.name and _is_header(spec, _split("".join(lines), spec.delimiter, spec.quote)):
             return f"its columns are those of {target.source.source}.{other}; is it in the wrong folder"
     for delimiter, written in _DELIMITERS.items():
         if len(_split("".join(lines), delimiter, entity.quote)) == len(entity.columns) > 1:
-            told = "" if delimiter == used else f' and `delimiter: "{written}"`'
-            return f"it has as many columns as are declared, but not their names: declare `header: optional`{told}"
+            also = "" if delimiter == used else f' and `delimiter: "{written}"`'
+            return f"it has as many columns as are declared, but not their names: declare `header: optional`{also}"
     return None
 
 
@@ -213,7 +214,7 @@ def _is_header(entity: EntitySpec, names: Sequence[str]) -> bool:
 def _cause_of_type(
     connection: duckdb.DuckDBPyConnection, entity: EntitySpec, file: LandingFile, field: str
 ) -> str | None:
-    """What the refused values of a field have in common. They are asked for their shape, and not kept."""
+    """What the refused values of a field have in common. Only their shapes are used."""
     kind = entity.columns[field].type
     records = connection.execute(
         'select "$record" from incoming where _file = ? and "$problems" is not null limit ?', [file.name, _SAMPLE]
@@ -228,7 +229,7 @@ def _cause_of_type(
     shapes: tuple[tuple[str, str], ...] = _NUMBERS if kind.startswith(("decimal", "bigint", "double")) else ()
     shapes = _MOMENTS if kind in ("date", "timestamp") else shapes
     shapes = _WORDS if kind == "boolean" else shapes
-    for shape, told in (*_NOTHING, *shapes):
+    for shape, cause in (*_NOTHING, *shapes):
         if all(re.fullmatch(shape, text) for text in texts):
-            return f"the values of {field} {told}"
+            return f"the values of {field} {cause}"
     return None

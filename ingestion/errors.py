@@ -1,4 +1,4 @@
-"""The errors of room 1.
+"""The errors of ingestion.
 
 Add here when a caller must tell one failure from another. Keep out: messages that carry a value of a record.
 """
@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 
 class IngestionError(Exception):
-    """Whatever goes wrong in room 1; the message says what to do next and holds no personal value."""
+    """Ingestion failed. The message says what to do next and holds no personal value."""
 
 
 class PermanentError(IngestionError):
-    """Trying again changes nothing: somebody has to change a file, a declaration or a setting."""
+    """Retrying does not help: a file, a declaration or a setting must be changed."""
 
 
 class TransientError(IngestionError):
@@ -21,31 +21,31 @@ class TransientError(IngestionError):
 
 
 class DeclarationError(PermanentError):
-    """A source.yml that breaks a rule of its format."""
+    """A source.yml is invalid."""
 
 
 class UnknownSourceError(PermanentError):
-    """A source that nobody declared."""
+    """No source with this name is declared."""
 
 
 class UnknownRecordError(PermanentError):
-    """A record of quarantine, or a correction of one, that is not there or has no sense."""
+    """A quarantined record does not exist, or its correction is invalid."""
 
 
 class RebuildRefusedError(PermanentError):
-    """Raw tables that cannot be made again: the landing zone does not hold what they were made from."""
+    """Raw tables cannot be rebuilt: the landing zone does not have the files that they came from."""
 
 
 class SettingError(PermanentError):
-    """A setting or an environment variable that is missing or has no sense."""
+    """A setting or an environment variable is missing or invalid."""
 
 
 class MissingFileError(PermanentError):
-    """No file is there for an entity that says it is not optional."""
+    """There is no file for an entity that is not optional."""
 
 
 class UnreadableFileError(PermanentError):
-    """Files that cannot be opened, are not of their format, or hold no valid record.
+    """Files cannot be opened, are not of their format, or hold no valid record.
 
     `files`: their names; the other files can land without them. `messages`: one for each file.
     """
@@ -57,26 +57,26 @@ class UnreadableFileError(PermanentError):
 
     @classmethod
     def of_all(cls, errors: Sequence[UnreadableFileError]) -> UnreadableFileError:
-        """Several of them as one."""
+        """Combines several errors into one."""
         merged = cls(" ".join(map(str, errors)), *(file for error in errors for file in error.files))
         merged.messages = tuple(message for error in errors for message in error.messages)
         return merged
 
 
 class UnreachableError(TransientError):
-    """Remote files or a database could not be reached, or broke off."""
+    """Remote files or a database cannot be reached, or the connection broke."""
 
 
 class SchemaChangedError(PermanentError):
-    """A shape that the declaration, or what has landed, does not allow."""
+    """The fields or types of a file conflict with the declaration or with what has landed."""
 
 
 class DeliveryRefusedError(PermanentError):
-    """A delivery that would replace a whole table, and is empty or cut short."""
+    """A delivery that replaces a whole table is empty or cut short."""
 
 
 class WarehouseDamagedError(PermanentError):
-    """The warehouse file is empty: DuckDB would begin a new one in it, and its history would be gone unnoticed."""
+    """The warehouse file is empty: DuckDB would start a new database in it, and lose the history silently."""
 
 
 class WarehouseLockedError(TransientError):

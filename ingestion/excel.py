@@ -1,9 +1,9 @@
-"""Workbooks: one sheet as text, cell by cell, with nothing guessed and nothing rounded.
+"""Excel workbooks: the cells of one sheet as text, without guessing or rounding.
 
-A cell becomes the text that a CSV file of the same table would hold: whole numbers without a point, dates and times as
-ISO 8601, yes and no as true and false. A formula stands for the value that was saved with it.
+A cell becomes the text that a CSV file of the same table would hold: whole numbers without a point, dates and times in
+ISO 8601, booleans as true and false. A formula is replaced by the value that was saved with it.
 
-Add here when a kind of cell or workbook needs care. Keep out: what the columns mean (readers.py).
+Add here when a kind of cell or workbook needs care. Keep out: what the columns mean (readers/).
 """
 
 from __future__ import annotations
@@ -23,19 +23,20 @@ from python_calamine import CalamineError, PasswordError, load_workbook
 from ingestion.errors import UnreadableFileError
 from ingestion.files import LandingFile
 
-MAX_CELLS = 50_000_000  # a sheet is held in memory whole, empty cells within its bounds too
+MAX_CELLS = 50_000_000  # a sheet is held in memory, with the empty cells within its bounds
 _BATCH_ROWS = 20_000
-_BYTES_PER_CELL = 32  # what the reader holds for a cell, its text aside
-_BYTES_PER_BYTE = 1  # and for a byte of the unpacked parts: texts are shorter than the markup around them
-_EXACT_DIGITS = 15  # what a number of Excel holds (ECMA-376 leaves it to IEEE 754 binary64); more came as other digits
+_BYTES_PER_CELL = 32  # memory for a cell, without its text
+_BYTES_PER_BYTE = 1  # memory for a byte of uncompressed XML: texts are shorter than the markup around them
+_EXACT_DIGITS = 15  # the precision of a number in Excel (ECMA-376 refers to IEEE 754 binary64)
 _CELL = re.compile(rb'<(?:\w+:)?c [^>]*?r="([A-Z]{1,3})(\d{1,7})"')
 
 
 @dataclass
 class Sheet:
-    """A sheet's header, its records as batches of Arrow (_row, then $0, $1, ...), and what was noticed on the way.
+    """A sheet's header, its records as Arrow batches (_row, then $0, $1, ...), and warnings.
 
-    `_row` counts from 1 below the header; empty rows count and are left out. `warnings` is whole after the last batch.
+    `_row` counts from 1 below the header; empty rows count but are left out. `warnings` is complete after the last
+    batch.
     """
 
     header: list[str]
@@ -43,7 +44,7 @@ class Sheet:
     warnings: list[str] = field(default_factory=list)
 
     def batches(self, marks: Sequence[str] = ()) -> Iterator[pa.Table]:
-        """The records, some thousands at a time. `marks`: the decimal mark of each column's numbers, else a point."""
+        """The records in batches. `marks`: the decimal mark to write the numbers of each column with."""
         schema = pa.schema([("_row", pa.int64()), *((f"${index}", pa.string()) for index in range(len(self.header)))])
         long_numbers, count = 0, 0
         numbered = enumerate(self.rows, start=1)
@@ -62,11 +63,11 @@ class Sheet:
                 " save identifiers as text."
             )
         if count == 0:
-            self.warnings.append("the sheet has no record.")
+            self.warnings.append("the sheet has no records.")
 
 
 def read_sheet(file: LandingFile, name: str | None, header_row: int | None, memory: int = 2**33) -> Sheet:
-    """A sheet of a workbook: the named or the first one, below its header. `memory`: how many bytes it may take.
+    """Reads the named sheet of a workbook, or the first. `memory`: the bytes that it may use.
 
     Raises UnreadableFileError.
     """
@@ -76,7 +77,7 @@ def read_sheet(file: LandingFile, name: str | None, header_row: int | None, memo
             names = workbook.sheet_names
             if name is not None and name not in names:
                 message = (
-                    f"{file.name}: no sheet is named {name!r}; there are: {', '.join(names)}. Declare one of them."
+                    f"{file.name}: no sheet is named {name!r}; the sheets are {', '.join(names)}. Declare one of them."
                 )
                 raise UnreadableFileError(message, file.name)
             if not names:
@@ -126,10 +127,10 @@ def _is_long(cell: Any) -> bool:
 
 
 def _refuse_giant(file: LandingFile, memory: int) -> None:
-    """Refuses a workbook that would take more memory than there is, before the reader takes it.
+    """Refuses a workbook that would take too much memory, before it is read.
 
-    A single cell in the last corner of a sheet makes it ask for the memory of all cells before it, and a part may
-    unpack to a thousand times its size.
+    A single cell in the last corner of a sheet makes the reader allocate all cells before it, and a part may unpack to
+    a thousand times its size.
     """
     if not zipfile.is_zipfile(file.path):
         if file.size_bytes * _BYTES_PER_BYTE > memory:
@@ -151,8 +152,8 @@ def _refuse_giant(file: LandingFile, memory: int) -> None:
             cells = _column_number(columns) * rows
             if cells > MAX_CELLS:
                 raise UnreadableFileError(
-                    f"{file.name}: a sheet reaches over more than {MAX_CELLS} cells; delete what stands far away from"
-                    " its table, or save it as CSV.",
+                    f"{file.name}: a sheet spans more than {MAX_CELLS} cells; delete the cells far away from its"
+                    " table, or save it as CSV.",
                     file.name,
                 )
             if cells * _BYTES_PER_CELL > memory:
@@ -161,7 +162,7 @@ def _refuse_giant(file: LandingFile, memory: int) -> None:
 
 def _too_large(file: LandingFile, memory: int) -> UnreadableFileError:
     return UnreadableFileError(
-        f"{file.name}: a workbook is held in memory whole, and this one takes more than MERGANSER_MEMORY ({memory}"
+        f"{file.name}: a workbook is read into memory, and this one needs more than MERGANSER_MEMORY ({memory}"
         " bytes) allows; raise it, or save the sheet as CSV.",
         file.name,
     )

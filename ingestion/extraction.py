@@ -1,14 +1,15 @@
-"""Extraction: what a connector reads becomes whole Parquet files in the landing zone, and the state moves with them.
+"""Extraction: writes what a connector reads to Parquet files in the landing zone, together with the state.
 
 dlt keeps the state (how far each stream was read) and writes the files under MERGANSER_HOME/dlt/<source>. A load of dlt
-is all or nothing: state and records are one package, and a package that a crash left behind is finished first. Files of
-a finished package are renamed into landing/<source>/<entity>/, where nothing incomplete ever lies. Renaming can be
-repeated, so any moment is a good one to be killed at.
+is atomic: state and records are one package, and a package that a crash left behind is finished first. Files of a
+finished package are renamed into landing/<source>/<entity>/, so no incomplete file is ever there. The process may be
+killed at any time: renaming can be repeated.
 
 A file has the columns `_payload` (a record as JSON), `_page` (of its stream, from 1) and `_complete` (true on a row
-that is no record: it names a scope of which this load brings all rows).
+that is not a record: it names a scope of which this load has all rows).
 
-Add here when all connectors need it. Keep out: what a vendor calls things (client.py of its source), raw (landing.py).
+Add here when all connectors need it. Keep out: the names of a vendor (client.py of its source), raw tables
+(landing.py).
 """
 
 from __future__ import annotations
@@ -43,16 +44,16 @@ _FINISHED = re.compile(r"(?P<load_id>\d+\.\d+)\.(?P<file>[^.]+)\.parquet")
 
 @dataclass(frozen=True)
 class Window:
-    """What to ask for: changes from `since` on (inclusive, None for all there is) to `until` (exclusive, None for now).
+    """The span to read: changes from `since` (inclusive, None: everything) to `until` (exclusive, None: now).
 
-    Both are aware and in UTC. `since` is already moved back by the overlap of the stream.
+    Both are aware and in UTC. The overlap of the stream is already subtracted from `since`.
     """
 
     since: datetime | None = None
     until: datetime | None = None
 
     def days(self, today: date, again: timedelta) -> list[date]:
-        """The days to ask for of figures that are restated for `again`; a window with an end is taken as it is."""
+        """The days to read of statistics that are restated for `again`; a window with an end is used as it is."""
         first = self.since.date() if self.since else today
         if self.until is None:
             first, last = first - again, today
@@ -63,11 +64,11 @@ class Window:
 
 @dataclass(frozen=True)
 class Page:
-    """One page as a connector hands it over.
+    """One page of a connector.
 
-    `records`: for each entity, records as the vendor's JSON objects. `watermark`: the latest moment of change on this
-    page by the vendor's clock (aware, UTC); None where the stream has none. `complete`: for each entity the scopes (by
-    the columns of `complete_within`) of which this load brings every row.
+    `records`: for each entity, records as the vendor's JSON objects. `watermark`: the latest time of change on this
+    page by the vendor's clock (aware, UTC); None if the stream has none. `complete`: for each entity the scopes (by the
+    columns of `complete_within`) of which this load has every row.
     """
 
     records: Mapping[str, Sequence[Mapping[str, Any]]]
@@ -76,39 +77,39 @@ class Page:
 
 
 class ApiClient(ABC):
-    """The base of every connector: `Client` in ingestion/sources/<name>/client.py.
+    """The base class of every connector: `Client` in ingestion/sources/<name>/client.py.
 
-    A connector asks and reads; it never retries, sleeps or logs. The first four methods are what vendors do in their
-    own ways.
+    A connector requests and reads pages; it never retries, sleeps or logs. The first four methods are the vendor's
+    rules (vendors.client.VendorRules).
     """
 
     def __init__(self, api: Api) -> None:
         self.api = api
         api.use_rules(self)
 
-    def authenticate(self, request: requests.PreparedRequest) -> None:  # noqa: B027  an API may ask for none
-        """Adds the credentials to a request, just before it is sent. Here: none."""
+    def authenticate(self, request: requests.PreparedRequest) -> None:  # noqa: B027 - an API may need no credentials
+        """Adds the credentials to a request, just before it is sent. By default none."""
 
     def refresh(self) -> bool:
-        """After a 401: gets a new token. Here: there is none to be had."""
+        """After a 401: gets a new token. By default there is no way to get one."""
         return False
 
     def throttle_seconds(self, response: requests.Response) -> float | None:
-        """Seconds to wait where the vendor tells throttling otherwise than by 429 or 503. Here: never."""
+        """Seconds to wait, for a vendor that does not signal throttling by 429 or 503. By default None."""
         return None
 
     def error_code(self, response: requests.Response) -> str:
-        """The vendor's code for a refusal, never a value of a record. Here: none."""
+        """The vendor's code for a refusal, never a value of a record. By default empty."""
         return ""
 
     @abstractmethod
     def fetch(self, stream: str, window: Window) -> Iterator[Page]:
-        """The pages of a stream, in an order that stays the same. A record seen twice is fine, one missed is not."""
+        """The pages of a stream in a stable order. A record may come twice, but none may be missed."""
 
 
 @dataclass(frozen=True)
 class StreamReport:
-    """What one run did for one stream. `records`: how many were fetched, for each entity; moments are ISO, UTC."""
+    """What one run did for one stream. `records`: how many were fetched per entity. Watermarks are ISO 8601 in UTC."""
 
     source: str
     stream: str
@@ -132,15 +133,15 @@ def extract(
     environment: Mapping[str, str] | None = None,
     progress: Callable[[str, int], None] | None = None,
 ) -> list[StreamReport]:
-    """Fetches what is new of a source into the landing zone, stream by stream.
+    """Fetches new records of a source into the landing zone, stream by stream.
 
-    A stream that fails is in the report with its error and moves no state; the others go on. `window`: read this span
-    again instead, without moving any state (backfill). `streams`: only these. `environment`: read instead of
-    os.environ. `progress` is called with a stream and how many records it has brought so far. Raises SettingError when
-    a variable is missing, before anything is asked.
+    A stream that fails is reported with its error and keeps its state; the others continue. `window`: read this span
+    again, without changing state (backfill). `streams`: only these. `environment`: used instead of os.environ.
+    `progress`: a callback that receives a stream and the number of its records so far. Raises SettingError if a
+    variable is missing, before any request.
     """
     if source.api is None:
-        raise SettingError(f"{source.source} has no connector: bring its files into the landing zone.")
+        raise SettingError(f"{source.source} has no connector: put its files into the landing zone.")
     api = Api(source.source, source.api, environment)
     for name in source.api.variables:
         api.value(name)
@@ -152,7 +153,7 @@ def extract(
 
 
 def load_client(source: SourceSpec, api: Api) -> ApiClient:
-    """The connector of a source, from its folder: the product's, or the user's own."""
+    """The connector in the folder of a source: the product's, or the user's own."""
     folder = custom_folder()
     own = folder / SOURCES / source.source / "client.py" if folder else None
     if own is None or not own.is_file():
@@ -171,7 +172,7 @@ def load_client(source: SourceSpec, api: Api) -> ApiClient:
 
 
 def open_pipeline(settings: Settings, source: str) -> dlt.Pipeline:
-    """The pipeline of a source: working files, state and destination lie under MERGANSER_HOME/dlt/<source>."""
+    """The dlt pipeline of a source, with working files, state and destination under MERGANSER_HOME/dlt/<source>."""
     os.environ.update(RUNTIME__DLTHUB_TELEMETRY="false", RUNTIME__LOG_LEVEL="CRITICAL", SCHEMA__NAMING="direct")
     place = settings.home / "dlt" / source
     return dlt.pipeline(
@@ -180,14 +181,14 @@ def open_pipeline(settings: Settings, source: str) -> dlt.Pipeline:
         destination=dlt.destinations.filesystem(
             bucket_url=str(place / "finished"),
             layout="{table_name}/{load_id}.{file_id}.{ext}",
-            warn_unsafe_layout_separators=False,  # it is for replace and drop; here all is appended
+            warn_unsafe_layout_separators=False,  # the warning is for replace and drop; here everything is appended
         ),
         dataset_name=source,
     )
 
 
 def run_resource(settings: Settings, pipeline: dlt.Pipeline, source: str, resource: Any) -> None:
-    """Runs one resource to its end and brings its files into the landing zone. Raises what the resource raised."""
+    """Runs one resource and moves its files into the landing zone. Raises the errors of the resource."""
 
     @dlt.source(name=source)
     def only() -> Any:
@@ -201,7 +202,7 @@ def run_resource(settings: Settings, pipeline: dlt.Pipeline, source: str, resour
 
 
 def finish(settings: Settings, pipeline: dlt.Pipeline, source: str) -> None:
-    """Finishes the packages that an earlier run left behind, and moves finished files into the landing zone."""
+    """Finishes packages that an earlier run left behind, and moves finished files into the landing zone."""
     try:
         if pipeline.has_pending_data:
             pipeline.sync_destination()
@@ -220,7 +221,7 @@ def finish(settings: Settings, pipeline: dlt.Pipeline, source: str) -> None:
 
 
 def _cause(error: PipelineStepFailed) -> Exception:
-    """Our own error inside of dlt's, else one that names its kind: dlt's texts may quote a record."""
+    """Our own error inside dlt's, else one with only the type of the cause: dlt's texts may quote a record."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, (IngestionError, VendorError)):
@@ -238,7 +239,7 @@ def _cause(error: PipelineStepFailed) -> Exception:
 
 @dataclass(frozen=True)
 class _Run:
-    """One call of `extract`: what its streams share."""
+    """One call of `extract`."""
 
     settings: Settings
     pipeline: dlt.Pipeline
@@ -248,7 +249,7 @@ class _Run:
     progress: Callable[[str, int], None]
 
     def stream(self, name: str, stream: StreamSpec) -> StreamReport:
-        """Reads one stream to its end, or leaves everything of it as it was."""
+        """Reads one stream completely, or changes nothing."""
         counts = dict.fromkeys(stream.entities, 0)
         marks: dict[str, str | None] = {"before": None, "after": None}
 
@@ -256,7 +257,7 @@ class _Run:
             state = dlt.current.resource_state()
             marks["before"] = marks["after"] = state.get("watermark")
             reached = None
-            for entity in () if stream.incremental else stream.entities:  # an empty whole is an answer too
+            for entity in () if stream.incremental else stream.entities:  # an empty listing must land as empty
                 yield dlt.mark.with_table_name(PAYLOAD_SCHEMA.empty_table(), entity)
             pages = self.client.fetch(name, self.window or _next_window(stream, marks["before"]))
             for number, page in enumerate(pages, start=1):
@@ -278,7 +279,7 @@ class _Run:
 
 
 def _moved(before: str | None, reached: datetime) -> str:
-    """The new watermark: never behind the old one, and never in the future, where a wrong date would hide the rest."""
+    """The new watermark: never before the old one, and never in the future, where it would hide later changes."""
     reached = min(reached, datetime.now(UTC))
     return max(before or "", reached.astimezone(UTC).isoformat(timespec="microseconds"))
 
@@ -294,7 +295,7 @@ def _next_window(stream: StreamSpec, watermark: str | None) -> Window:
 
 
 def _tables(page: Page, number: int) -> Iterator[tuple[str, pa.Table]]:
-    """The records and the complete scopes of a page, as one table for each entity."""
+    """The records and the complete scopes of a page: one table per entity."""
     for entity in {**page.records, **page.complete}:
         records = [_text(record) for record in page.records.get(entity, ())]
         scopes = [_text(scope) for scope in page.complete.get(entity, ())]

@@ -1,6 +1,6 @@
-"""Fetching: whatever lies outside, brought into the landing zone; where a source comes from decides how.
+"""Fetching: reads a source from its API, database or remote files into the landing zone.
 
-Add here when sources come from another kind of place. Keep out: how one kind is read (extraction.py).
+Add here when there is another kind of origin. Keep out: how one kind is read (extraction.py, database.py, remote.py).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from vendors.errors import VendorError
 
 
 def is_fetched(source: SourceSpec) -> bool:
-    """Whether Merganser itself can go and get this source; else its files are brought by somebody."""
-    return source.api is not None or is_fetched_unasked(source)
+    """Whether Merganser can fetch this source; otherwise somebody else delivers its files."""
+    return source.api is not None or is_fetched_by_default(source)
 
 
-def is_fetched_unasked(source: SourceSpec) -> bool:
-    """Whether the declaration says by itself where to get it (a database, remote files); an API is switched on."""
+def is_fetched_by_default(source: SourceSpec) -> bool:
+    """Whether the source is fetched by default (a database, remote files); an API must be switched on."""
     return database.has_database(source) or remote.has_remote(source)
 
 
@@ -37,10 +37,10 @@ def fetch(
     environment: Mapping[str, str] | None = None,
     progress: Callable[[str, int], None] | None = None,
 ) -> list[StreamReport]:
-    """Brings what is new of a source into the landing zone; raises nothing: a failure is in the report.
+    """Fetches new records of a source into the landing zone. Failures are in the report; nothing is raised.
 
-    `window`: this span again instead of what is new. `streams`: only these. `progress` is told a stream and how many
-    records it has brought (remote files: how many files).
+    `window`: fetch this span again instead. `streams`: only these. `progress`: a callback that receives a stream and
+    the number of its records so far (for remote files, of files).
     """
     reports = []
     try:
@@ -53,10 +53,10 @@ def fetch(
                 settings, source, window=window, tables=streams, environment=environment, progress=progress
             )
         if remote.has_remote(source) and window is None:
-            brought = remote.bring(settings, source, entities=streams, environment=environment, progress=progress)
+            downloads = remote.download(settings, source, entities=streams, environment=environment, progress=progress)
             reports += [
-                StreamReport(source.source, each.entity, {each.entity: each.brought}, error=each.error)
-                for each in brought
+                StreamReport(source.source, each.entity, {each.entity: each.downloaded}, error=each.error)
+                for each in downloads
             ]
     except (IngestionError, VendorError) as error:
         reports.append(StreamReport(source.source, "*", error=str(error)))
@@ -64,7 +64,7 @@ def fetch(
 
 
 def try_connection(source: SourceSpec, environment: Mapping[str, str] | None = None) -> str:
-    """Asks for a first page, looks at tables and folders, and keeps nothing. What stands in the way, or empty."""
+    """Requests a first page, and looks at tables and folders. Returns what is wrong, or an empty text."""
     try:
         if source.api is not None:
             client = load_client(source, Api(source.source, source.api, environment))
@@ -78,27 +78,27 @@ def try_connection(source: SourceSpec, environment: Mapping[str, str] | None = N
 
 
 def stream_names(source: SourceSpec) -> tuple[str, ...]:
-    """What of this source can be fetched by itself."""
+    """The streams of this source that can be fetched separately."""
     apis = tuple(source.api.streams) if source.api else ()
     tables = tuple(source.database.tables) if source.database else ()
     return (*apis, *tables, *(name for name, entity in source.entities.items() if entity.remote))
 
 
 def entities_of(source: SourceSpec, stream: str) -> tuple[str, ...]:
-    """The entities that a stream of this source brings; all of them where a report names no stream."""
+    """The entities of a stream; all entities of the source if the report names no stream."""
     if source.api and stream in source.api.streams:
         return source.api.streams[stream].entities
     return (stream,) if stream in source.entities else tuple(source.entities)
 
 
 def variables(source: SourceSpec) -> dict[str, VariableSpec]:
-    """The environment variables that fetching this source reads, by name."""
+    """The environment variables for fetching this source, by name."""
     apis = dict(source.api.variables) if source.api else {}
     return {**apis, **database.variables(source), **remote.variables(source)}
 
 
 def missing_variables(source: SourceSpec, environment: Mapping[str, str] | None = None) -> list[str]:
-    """Names of the variables that have to be set and are not; <SOURCE>_<NAME> stands for a common <NAME>."""
+    """The names of required variables that are not set; <SOURCE>_<NAME> may replace <NAME>."""
     environment = os.environ if environment is None else environment
     return [
         name

@@ -1,6 +1,6 @@
-"""Files of the landing zone: which there are, of which format, whether they changed, and their bytes.
+"""Files of the landing zone: names, formats, changes and bytes.
 
-Add here when landing must know something of a file without reading its records. Keep out: parsing records (readers.py).
+Add here when landing needs to know something about a file before it reads records. Keep out: parsing (readers/).
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from ingestion.spec import EntitySpec
 Format = Literal["csv", "tsv", "ndjson", "parquet", "excel"]
 
 MAX_RECORD_BYTES = 16_000_000  # a longer line of text is refused
-_KEPT_BYTES = 65_536  # of a record that is too long: it stands in its file
+_KEPT_BYTES = 65_536  # of a record that is too long; the rest is in its file
 _START_BYTES = 4096
-_GZIP_LIMIT = 1032  # no more bytes come out of one (zlib's documentation, maximum expansion factor)
-_PLAUSIBLE_RATIO = 200  # logs and exports reach 10 to 50
-HASH_LIMIT_BYTES = 64 * 1024 * 1024  # a larger file is told from its older self by size and time of change alone
+_GZIP_LIMIT = 1032  # maximum expansion factor (zlib's documentation)
+_PLAUSIBLE_RATIO = 200  # of compression; logs and exports reach 10 to 50
+HASH_LIMIT_BYTES = 64 * 1024 * 1024  # changes of a larger file are detected only by size and modification time
 
 REPLAYED = "_replayed"  # the folder of the landing zone with records that came back from quarantine
 
@@ -53,7 +53,7 @@ _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 @dataclass(frozen=True)
 class LandingFile:
-    """One file as it was when it was found. `name` is relative to the landing directory, or absolute outside of it."""
+    """A file when it was found. `name` is relative to the landing zone, or absolute outside of it."""
 
     name: str
     path: Path
@@ -64,13 +64,13 @@ class LandingFile:
 
     @property
     def is_replay(self) -> bool:
-        """Whether it holds records that were replayed from quarantine (quarantine.py wrote it)."""
+        """Whether it holds records that are replayed from quarantine (quarantine.py wrote it)."""
         return self.name.startswith(f"{REPLAYED}/")
 
 
 @dataclass(frozen=True)
 class KnownFile:
-    """What raw_ops.files says of a file's last landing."""
+    """The last landing of a file, from raw_ops.files."""
 
     size_bytes: int
     modified_ns: int
@@ -79,20 +79,19 @@ class KnownFile:
 
 @dataclass(frozen=True)
 class Found:
-    """Files that match a pattern, by name; and why others that match it were passed over."""
+    """Files that match a pattern, sorted by name; and why others that match were skipped."""
 
     paths: tuple[Path, ...]
     skipped: tuple[str, ...]
 
 
 def find_files(settings: Settings, entity: EntitySpec, environment: Mapping[str, str] | None = None) -> Found:
-    """Regular files that match the entity's pattern and lie in its folder, which is the landing zone, or the fixed part
-    of an absolute pattern.
+    """Finds regular files that match the entity's pattern inside its folder: the landing zone, or the part of an
+    absolute pattern without wildcards.
 
-    Left out are names that start with . or _ (in the world of Parquet a mark for files that are not data, such as
-    _SUCCESS), and with a word about it what a symbolic link finds outside of the folder, and what is no file (a named
-    pipe would block, a device never ends). Raises SettingError when the pattern names a variable that is not set,
-    MissingFileError when nothing is there and the entity is not optional.
+    Names that start with . or _ are left out (tools around Parquet use them for files without data, such as _SUCCESS).
+    Symbolic links to other folders, and pipes, sockets and devices, are skipped with a warning. Raises SettingError if
+    the pattern has a variable that is not set, MissingFileError if there is no file and the entity is not optional.
     """
     pattern = fill_variables(entity.files, os.environ if environment is None else environment, "files")
     rooted = os.path.join(glob.escape(str(settings.landing_dir)), pattern)  # noqa: PTH118  an absolute pattern wins
@@ -112,22 +111,22 @@ def find_files(settings: Settings, entity: EntitySpec, environment: Mapping[str,
         if what == "directory":
             continue
         if not real.is_relative_to(os.path.realpath(folder)):
-            skipped.append(f"{name}: is a symbolic link to what lies outside of {folder}, and was not followed.")
+            skipped.append(f"{name}: is a symbolic link to a file outside of {folder}, and was skipped.")
         elif what:
-            skipped.append(f"{name}: is a {what} and no file, and was passed over.")
+            skipped.append(f"{name}: is a {what}, not a file, and was skipped.")
         elif real in kept:
             skipped.append(f"{name}: is the same file as {printable(file_name(settings, kept[real]))}.")
         else:
             kept[real] = path
     if not kept and not entity.optional:
         raise MissingFileError(
-            f"no file matches {entity.files!r}, and the entity is not optional; bring it, or say `optional: true`."
+            f"no file matches {entity.files!r}, and the entity is not optional; add it, or declare `optional: true`."
         )
     return Found(tuple(sorted(kept.values())), tuple(skipped))
 
 
 def _kind(path: Path) -> str:
-    """What stands at a path that is no file; nothing for a file, and for what is not there or cannot be looked at."""
+    """The kind of a path that is not a file; empty for a file, and for a path that cannot be accessed."""
     kinds = {stat.S_IFDIR: "directory", stat.S_IFIFO: "named pipe", stat.S_IFSOCK: "socket"}
     kinds |= dict.fromkeys((stat.S_IFCHR, stat.S_IFBLK), "device")
     try:
@@ -137,12 +136,12 @@ def _kind(path: Path) -> str:
 
 
 def printable(name: str) -> str:
-    """A file's name for a message: what is not printable as an escape."""
+    """A file name for a message, with escapes for unprintable characters."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in name)
 
 
 def find_replays(settings: Settings, source: str, entity: str) -> list[Path]:
-    """Files of records that were replayed from quarantine, by name."""
+    """Files with records that are replayed from quarantine, sorted by name."""
     return sorted((settings.landing_dir / REPLAYED / source / entity).glob("[!.]*.ndjson"))
 
 
@@ -153,10 +152,10 @@ def changed_files(
     known: Mapping[str, KnownFile],
     refused: list[str] | None = None,
 ) -> list[LandingFile]:
-    """Those files that did not land before as they are now.
+    """The files that are new or changed since their last landing.
 
-    Size and time of change equal: the same file. Else the content decides, for files up to HASH_LIMIT_BYTES. A file
-    that cannot be opened, or whose format is not clear, is listed in `refused`; without that list
+    A file with the same size and modification time is unchanged. Otherwise the content decides, for files up to
+    HASH_LIMIT_BYTES. A file that cannot be opened, or has an unknown format, is added to `refused`; without that list
     UnreadableFileError is raised.
     """
     changed = []
@@ -193,9 +192,9 @@ def _changed_file(
 
 
 def refuse_replaced(file: LandingFile) -> None:
-    """Raises UnreadableFileError when a file is another by now than it was when it was found.
+    """Raises UnreadableFileError if a file was replaced since it was found.
 
-    One that only grew is not: what was read of it stands, and the next run brings the rest.
+    A file that only grew is accepted: what was read is valid, and the next run reads the rest.
     """
     try:
         now = file.path.stat()
@@ -206,14 +205,14 @@ def refuse_replaced(file: LandingFile) -> None:
     except OSError:
         pass
     raise UnreadableFileError(
-        f"{printable(file.name)}: was replaced while it was read, so nothing of it was taken; run again when it is"
-        " whole.",
+        f"{printable(file.name)}: was replaced while it was read, so nothing of it landed; run again when it is"
+        " complete.",
         file.name,
     )
 
 
 def fill_variables(pattern: str, environment: Mapping[str, str], key: str) -> str:
-    """A pattern with each ${VARIABLE} as the environment has it; `key` says where it stands. Raises SettingError."""
+    """Replaces each ${VARIABLE} of a pattern; `key` is the key of the declaration. Raises SettingError."""
 
     def value(found: re.Match[str]) -> str:
         if found[1] not in environment:
@@ -224,20 +223,20 @@ def fill_variables(pattern: str, environment: Mapping[str, str], key: str) -> st
 
 
 def file_name(settings: Settings, path: Path) -> str:
-    """The name that raw tables, reports and errors carry."""
+    """The name of a file in raw tables, reports and errors."""
     if path.is_relative_to(settings.landing_dir):
         return path.relative_to(settings.landing_dir).as_posix()
     return path.as_posix()
 
 
 _SIGNATURES = {
-    b"\x1f\x8b": "is packed by gzip; let its name end in .gz",
-    b"PK\x03\x04": "is a ZIP archive or a workbook; unpack it, or let its name end in .xlsx",
-    b"PAR1": "is a Parquet file; let its name end in .parquet",
-    b"\x28\xb5\x2f\xfd": "is packed by zstd, which is not read; pack it by gzip, or unpack it",
-    b"BZh": "is packed by bzip2, which is not read; pack it by gzip, or unpack it",
-    b"\xfd7zXZ\x00": "is packed by xz, which is not read; pack it by gzip, or unpack it",
-    b"\xd0\xcf\x11\xe0": "is a workbook of Excel; let its name end in .xls",
+    b"\x1f\x8b": "is compressed by gzip; rename it to end in .gz",
+    b"PK\x03\x04": "is a ZIP archive or a workbook; unpack it, or rename it to end in .xlsx",
+    b"PAR1": "is a Parquet file; rename it to end in .parquet",
+    b"\x28\xb5\x2f\xfd": "is compressed by zstd, which is not supported; use gzip, or decompress it",
+    b"BZh": "is compressed by bzip2, which is not supported; use gzip, or decompress it",
+    b"\xfd7zXZ\x00": "is compressed by xz, which is not supported; use gzip, or decompress it",
+    b"\xd0\xcf\x11\xe0": "is an Excel workbook; rename it to end in .xls",
     b"%PDF-": "is a PDF document",
 }
 _MARKUP = re.compile(rb"<(!doctype|html|\?xml|head|body|error)", re.IGNORECASE)
@@ -245,9 +244,9 @@ _DOCUMENT = re.compile(rb"\[\s*\{|[\[{]\s*\r?\n")
 
 
 def has_content(file: LandingFile) -> bool:
-    """Whether there is anything in the file but a byte order mark.
+    """Whether the file has anything but a byte order mark.
 
-    Raises UnreadableFileError for a file that cannot be read, or that begins as one of another format does.
+    Raises UnreadableFileError for a file that cannot be read, or that starts like a file of another format.
     """
     if file.format in ("parquet", "excel"):
         return file.size_bytes > 0
@@ -256,36 +255,36 @@ def has_content(file: LandingFile) -> bool:
             start = raw.read(_START_BYTES)
         if is_packed(file.path) and start and not start.startswith(b"\x1f\x8b"):
             raise UnreadableFileError(
-                f"{printable(file.name)}: its name ends in .gz, but it is not packed by gzip; rename it.", file.name
+                f"{printable(file.name)}: its name ends in .gz, but it is not compressed by gzip; rename it.", file.name
             )
         if is_packed(file.path):
             with open_bytes(file.path) as stream:
                 start = stream.read(_START_BYTES)
     except (OSError, EOFError, zlib.error) as error:
         raise UnreadableFileError(f"{printable(file.name)}: cannot be read; is it complete?", file.name) from error
-    found = next((told for mark, told in _SIGNATURES.items() if start.startswith(mark)), None)
+    found = next((message for mark, message in _SIGNATURES.items() if start.startswith(mark)), None)
     text = start.removeprefix(_BOM).lstrip()
     if found is None and _MARKUP.match(text):
         found = "is HTML or XML; is it an error page instead of the data?"
     if found is None and file.format == "ndjson" and _DOCUMENT.match(text):
-        found = "is one JSON document, and not one object a line; `jq -c '.[]'` makes lines of an array"
+        found = "is one JSON document, not one object per line; `jq -c '.[]'` converts an array to lines"
     if found:
         raise UnreadableFileError(f"{printable(file.name)}: {found}.", file.name)
     return len(start.removeprefix(_BOM)) > 0
 
 
 def has_giant_line(file: LandingFile, memory: int) -> bool:
-    """Whether a text file has a line that is much longer than a record may be: the engine drops it without a word.
+    """Whether a text file has a line that is much longer than a record may be; DuckDB would drop it silently.
 
-    Raises UnreadableFileError for a packed file that unpacks to more than `memory` bytes, and to so many times its size
-    as no data does. To unpack it once is the only way to know; of a plain file a part of the bytes is read.
+    Raises UnreadableFileError for a compressed file that expands to more than `memory` bytes with an implausible ratio.
+    A compressed file is read once for this; of a plain file only parts are read.
     """
     if (file.size_bytes * _GZIP_LIMIT if is_packed(file.path) else file.size_bytes) <= MAX_RECORD_BYTES:
         return False
     try:
         if not is_packed(file.path):
             with file.path.open("rb") as stream:
-                # A line that long covers one of these places and what follows it whole.
+                # Such a line covers at least one of these blocks completely.
                 return any(
                     not _has_line_end(stream, start, MAX_RECORD_BYTES)
                     for start in range(0, file.size_bytes, MAX_RECORD_BYTES)
@@ -299,9 +298,9 @@ def has_giant_line(file: LandingFile, memory: int) -> bool:
                 found = found or since_line_end > MAX_RECORD_BYTES
                 if unpacked > limit:
                     raise UnreadableFileError(
-                        f"{printable(file.name)}: {file.size_bytes} bytes unpack to more than {limit}, more than"
+                        f"{printable(file.name)}: {file.size_bytes} bytes decompress to more than {limit}, more than"
                         f" {_PLAUSIBLE_RATIO} times as many, and more than MERGANSER_MEMORY ({memory} bytes): it looks"
-                        " like a decompression bomb. If it is data indeed, unpack it, or raise MERGANSER_MEMORY.",
+                        " like a decompression bomb. If it is real data, decompress it, or raise MERGANSER_MEMORY.",
                         file.name,
                     )
         return found
@@ -310,7 +309,7 @@ def has_giant_line(file: LandingFile, memory: int) -> bool:
 
 
 def _has_line_end(stream: IO[bytes], start: int, size: int) -> bool:
-    """Whether there is a line end among so many bytes, or the end of the file."""
+    """Whether so many bytes have a line end or reach the end of the file."""
     stream.seek(start)
     left = size
     while left > 0 and (chunk := stream.read(min(1 << 16, left))):
@@ -321,9 +320,9 @@ def _has_line_end(stream: IO[bytes], start: int, size: int) -> bool:
 
 
 def write_without_giant_lines(path: Path, copy: Path, quote: str) -> None:
-    """Writes a copy of a text file in which what is too long a line is cut to be just that, and is refused so.
+    """Copies a text file and truncates lines that are far too long; they stay too long, so they are refused.
 
-    A quote that the cut leaves open is closed, so that it swallows none of the next lines.
+    A quote that the truncation leaves open is closed, so that it does not swallow the next lines.
     """
     with open_bytes(path) as source, copy.open("wb") as target:
         while line := source.readline(MAX_RECORD_BYTES + 2):
@@ -337,12 +336,12 @@ def write_without_giant_lines(path: Path, copy: Path, quote: str) -> None:
 
 
 def is_packed(path: Path) -> bool:
-    """Whether a file is packed by gzip: its name ends in .gz."""
+    """Whether a file is compressed by gzip: its name ends in .gz."""
     return path.suffix.lower() == ".gz"
 
 
 def open_bytes(path: Path) -> IO[bytes]:
-    """The bytes of a file, unpacked when its name ends in .gz."""
+    """Opens a file for reading bytes; decompresses it if its name ends in .gz."""
     if is_packed(path):
         return cast("IO[bytes]", gzip.open(path, "rb"))
     return path.open("rb")
@@ -351,9 +350,9 @@ def open_bytes(path: Path) -> IO[bytes]:
 def csv_header(
     file: LandingFile, path: Path, delimiter: str, quote: str, header_row: int | None
 ) -> tuple[list[str], int]:
-    """The header's names as they stand, and how many lines it and all before it take. Raises UnreadableFileError.
+    """The names in the header, and the number of lines up to its end. Raises UnreadableFileError.
 
-    `header_row`: its row, from 1; without it, the first that is not empty.
+    `header_row`: its row, from 1; by default the first row that is not empty.
     """
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
     try:
@@ -362,30 +361,30 @@ def csv_header(
             lines = _bounded_lines(text, file)
             reader = csv.reader(lines, delimiter=delimiter, quotechar=quote or None, quoting=quoting)
             if header_row is not None:
-                for _ in range(header_row - 1):  # lines of text, which need not be rows of this dialect
+                for _ in range(header_row - 1):  # lines of text, which may not be valid CSV
                     next(lines, "")
                 return next(reader, []), header_row - 1 + reader.line_num
             names = next((row for row in reader if row), [])
             return names, reader.line_num
     except (OSError, EOFError, zlib.error, csv.Error) as error:
         raise UnreadableFileError(
-            f"{file.name}: its header cannot be read; is it a whole CSV file?", file.name
+            f"{file.name}: its header cannot be read; is it a complete CSV file?", file.name
         ) from error
 
 
 def _bounded_lines(text: io.TextIOWrapper, file: LandingFile) -> Iterator[str]:
-    """The lines of a text, none of them longer than a record may be."""
+    """The lines of a text. Raises UnreadableFileError for one that is longer than a record may be."""
     while line := text.readline(MAX_RECORD_BYTES + 1):
         if len(line) > MAX_RECORD_BYTES:
             raise UnreadableFileError(
-                f"{file.name}: its header is longer than {MAX_RECORD_BYTES} bytes; is it a text with line ends?",
+                f"{file.name}: its header is longer than {MAX_RECORD_BYTES} bytes; is it a text file with line ends?",
                 file.name,
             )
         yield line
 
 
 def text_encoding(file: LandingFile, declared: str | None) -> str | None:
-    """The encoding that a text file has to be read in, by the name of a codec; None: UTF-8, which needs no copy."""
+    """The codec of a text file; None for UTF-8, which needs no copy."""
     try:
         with open_bytes(file.path) as stream:
             mark = stream.read(2)
@@ -398,9 +397,9 @@ def text_encoding(file: LandingFile, declared: str | None) -> str | None:
 
 
 def write_as_utf_8(file: LandingFile, encoding: str, copy: Path) -> None:
-    """Writes a copy of a text file in UTF-8. A byte that is no character stays as it is: its record is refused.
+    """Copies a text file in UTF-8. Invalid bytes stay as they are, so that their records are refused.
 
-    Raises UnreadableFileError when the bytes cannot be of this encoding.
+    Raises UnreadableFileError if the bytes cannot be of this encoding.
     """
     decoder = codecs.getincrementaldecoder(encoding)(errors="surrogateescape")
     try:
@@ -410,14 +409,14 @@ def write_as_utf_8(file: LandingFile, encoding: str, copy: Path) -> None:
             target.write(decoder.decode(b"", final=True).encode("utf-8", "surrogateescape"))
     except UnicodeError as error:
         raise UnreadableFileError(
-            f"{file.name}: is not text in the encoding {encoding}; declare another.", file.name
+            f"{file.name}: is not text in the encoding {encoding}; declare another encoding.", file.name
         ) from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UnreadableFileError(f"{file.name}: cannot be read; is it complete?", file.name) from error
 
 
 def with_one_line_end(path: Path, copy: Path) -> None:
-    """Writes a copy of a text file in which every line ends in a line feed."""
+    """Copies a text file with a line feed at the end of every line."""
     with open_bytes(path) as source, copy.open("wb") as target:
         pending = b""
         while chunk := source.read(1 << 20):
@@ -429,17 +428,17 @@ def with_one_line_end(path: Path, copy: Path) -> None:
 
 @dataclass(frozen=True)
 class TextSpan:
-    """Where a broken record stands: its first byte (from 0) and how many lines it takes."""
+    """The place of a broken record: its first byte (from 0) and its number of lines."""
 
     first_byte: int
     line_count: int
 
 
 def read_spans(path: Path, spans: Sequence[TextSpan]) -> Iterator[tuple[int, str]]:
-    """For each span, in rising order of bytes: the number of its first line (from 1), and its text.
+    """For each span, sorted by bytes: the number of its first line (from 1), and its text.
 
-    Bytes that are not UTF-8 stand as backslash escapes, so that nothing is lost and nothing is guessed. Of a text that
-    is longer than a record may be there is the beginning.
+    Invalid bytes become backslash escapes, so that nothing is lost or guessed. A text that is longer than a record may
+    be is truncated.
     """
     with open_bytes(path) as stream:
         position, line = 0, 1
@@ -470,7 +469,7 @@ def _format(entity: EntitySpec, path: Path, name: str) -> Format:
         suffixes.pop()
     found = _SUFFIXES.get(suffixes[-1]) if suffixes else None
     if found is None or (found in ("parquet", "excel") and path.suffix == ".gz"):
-        raise UnreadableFileError(f"{printable(name)}: its suffix tells no format; rename it, or declare `format:`.")
+        raise UnreadableFileError(f"{printable(name)}: unknown suffix; rename it, or declare `format:`.")
     return found
 
 

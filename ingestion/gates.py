@@ -1,9 +1,10 @@
-"""Gates: what in the figures of a load is too far off from the entity's own history, and says so by name.
+"""Gates: compare the statistics of a load with the entity's own history.
 
-The figures of earlier loads, and of slices of them, span a range; a gate breaks where a load is beyond that range by
-the gate's threshold (thresholds.py), and chance does not explain it. A first load has no history and passes.
+The statistics of earlier loads, and of slices of them, span a range. A load breaks a gate if it is outside that range
+by the gate's threshold (thresholds.py), and chance does not explain it. A first load has no history and passes.
 
-Add here when a load can be wrong in another way. Keep out: taking figures (profiles.py), holding loads (holding.py).
+Add here when a load can be wrong in another way. Keep out: computing statistics (profiles.py), holding loads
+(holding.py).
 """
 
 from __future__ import annotations
@@ -16,18 +17,18 @@ from ingestion.profiles import SMALLEST_PROFILE_ROWS, ColumnProfile, Profile, ki
 from ingestion.spec import EntitySpec
 from ingestion.thresholds import GATES, SIGNIFICANCE
 
-_SETS_FOR_A_MIX = 3  # profiles that it takes to know how much a mix of values varies by itself
+_SETS_FOR_A_MIX = 3  # profiles needed to know the usual variation of a mix of values
 _SPREAD_HOURS = 6  # of the day, with at least 2 % each: a batch that runs once a day may run at another hour
 _NEARLY_ALL = 0.9  # filled
-# Records that somebody adds by hand are few, and unlike an export. They have less than a hundred rows, and less than
-# half of the rows of every load or slice that they would be compared with.
+# Records that people add by hand are few, and differ from an export: less than a hundred rows, and less than half of
+# the rows of every load or slice that they would be compared with.
 _FEW_ROWS, _SMALL_SHARE = 100, 0.5
 _MANY_VALUES, _SOME_VALUES = 20, 12  # of a column, in every earlier load
-_FUTURE_ALLOWED = 0.01  # a column with more moments in the future holds plans or expiries, which come and go
+_FUTURE_ALLOWED = 0.01  # a column with more dates in the future holds plans or expiries
 _SHAPES = {
     "at": "values with an @",
     "space": "values with a space",
-    "scheme": "values that are addresses of pages",
+    "scheme": "values that are URLs",
     "plus": "values that start with +",
     "long": "values of 32 characters and more",
     "upper": "values in upper case",
@@ -38,7 +39,7 @@ _SHAPES = {
 
 @dataclass(frozen=True)
 class Finding:
-    """A gate that a unit of a load breaks: the column, and the figure before and now as text without values."""
+    """A gate that a unit of a load breaks: the column, and the usual and the found statistic as text without values."""
 
     gate: str
     column: str | None
@@ -48,7 +49,7 @@ class Finding:
 
     @property
     def cause(self) -> str:
-        """What usually lies behind it."""
+        """The usual cause."""
         return GATES[self.gate].cause
 
     def __str__(self) -> str:
@@ -57,16 +58,16 @@ class Finding:
 
 
 class Limits:
-    """The thresholds of an entity: the defaults, and what its declaration overrides."""
+    """The thresholds of an entity: the defaults and the overrides of its declaration."""
 
     def __init__(self, entity: EntitySpec) -> None:
         self.entity = entity
 
     def of(self, gate: str, column: str | None = None) -> Mapping[str, float] | None:
-        """The thresholds of a gate, by name; None where it is switched off.
+        """The thresholds of a gate, by name; None if it is switched off.
 
-        Appended consent decisions pass every gate: they replace nothing, and a withdrawal must not wait. A load of
-        wrong grants is found by the gates of the build, which compare how many customers may be contacted.
+        Appended consent decisions pass every gate: they replace nothing, and a withdrawal must not wait. The gates of
+        the build find wrong grants: they compare how many customers may be contacted.
         """
         if self.entity.bears_consent and self.entity.mode == "append":
             return None
@@ -80,7 +81,7 @@ class Limits:
 
 
 def compare(entity: EntitySpec, profile: Profile, history: Sequence[Profile]) -> list[Finding]:
-    """What of a unit is too far off from the history of its entity."""
+    """The gates that a unit breaks, compared with the history of its entity."""
     known = [past for past in history if past.rows >= SMALLEST_PROFILE_ROWS]
     if not known or profile.rows < min(_FEW_ROWS, _SMALL_SHARE * min(past.rows for past in known)):
         return []
@@ -112,7 +113,7 @@ def _compare_column(
         checks.append(_number_scale)
     if kind == "time":
         checks = [_date_range, _hour_of_day, _constant_column]
-    elif not is_id:  # new things get new ids
+    elif not is_id:  # ids are always new
         checks.append(_category_mix)
     for check in checks:
         found = check(limits, name, now, past)
@@ -134,7 +135,7 @@ def _missing_or_empty(
     share = now.filled / rows
     if not limit or rows < limit["min_rows"] or share >= least * (1 - limit["fall"]):
         return None
-    # Where a column is filled in part and its values repeat (a visitor's clicks), a value is one observation.
+    # If a column is partly filled and its values repeat (a visitor's clicks), each distinct value is one observation.
     repeats = min((column.distinct / column.filled for _, column in before if column.filled), default=1.0)
     weight = repeats if least < _NEARLY_ALL else 1.0
     if _standard_errors(share, rows * weight, least, of_rows * weight) < SIGNIFICANCE:
@@ -149,7 +150,7 @@ def _constant_column(limits: Limits, name: str, now: ColumnProfile, past: Sequen
         return None
     most, count = max((column.top / column.filled, column.filled) for column in past)
     share = now.top / now.filled
-    # Of a column with few values, a load may have one more often than usual, but hardly one alone.
+    # In a column with few values, one value may be more frequent than usual, but rarely the only one.
     enough = most + limit["rise"] if fewest >= _MANY_VALUES else max(most + limit["rise"], 0.95)
     if share < enough or _standard_errors(share, now.filled, most, count) < SIGNIFICANCE:
         return None
@@ -168,7 +169,7 @@ def _number_scale(limits: Limits, name: str, now: ColumnProfile, past: Sequence[
     medians = [column for column in past if column.median]
     if _sized(now) < limit["min_rows"] or max(map(_sized, medians), default=0) < limit["min_rows"]:
         return None
-    # Half of the values beyond nine tenths of the earlier ones: chance does not do so with thirty values.
+    # The median is beyond nine tenths of the earlier values, which chance does not explain with thirty values.
     smallest, largest = min(column.median or 0 for column in medians), max(column.median or 0 for column in medians)
     rose = now.median > largest * limit["factor"] and now.median > max(column.high or 0 for column in medians)
     fell = now.median < smallest / limit["factor"] and now.median < min(column.low or 0 for column in medians)
@@ -184,7 +185,7 @@ def _number_scale(limits: Limits, name: str, now: ColumnProfile, past: Sequence[
 
 
 def _sized(column: ColumnProfile) -> int:
-    """Values other than 0: most orders have no discount, and the few that do say little."""
+    """The number of values other than 0: most orders have no discount."""
     return column.filled - column.shapes.get("zero", 0)
 
 
@@ -195,7 +196,7 @@ def _is_numeric(columns: Sequence[ColumnProfile]) -> bool:
 
 def _value_shape(limits: Limits, name: str, now: ColumnProfile, past: Sequence[ColumnProfile]) -> Finding | None:
     limit = limits.of("value_shape", name)
-    # Distinct values are counted, as a campaign or a product repeats one value. A sign is counted by record.
+    # Distinct values are counted, because a campaign or a product repeats one value. Signs are counted by record.
     negative = "negative" in now.shapes
     count = now.filled if negative else now.distinct
     if not limit or count < limit["min_rows"]:
@@ -224,7 +225,7 @@ def _broken_encoding(limits: Limits, name: str, now: ColumnProfile, past: Sequen
         return None
     most, count = max((column.shapes.get("broken", 0) / column.distinct, column.distinct) for column in past)
     share = now.shapes["broken"] / now.distinct
-    # At least five: one broken name is a record's, not a load's.
+    # At least five: a single broken name is not a problem of the load.
     if now.shapes["broken"] < 5 or share < most + limit["rise"]:
         return None
     if most > 0 and _standard_errors(share, now.distinct, most, count) < SIGNIFICANCE:
@@ -242,7 +243,7 @@ def _category_mix(limits: Limits, name: str, now: ColumnProfile, past: Sequence[
     mixes = [column.mix for column in past if column.mix]
     if not limit or not now.mix or now.filled < limit["min_rows"] or len(mixes) < max(_SETS_FOR_A_MIX, len(past)):
         return None
-    # Campaigns, subjects and kinds of events come and go, so only codes and flags are compared.
+    # Campaigns, subjects and event types change often, so only codes and flags are compared.
     if limits.entity.columns[name].type != "boolean" and not all(map(_is_code, [now, *past])):
         return None
     pool = _pooled(mixes)
@@ -255,12 +256,12 @@ def _category_mix(limits: Limits, name: str, now: ColumnProfile, past: Sequence[
         "category_mix",
         name,
         f"at most {_percent(usual)} between earlier loads",
-        f"{_percent(change)} of the records have another value than is usual",
+        f"{_percent(change)} of the records have unusual values",
     )
 
 
 def _is_code(column: ColumnProfile) -> bool:
-    """Whether all values are short and in upper case, as currencies and countries are."""
+    """Whether all values are short and in upper case, like currencies and countries."""
     return column.shapes.get("code", 0) == column.distinct
 
 
@@ -300,16 +301,16 @@ def _hour_of_day(limits: Limits, name: str, now: ColumnProfile, past: Sequence[C
         return None
     hours = -by if by <= 12 else 24 - by
     return Finding(
-        "hour_of_day", name, "hours of the day as in earlier loads", f"the hours of the day are moved by {hours:+d}"
+        "hour_of_day", name, "hours of the day as in earlier loads", f"the hours of the day are shifted by {hours:+d}"
     )
 
 
 @dataclass(frozen=True)
 class KnownValues:
-    """Values of a column in records whose keys were there before: how many were filled, and how many of these are gone.
+    """Values of a column in records with known keys: how many were filled, and how many of these are now empty.
 
-    `ratios`: the quartiles of new by old number, of `pairs` that are both other than 0. `shifts`: the quartiles of the
-    seconds that moments have moved.
+    `ratios`: quartiles of new number / old number, over `pairs` where both are not 0. `shifts`: quartiles of the
+    seconds by which timestamps changed.
     """
 
     filled: int
@@ -320,8 +321,8 @@ class KnownValues:
 
 
 def compare_known(limits: Limits, name: str, known: KnownValues) -> Finding | None:
-    """What a load does to a column of records that are there: here each record is its own history."""
-    usual = "the same records, as they are"
+    """Compares a column of records with known keys: here each record is its own history."""
+    usual = "compared with the same records in raw"
     limit = limits.of("null_rate", name)
     if limit and known.filled >= limit["min_rows"] and known.gone >= known.filled * limit["fall"]:
         return Finding("null_rate", name, usual, f"{_percent(known.gone / known.filled)} of the known values are gone")
@@ -335,17 +336,17 @@ def compare_known(limits: Limits, name: str, known: KnownValues) -> Finding | No
         low, _, high = known.shifts
         is_zone = low == high and low % 900 == 0 and 0 < abs(low) <= 14 * 3600
         if is_zone:
-            return Finding("hour_of_day", name, usual, f"the moments are moved by {low / 3600:+g} hours")
+            return Finding("hour_of_day", name, usual, f"the timestamps are shifted by {low / 3600:+g} hours")
     return None
 
 
 def compare_files(
     limits: Limits, counts: Mapping[str, int], earlier: Mapping[str, int], usual_sizes: Sequence[int]
 ) -> list[Finding]:
-    """Files that hold far fewer records than is usual.
+    """Finds files with far fewer records than usual.
 
-    `counts`: records by file. `earlier`: the fewest records that a file of this name had in any version that landed.
-    `usual_sizes`: records of the latest files that landed, each under a name of its own.
+    `counts`: records by file. `earlier`: the fewest records that a file of this name had in any landed version.
+    `usual_sizes`: records of the latest landed files with other names.
     """
     findings = []
     shrunken, fewer = limits.of("shrunken_file"), limits.of("row_count")
@@ -359,13 +360,13 @@ def compare_files(
         elif fewer and file not in earlier and len(usual_sizes) >= fewer["min_files"]:
             least, most = min(usual_sizes), max(usual_sizes)
             if least >= fewer["min_rows"] and most <= 2 * least and count < least * fewer["share"]:
-                told = f"between {least:,} and {most:,} in the last {len(usual_sizes)} files"
-                findings.append(Finding("row_count", None, told, f"{count:,} records", file))
+                usual = f"between {least:,} and {most:,} in the last {len(usual_sizes)} files"
+                findings.append(Finding("row_count", None, usual, f"{count:,} records", file))
     return findings
 
 
 def compare_removals(limits: Limits, removed: int, before: int) -> Finding | None:
-    """A whole table, or scope, that leaves out too many of the rows that are there."""
+    """Finds a whole table, or scope, without too many of the known rows."""
     limit = limits.of("removed_rows")
     if not limit or before == 0 or removed < limit["min_rows"] or removed / before <= limit["share"]:
         return None
@@ -378,7 +379,7 @@ def compare_removals(limits: Limits, removed: int, before: int) -> Finding | Non
 
 
 def compare_refusals(limits: Limits, refused: int, of: int, refused_before: int, of_before: int) -> Finding | None:
-    """More records that go to quarantine than earlier loads had."""
+    """Finds more quarantined records than in earlier loads."""
     limit = limits.of("quarantined_share")
     if not limit or of < limit["min_rows"] or of_before < limit["min_rows"]:
         return None
@@ -394,7 +395,7 @@ def compare_refusals(limits: Limits, refused: int, of: int, refused_before: int,
 
 
 def compare_copies(limits: Limits, copied: int, of: int, usual: float) -> Finding | None:
-    """Records with new keys that equal records with other keys. `usual`: the share of such records in raw."""
+    """Finds records with new keys that equal records with other keys. `usual`: the share of such records in raw."""
     limit = limits.of("copied_content")
     if not limit or of < limit["min_rows"] or copied / of < usual + limit["share"]:
         return None
@@ -407,14 +408,14 @@ def compare_copies(limits: Limits, copied: int, of: int, usual: float) -> Findin
 
 
 def _standard_errors(share: float, of: float, usual: float, of_usual: float) -> float:
-    """How many standard errors lie between two shares (two-proportion z-test, pooled)."""
+    """The difference of two shares in standard errors (two-proportion z-test, pooled)."""
     pooled = (share * of + usual * of_usual) / (of + of_usual)
     error = math.sqrt(max(pooled * (1 - pooled), 1e-9) * (1 / of + 1 / of_usual))
     return abs(share - usual) / error
 
 
 def _pooled(counts: Sequence[Mapping[int, int]]) -> dict[int, float]:
-    """Shares over all of them, each with one voice."""
+    """The mean of several distributions, each with the same weight."""
     pool: dict[int, float] = {}
     for part in counts:
         total = sum(part.values())
@@ -424,7 +425,7 @@ def _pooled(counts: Sequence[Mapping[int, int]]) -> dict[int, float]:
 
 
 def _distance(counts: Mapping[int, int], pool: Mapping[int, float]) -> float:
-    """Total variation: the share of records that would have to have another value."""
+    """Total variation distance: the share of records that would need another value."""
     total = sum(counts.values())
     return 0.5 * sum(abs(counts.get(value, 0) / total - pool.get(value, 0.0)) for value in {*counts, *pool})
 

@@ -1,10 +1,11 @@
-"""Holding: a load that breaks a gate does not land; it stays in the landing zone until somebody decides or it changes.
+"""Holding: a load that breaks a gate does not land. It stays in the landing zone until somebody accepts or changes it.
 
 raw_ops.held_loads has a row per held unit (a file, or the files of one extraction), gate and column. It is open while
 the load is held. `outcome` says how it ended: accepted (by whom and why), or withdrawn (the file was replaced, removed,
-passed over for a later whole table, or breaks the gate no more).
+skipped for a later whole table, or no longer breaks the gate).
 
-Add here when something else may be held, or settled in another way. Keep out: figures (profiles.py), gates (gates.py).
+Add here when something else may be held, or settled in another way. Keep out: statistics (profiles.py), gates
+(gates.py).
 """
 
 from __future__ import annotations
@@ -49,29 +50,29 @@ from ingestion.readers.incoming import Incoming
 from ingestion.statements import key_hash, literal, quote, same
 
 _UNIT = f"coalesce(nullif(regexp_extract(_file, {literal(EXTRACTED_FILE)}, 1), ''), _file)"
-_KNOWN_LOOKED_AT = 2_000  # records whose keys were there before
-_COPIES_LOOKED_FOR = 500  # records with new keys
+_KNOWN_SAMPLE = 2_000  # records with known keys that are compared
+_COPIES_SAMPLE = 500  # records with new keys that are compared
 _USUAL_FILES = 10
-_LARGE_LOAD = 100_000  # records; of fewer, the sample costs little wherever it is taken
-_BLOCK_ROWS, _BLOCKS = 2048, 20  # the engine's unit of reading
+_LARGE_LOAD = 100_000  # records; a sample of fewer is cheap anyway
+_BLOCK_ROWS, _BLOCKS = 2048, 20  # DuckDB's unit of reading
 
 
 @dataclass(frozen=True)
 class Acceptance:
-    """Somebody's decision to land what these gates hold ("all": any gate): who and why."""
+    """The decision to land what these gates hold ("all": any gate): by whom and why."""
 
     gates: frozenset[str]
     reason: str
     by: str
 
     def covers(self, gate: str) -> bool:
-        """Whether it is about this gate."""
+        """Whether it applies to this gate."""
         return gate in self.gates or "all" in self.gates
 
 
 @dataclass(frozen=True)
 class HeldLoad:
-    """Files that do not land, the gate that they break, and the figures."""
+    """Files that do not land, and the gate that they break."""
 
     source: str
     entity: str
@@ -92,7 +93,7 @@ class LoadHeldError(IngestionError):
 
 
 class Gatekeeper:
-    """Examines the deliveries of one entity in one load, and keeps the books of what it held."""
+    """Examines the deliveries of one entity in one load, and records what it holds in raw_ops.held_loads."""
 
     def __init__(
         self,
@@ -197,7 +198,7 @@ class Gatekeeper:
     def _profile(
         self, outcome: Outcome, staged: Incoming, files: Sequence[LandingFile], extracted: int, *, alone: bool
     ) -> list[Finding]:
-        """Profiles the delivery, keeps its profiles, and returns what its columns and contents are too far off in."""
+        """Profiles the delivery, stores the profiles, and returns the gates that its columns and contents break."""
         lost = self._lost_columns(outcome, staged, files)
         if extracted < SMALLEST_PROFILE_ROWS:
             return lost
@@ -207,8 +208,8 @@ class Gatekeeper:
         profiles = profile_sample(self.connection, self.entity, tomorrow=self._tomorrow(), slices=slices)
         profiles = [profile for profile in profiles if profile.rows >= SMALLEST_PROFILE_ROWS]
         findings = [found for one in profiles if one.slice is None for found in compare(self.entity, one, history)]
-        told = {finding.column for finding in findings}
-        findings += [finding for finding in lost if finding.column not in told]
+        reported = {finding.column for finding in findings}
+        findings += [finding for finding in lost if finding.column not in reported]
         if history:
             findings += self._compare_copies(outcome, profiles)
             columns = {(finding.unit, finding.column) for finding in findings}
@@ -217,8 +218,8 @@ class Gatekeeper:
         return findings
 
     def _lost_columns(self, outcome: Outcome, staged: Incoming, files: Sequence[LandingFile]) -> list[Finding]:
-        """Declared columns that every earlier record had, and that no file of this delivery has in its header."""
-        # An API leaves out what is empty, and a line of JSON may: there a column is lost when it is never filled.
+        """Declared columns that every earlier record had, and that no file of this delivery has."""
+        # APIs and JSON lines may leave out empty fields: there a column is lost if it is never filled.
         is_structured = all(file.format != "ndjson" and not re.match(EXTRACTED_FILE, file.name) for file in files)
         if not staged.fields or not is_structured or self.entity.policy.missing_columns == "ignore":
             return []
@@ -229,7 +230,7 @@ class Gatekeeper:
             [*self.names, names],
         ).fetchall()
         return [
-            Finding("missing_column", name, "every earlier file had it", "the column is not there")
+            Finding("missing_column", name, "every earlier file had it", "the column is absent")
             for (name,) in sorted(rows)
             if self._was_filled(outcome, name)
         ]
@@ -244,7 +245,7 @@ class Gatekeeper:
         return bool(filled >= limit["min_rows"])
 
     def _baseline(self, outcome: Outcome) -> list[Profile]:
-        """The raw table's own profiles, where loads were too small to have one, or came before there were profiles."""
+        """Profiles of the raw table, if loads were too small for profiles, or are older than profiles."""
         before = self._before(outcome)
         [(count,)] = self.connection.execute(f"select count(*) from {self.table}{before}").fetchall()
         if count < SMALLEST_PROFILE_ROWS:
@@ -264,7 +265,7 @@ class Gatekeeper:
         if staged.streams:
             relation = f"(select * from {self.table} where {self._inserted(outcome)})"
         elif units == 1 and extracted >= _LARGE_LOAD and self._is_all_new(outcome, extracted):
-            # Blocks that the engine keeps together: whoever reads them passes over the others, a file is read whole.
+            # DuckDB skips the other blocks of a table; a file would be read completely.
             blocks = max(1, extracted // _BLOCK_ROWS // _BLOCKS)
             relation = f"(select * from {self.table} where {loaded} and rowid // {_BLOCK_ROWS} % {blocks} = 0)"
             share = max(1, extracted // blocks // wanted)
@@ -279,13 +280,13 @@ class Gatekeeper:
         )
 
     def _is_all_new(self, outcome: Outcome, extracted: int) -> bool:
-        """Whether the delivery is all that this load has brought so far, and every record of it landed."""
+        """Whether this load has only this delivery so far, and every record of it landed."""
         loaded = f"{self.table} where _load_id = {literal(self.load.load_id)}"
         [(landed,)] = self.connection.execute(f"select count(*) from {loaded}").fetchall()
         return bool(landed == extracted)
 
     def _compare_known(self, outcome: Outcome) -> list[Finding]:
-        """Compares records whose keys were there before with what raw has of them."""
+        """Compares records with known keys with their raw rows."""
         if not outcome.has_known_keys or not self.entity.key:
             return []
         names = [name for name in profiled_columns(self.entity) if name not in self.entity.key]
@@ -305,11 +306,11 @@ class Gatekeeper:
             return []
         version = self.entity.version
         newer = f" and given.{quote(version)} >= raw.{quote(version)}" if version else ""
-        # The latest version of each key before this delivery: it is current still, or this load has superseded it.
+        # The latest version of each key before this delivery: it is current, or this load has superseded it.
         rows = self.connection.execute(
             "with given as materialized (select *,"
             f" {key_hash(self.entity)} as _hash from sample where hash(_row) % greatest((select count(*) from sample)"
-            f" // {_KNOWN_LOOKED_AT}, 1) = 0),"
+            f" // {_KNOWN_SAMPLE}, 1) = 0),"
             " pairs as (select given.*, known_rows.raw_row from given"
             " inner join known_rows on given._hash = known_rows.hash)"
             f" select given.unit, {', '.join(figures)} from pairs as given inner join {self.table} as raw"
@@ -335,12 +336,12 @@ class Gatekeeper:
                 continue
             new = (
                 f"(select * from sample where unit = {literal(profile.unit)}{self._has_new_key(outcome)}"
-                f" order by hash(_row) limit {_COPIES_LOOKED_FOR})"
+                f" order by hash(_row) limit {_COPIES_SAMPLE})"
             )
             copied, of = self._count_copies(outcome, new, probe)
             if compare_copies(self.limits, copied, of, 0.0) is None:
                 continue
-            known = f"(select * from {self.table}{self._before(outcome)} using sample {_COPIES_LOOKED_FOR} rows)"
+            known = f"(select * from {self.table}{self._before(outcome)} using sample {_COPIES_SAMPLE} rows)"
             same_before, of_before = self._count_copies(outcome, known, probe)
             found = compare_copies(self.limits, copied, of, same_before / max(of_before, 1))
             if found:
@@ -348,7 +349,7 @@ class Gatekeeper:
         return findings
 
     def _has_new_key(self, outcome: Outcome) -> str:
-        """A condition on the sample; what was streamed is known to be new."""
+        """A condition on the sample; streamed records are always new."""
         if outcome.first_row is not None:
             return ""
         key = key_hash(self.entity)
@@ -356,7 +357,7 @@ class Gatekeeper:
         return f" and {key} not in ({known})"
 
     def _probe(self, profile: Profile) -> str | None:
-        """The column to look copies up by: not an id, and different in most records; a moment before a text."""
+        """The column to find copies by: not an id, and different in most records; timestamps are preferred to text."""
         candidates = [
             (kind_of(self.entity.columns[name].type) == "time", column.distinct, name)
             for name, column in profile.columns.items()
@@ -389,7 +390,7 @@ class Gatekeeper:
         return f"_load_id = {literal(self.load.load_id)} and rowid >= {outcome.first_row}"
 
     def _before(self, outcome: Outcome) -> str:
-        """A where clause: rows that were there before this delivery."""
+        """A where clause: rows from before this delivery."""
         if outcome.first_row is None:
             [(first,)] = self.connection.execute(
                 f"select min(rowid) from {self.table} where _load_id = {literal(self.load.load_id)}"
@@ -418,7 +419,7 @@ class Gatekeeper:
         return held
 
     def _is_accepted(self, one: HeldLoad) -> bool:
-        """Whether somebody who could see that it was held accepted it."""
+        """Whether it was accepted after it had been reported as held."""
         if self.acceptance is None or not self.acceptance.covers(one.finding.gate):
             return False
         return bool(
@@ -429,7 +430,7 @@ class Gatekeeper:
         )
 
     def hold(self, held: Sequence[HeldLoad]) -> None:
-        """Books what is held; what is held already stays as it was booked, with the figures of today."""
+        """Records held loads; one that is already recorded gets today's statistics."""
         for one in held:
             key = self._key(one.files, one.finding)
             self.connection.execute(
@@ -450,7 +451,7 @@ class Gatekeeper:
         self.held.extend(held)
 
     def settle_others(self) -> None:
-        """Closes what was held before and is not held any more."""
+        """Closes the records of loads that are no longer held."""
         still = {(one.files, one.finding.gate, one.finding.column) for one in self.held}
         for files, gate, column in self.connection.execute(
             "select file_names, gate, column_name from raw_ops.held_loads"
@@ -481,7 +482,7 @@ _SAME = "source = ? and entity = ? and file_names = ? and gate = ? and column_na
 
 @dataclass(frozen=True)
 class OpenHold:
-    """A load that is held now, as the books have it."""
+    """A load that is held now."""
 
     source: str
     entity: str
@@ -495,7 +496,7 @@ class OpenHold:
 
 
 def open_holds(connection: duckdb.DuckDBPyConnection, source: str | None = None) -> list[OpenHold]:
-    """What is held now, of one source or of all; nothing where the warehouse has no such book yet."""
+    """The loads that are held now, of one source or of all; none if raw_ops.held_loads does not exist yet."""
     if not connection.execute(
         "select 1 from duckdb_tables() where schema_name = 'raw_ops' and table_name = 'held_loads'"
     ).fetchall():

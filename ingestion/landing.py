@@ -1,11 +1,10 @@
-"""Landing: files become raw tables, with a quarantine for what breaks a rule. The one writer of raw.
+"""Landing: writes files to raw tables, and records that break a rule to quarantine. Nothing else writes raw tables.
 
-A delivery of an entity (deliveries.py) is one transaction, so that a crash at any moment leaves all of it or none. It
-holds that extracted = landed + quarantined + unchanged, or it does not commit. Records are never touched in Python:
-every step is a statement of DuckDB.
+A delivery of an entity (deliveries.py) is one transaction, so a crash leaves all of it or nothing. It only commits if
+extracted = landed + quarantined + unchanged. Python never handles single records: every step is a DuckDB statement.
 
-Add here when a load does something new. Keep out: parsing (readers.py), what happens to a record (judging.py), DDL and
-books (warehouse.py).
+Add here when a load does something new. Keep out: parsing (readers/), what happens to a record (judging.py), DDL
+(warehouse.py).
 """
 
 from __future__ import annotations
@@ -33,14 +32,14 @@ from ingestion.refusals import mark_replayed
 from ingestion.settings import Settings
 from ingestion.spec import SourceSpec
 from ingestion.statements import literal, quote
-from ingestion.warehouse import ensure_books, ensure_tables, open_warehouse, transaction, written_once
+from ingestion.warehouse import direct_commits, ensure_operations, ensure_tables, open_warehouse, transaction
 
 Status = Literal["landed", "nothing_new", "failed", "held"]
 
-_TOLD_FILES = 5  # refused files that one message names
+_REPORTED_FILES = 5  # refused files in one message
 _LOG_BYTES = 16 * 2**20  # DuckDB's log goes into the warehouse file when it reaches this size (checkpoint_threshold)
 
-# Errors of DuckDB whose text is about the engine or a file, never about a value of a record.
+# Errors of DuckDB whose text never has a value of a record.
 _SAFE_TO_QUOTE = (
     duckdb.BinderException,
     duckdb.CatalogException,
@@ -53,7 +52,7 @@ _SAFE_TO_QUOTE = (
 
 @dataclass(frozen=True)
 class LandingProgress:
-    """Said before and after each entity. `number` counts from 1 to `total`; `result` is None before."""
+    """The progress before and after each entity. `number` counts from 1 to `total`; `result` is None before."""
 
     source: str
     entity: str
@@ -66,7 +65,7 @@ class LandingProgress:
 class EntityReport:
     """What one load did to one entity. extracted = landed + quarantined + unchanged.
 
-    `deleted`: rows that were marked as deleted. Watermarks are text: how far the entity's data reached, and reaches.
+    `deleted`: rows marked as deleted. Watermarks are text: the progress of the entity's data before and after.
     """
 
     source: str
@@ -89,7 +88,7 @@ class EntityReport:
 
 @dataclass(frozen=True)
 class LandingReport:
-    """What one call of `land` did. `loaded_at` is UTC, without zone."""
+    """What one call of `land` did. `loaded_at` is naive UTC."""
 
     load_id: str
     loaded_at: datetime
@@ -97,7 +96,7 @@ class LandingReport:
 
     @property
     def ok(self) -> bool:
-        """Whether no entity failed or is held. Quarantined records are no failure: they are counted and kept."""
+        """Whether no entity failed or is held. Quarantined records are not a failure: they are counted and kept."""
         return all(entity.status not in ("failed", "held") for entity in self.entities)
 
     @property
@@ -117,17 +116,17 @@ class LandingReport:
 
     @property
     def unchanged(self) -> int:
-        """Records that were there already, over all entities."""
+        """Records that had landed before, over all entities."""
         return sum(entity.unchanged for entity in self.entities)
 
     @property
     def deleted(self) -> int:
-        """Rows that were marked as deleted, over all entities."""
+        """Rows marked as deleted, over all entities."""
         return sum(entity.deleted for entity in self.entities)
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What deserves a look though nothing failed."""
+        """Warnings, over all entities."""
         return tuple(warning for entity in self.entities for warning in entity.warnings)
 
 
@@ -143,16 +142,15 @@ def land(
 ) -> LandingReport:
     """Lands the new and changed files of these sources.
 
-    `loaded_at`: the moment that the load is known by (without zone, or with any: it becomes UTC); default now. It is
-    moved to one microsecond after the last load's where it is not later already. `allow_empty`: a delivery that is the
-    whole table may be empty. `acceptance`: lands loads that are held. `unfetched`: by source and entity, why nothing
-    new could be fetched before; what is there lands, and the books call the load failed. `progress` is called before
-    and after each entity. An entity that fails or is held is in the report with its reason and keeps what it had; the
-    others go on. Raises WarehouseLockedError when another process holds the warehouse, SettingError when a setting has
-    no sense.
+    `loaded_at`: the time of the load (naive UTC, or aware), by default now. It becomes one microsecond after that of
+    the last load if it is not later. `allow_empty`: a delivery that is the whole table may be empty. `acceptance`:
+    lands held loads. `unfetched`: by source and entity, why fetching failed before; existing files land, and the load
+    counts as failed. `progress`: a callback, called before and after each entity. An entity that fails or is held is
+    reported with the reason and stays unchanged; the others continue. Raises WarehouseLockedError if another process
+    holds the warehouse, SettingError if a setting is invalid.
     """
     with open_warehouse(settings) as connection:
-        ensure_books(connection)
+        ensure_operations(connection)
         ensure_consent_landings(settings, connection, sources)
         load = _next_load(connection, loaded_at)
         failures = ensure_tables(connection, sources)
@@ -176,7 +174,7 @@ def land(
             )
             reason = (unfetched or {}).get((target.source.source, target.name))
             if reason:
-                _book_failure(connection, target, load, reason)
+                _store_failure(connection, target, load, reason)
                 if target.entity.bears_consent:
                     settle_landing(settings, target.source.source, target.name, failed=True, changed=True)
             if progress:
@@ -184,7 +182,7 @@ def land(
     return LandingReport(load.load_id, load.loaded_at, tuple(reports))
 
 
-def _book_failure(connection: duckdb.DuckDBPyConnection, target: Target, load: Load, reason: str) -> None:
+def _store_failure(connection: duckdb.DuckDBPyConnection, target: Target, load: Load, reason: str) -> None:
     connection.execute(
         "update raw_ops.loads set status = 'failed', error = ? where load_id = ? and source = ? and entity = ?",
         [reason, load.load_id, target.source.source, target.name],
@@ -192,12 +190,12 @@ def _book_failure(connection: duckdb.DuckDBPyConnection, target: Target, load: L
 
 
 def ensure_raw_tables(settings: Settings, sources: Sequence[SourceSpec]) -> None:
-    """Makes every entity's raw table with every declared column, and landing's books, so that models find them.
+    """Creates the raw tables of all entities, raw_ops and raw_quarantine, so that dbt models can read them.
 
-    Raises SchemaChangedError when a declared type cannot hold what has landed, and WarehouseLockedError.
+    Raises SchemaChangedError if a declared type cannot hold landed values, and WarehouseLockedError.
     """
     with open_warehouse(settings) as connection:
-        ensure_books(connection)
+        ensure_operations(connection)
         ensure_consent_landings(settings, connection, sources)
         failures = ensure_tables(connection, sources)
     if failures:
@@ -224,7 +222,7 @@ def _land_entity(
     allow_empty: bool,
     acceptance: Acceptance | None,
 ) -> EntityReport:
-    """Lands what is new of one entity, or books why not: `failure` is known before it starts."""
+    """Lands the new files of one entity, or records why not. `failure`: an error that is already known."""
     files: list[LandingFile] = []
     skipped: tuple[str, ...] = ()
     refused: list[str] = []
@@ -279,73 +277,73 @@ def land_files(
     gatekeeper: Gatekeeper | None = None,
     refused: Sequence[str] = (),
 ) -> EntityReport:
-    """Lands these files of an entity, delivery by delivery, and books what each did.
+    """Lands these files of an entity, delivery by delivery, and records each in raw_ops.
 
-    A file that cannot be read, or holds no good record, stays as it is for the next load, and the others land; the load
-    has failed then. A delivery that cannot land ends it; the ones before it stay. So does one that is held where the
-    order of arrival matters: the later ones wait, unless one is the whole table, which makes the held one void.
-    `failure`: it is known not to work before it starts. `gatekeeper`: examines each delivery; without one, no gate is
-    applied. `refused`: what is known of files that are not among these.
+    A file that cannot be read, or has no valid record, stays for the next load, and the others land; the load counts as
+    failed. A delivery that cannot land ends the load; earlier ones stay landed. If the order of arrival matters, a held
+    delivery also ends it: later ones wait, unless one is the whole table and so replaces the held one. `failure`: an
+    error that is already known. `gatekeeper`: examines each delivery; without one, no gate applies. `refused`: errors
+    of files that are not among these.
     """
-    ledger = _Ledger(connection, target, load, refused)
+    log = _LoadLog(connection, target, load, refused)
     try:
-        ledger.open()
+        log.open()
         if failure is None:
             pending = deliveries(target.entity, files)
             if not pending:
-                ledger.keep(ledger.report)
+                log.keep(log.report)
             for number, delivery in enumerate(pending, start=1):
                 later = any(other.is_whole for other in pending[number:])
-                attempt = _Attempt(connection, settings, ledger, gatekeeper, allow_empty=allow_empty, has_later=later)
+                attempt = _Attempt(connection, settings, log, gatekeeper, allow_empty=allow_empty, has_later=later)
                 _land_delivery(attempt, delivery)
-                if ledger.report.held and delivery.is_ordered and number < len(pending):
-                    ledger.wait(len(pending) - number)
+                if log.report.held and delivery.is_ordered and number < len(pending):
+                    log.wait(len(pending) - number)
                     break
             if gatekeeper:
                 gatekeeper.settle_others()
-            return ledger.close()
+            return log.close()
     except IngestionError as error:
         failure = str(error)
     except duckdb.Error as error:
         failure = _describe(error)
     finally:
-        with suppress(duckdb.Error):  # after a full disk the engine may refuse everything; what went wrong is known
+        with suppress(duckdb.Error):  # with a full disk DuckDB may refuse this too; the error is known
             clear_stage(connection)
-    failed = replace(ledger.report, status="failed", error=" ".join([*ledger.refused[:_TOLD_FILES], failure]))
+    failed = replace(log.report, status="failed", error=" ".join([*log.refused[:_REPORTED_FILES], failure]))
     with suppress(duckdb.Error):
-        ledger.keep(failed)
+        log.keep(failed)
     return failed
 
 
 @dataclass(frozen=True)
 class _Attempt:
-    """With what a delivery is landed. `has_later`: a later delivery of this load is the whole table."""
+    """The context of landing a delivery. `has_later`: a later delivery of this load is the whole table."""
 
     connection: duckdb.DuckDBPyConnection
     settings: Settings
-    ledger: _Ledger
+    log: _LoadLog
     gatekeeper: Gatekeeper | None
     allow_empty: bool
     has_later: bool
 
     def land(self, delivery: Delivery, *, try_streaming: bool) -> None:
         """Lands a delivery in a transaction. Raises LoadHeldError, and the errors of stage and land_staged."""
-        connection, ledger = self.connection, self.ledger
-        staged = stage(connection, self.settings, ledger.target.entity, delivery.files, try_streaming=try_streaming)
+        connection, log = self.connection, self.log
+        staged = stage(connection, self.settings, log.target.entity, delivery.files, try_streaming=try_streaming)
         if delivery.is_whole and staged.is_cut_short:
             raise DeliveryRefusedError(
-                f"{delivery.files[-1].name} looks cut short: its last record is broken and no line end follows. It is"
-                " declared to be the whole table, so nothing of it was taken; bring it again"
+                f"{delivery.files[-1].name} looks cut short: its last record is broken and has no line end. It is"
+                " declared to be the whole table, so nothing of it landed; provide the complete file"
             )
-        with _streaming(connection, delivery) if staged.streams else nullcontext(), ledger.transaction():
-            step = DeliveryLoad(connection, ledger.target, ledger.load, delivery.is_whole, delivery.is_paged)
+        with _streaming(connection, delivery) if staged.streams else nullcontext(), log.transaction():
+            step = DeliveryLoad(connection, log.target, log.load, delivery.is_whole, delivery.is_paged)
             try:
                 outcome = land_staged(step, staged, allow_empty=self.allow_empty and not self.has_later)
             except DeliveryRefusedError:
-                refuse_bad_files(connection, ledger.target, delivery.files)
+                refuse_bad_files(connection, log.target, delivery.files)
                 raise
             if outcome.counts.quarantined and not delivery.is_replay:
-                refuse_bad_files(connection, ledger.target, delivery.files)
+                refuse_bad_files(connection, log.target, delivery.files)
             for file in delivery.files:
                 refuse_replaced(file)
             records: Mapping[str, int] = {}
@@ -353,38 +351,38 @@ class _Attempt:
                 mark_replayed(step)
             elif self.gatekeeper:
                 records = self.gatekeeper.examine(outcome, staged, delivery.files, alone=delivery.is_ordered)
-            ledger.add(staged, outcome.counts, delivery, records)
+            log.add(staged, outcome.counts, delivery, records)
 
 
 def _land_delivery(attempt: _Attempt, delivery: Delivery) -> None:
-    """Lands one delivery with its books, less the files that are held.
+    """Lands one delivery, without the files that are held.
 
-    A delivery that may not replace the table is passed over where a later one does.
+    A delivery that is refused or held is skipped if a later one is the whole table.
     """
-    ledger = attempt.ledger
+    log = attempt.log
     try:
         try:
-            attempt.land(delivery, try_streaming=may_stream(ledger.target.entity))
+            attempt.land(delivery, try_streaming=may_stream(log.target.entity))
         except NotStreamableError:
             attempt.land(delivery, try_streaming=False)
     except (DeliveryRefusedError, UnreadableFileError) as error:
         if attempt.has_later:
-            with ledger.transaction():
-                ledger.pass_over(delivery, f"passed over, as a later delivery is there: {error}")
+            with log.transaction():
+                log.skip(delivery, f"skipped, because there is a later delivery: {error}")
             return
         if isinstance(error, DeliveryRefusedError) or not error.files or delivery.is_whole or delivery.is_paged:
             raise
-        ledger.refused += error.messages
+        log.refused += error.messages
         rest = tuple(file for file in delivery.files if file.name not in error.files)
         if rest:
             _land_delivery(attempt, replace(delivery, files=rest))
     except LoadHeldError as error:
         if attempt.has_later:
-            with ledger.transaction():
-                ledger.pass_over(delivery, f"would be held, and is passed over, as a later delivery is there: {error}")
+            with log.transaction():
+                log.skip(delivery, f"would be held, but is skipped because there is a later delivery: {error}")
             return
-        with ledger.transaction():
-            ledger.hold(error.held, attempt.gatekeeper)
+        with log.transaction():
+            log.hold(error.held, attempt.gatekeeper)
         names = {name for one in error.held for name in one.files}
         rest = tuple(file for file in delivery.files if file.name not in names)
         if rest:
@@ -393,18 +391,18 @@ def _land_delivery(attempt: _Attempt, delivery: Delivery) -> None:
 
 @contextmanager
 def _streaming(connection: duckdb.DuckDBPyConnection, delivery: Delivery) -> Iterator[None]:
-    """Records that are inserted as they are parsed: in order, and written once where they are many."""
+    """The settings for streams: records keep their order, and large streams bypass the log."""
     is_large = sum(file.size_bytes for file in delivery.files) >= _LOG_BYTES
-    with in_order(connection), written_once(connection) if is_large else nullcontext():
+    with in_order(connection), direct_commits(connection) if is_large else nullcontext():
         yield
 
 
 def _describe_held(target: Target, held: Sequence[HeldLoad]) -> str:
     gates = ", ".join(sorted({one.finding.gate for one in held}))
-    told = "; ".join(map(str, held[:3])) + (f"; and {len(held) - 3} more" if len(held) > 3 else "")
+    loads = "; ".join(map(str, held[:3])) + (f"; and {len(held) - 3} more" if len(held) > 3 else "")
     return (
-        f"held: {told}. Nothing of it landed, and the files stay where they are. Bring them again corrected, under the"
-        f" same names; or, where they are right, land them: merganser ingest {target.source.source} --accept-load"
+        f"held: {loads}. Nothing of it landed, and the files stay in place. Replace them by corrected files with the"
+        f" same names; or, if they are right, land them: merganser ingest {target.source.source} --accept-load"
         f' {gates.replace(", ", " --accept-load ")} --reason "...".'
     )
 
@@ -414,17 +412,17 @@ def _describe(error: duckdb.Error) -> str:
     if "Could not write file" in str(error) or "No space left" in str(error):
         named = re.search(r'file "([^"]+)"', str(error))
         place = named[1] if named else "The warehouse"
-        return f"{place} could not be written; is the disk full? Free space, and run again: nothing is lost."
+        return f"{place} cannot be written; is the disk full? Free space, and run again: nothing is lost."
     if re.search("corrupt|checksum", str(error), re.IGNORECASE):
-        return "warehouse.duckdb is damaged. Put back a copy from before, with its .wal. Nothing of this load was kept."
+        return "warehouse.duckdb is damaged. Restore an earlier copy with its .wal. Nothing of this load was kept."
     if isinstance(error, duckdb.OutOfMemoryException):
         return (
-            "The load takes more memory than MERGANSER_MEMORY allows; raise it, or bring smaller files. Nothing of this"
+            "The load needs more memory than MERGANSER_MEMORY allows; raise it, or split the files. Nothing of this"
             " load was kept."
         )
     if isinstance(error, _SAFE_TO_QUOTE):
         return f"DuckDB: {kind}: {str(error).splitlines()[0]} Nothing of this load was kept."
-    return f"DuckDB: {kind} (its text is left out, as it may quote a record). Nothing of this load was kept."
+    return f"DuckDB: {kind} (its text is left out because it may quote a record). Nothing of this load was kept."
 
 
 def _known_files(connection: duckdb.DuckDBPyConnection, target: Target) -> dict[str, KnownFile]:
@@ -436,8 +434,8 @@ def _known_files(connection: duckdb.DuckDBPyConnection, target: Target) -> dict[
     return {file: KnownFile(size, modified, sha256 or None) for file, size, modified, sha256 in rows}
 
 
-class _Ledger:
-    """What a load did to an entity so far: its report, which is in the books at the end of every transaction."""
+class _LoadLog:
+    """What a load did to an entity so far: the report, which raw_ops.loads has at the end of every transaction."""
 
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, target: Target, load: Load, refused: Sequence[str] = ()
@@ -450,22 +448,24 @@ class _Ledger:
         self.report = EntityReport(target.source.source, target.name, "nothing_new")
 
     def open(self) -> None:
-        """Looks up how far the data reached before."""
+        """Reads the watermark of the last load."""
         before = self._watermark()
         self.report = replace(self.report, watermark_before=before, watermark_after=before)
 
     def close(self) -> EntityReport:
-        """The report; of a failed load where files were refused, which stay for the next one."""
+        """The final report. The load counts as failed if files were refused; they stay for the next one."""
         if self.refused:
-            more = f" And {len(self.refused) - _TOLD_FILES} more files." if len(self.refused) > _TOLD_FILES else ""
+            more = (
+                f" And {len(self.refused) - _REPORTED_FILES} more files." if len(self.refused) > _REPORTED_FILES else ""
+            )
             held = [self.report.error] if self.report.error else []
-            error = " ".join([*held, *self.refused[:_TOLD_FILES]]) + more
+            error = " ".join([*held, *self.refused[:_REPORTED_FILES]]) + more
             self.keep(replace(self.report, status="failed", error=error))
         return self.report
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing, this report too."""
+        """A transaction; the report is restored on any exception."""
         before = self.report
         try:
             with transaction(self.connection):
@@ -475,14 +475,14 @@ class _Ledger:
             raise
 
     def add(self, staged: Incoming, counts: Counts, delivery: Delivery, records: Mapping[str, int]) -> None:
-        """Books a delivery that landed."""
+        """Records a delivery that landed."""
         name, changes = self.target.name, None
         if staged.fields and not delivery.is_replay:
             changes = note_fields(self.connection, self.target.source, name, self.load.load_id, staged.fields)
         report = self.report
-        told = (f"fields that changed: {changes}.",) if changes else ()
+        changed = (f"fields that changed: {changes}.",) if changes else ()
         status: Status = "landed" if counts.changed or report.status == "landed" else "nothing_new"
-        self._book_files(delivery, records)
+        self._store_files(delivery, records)
         self.keep(
             replace(
                 self._with_files(delivery),
@@ -494,29 +494,31 @@ class _Ledger:
                 deleted=report.deleted + counts.deleted,
                 watermark_after=self._watermark_reached(staged),
                 schema_changes="; ".join(part for part in (report.schema_changes, changes) if part) or None,
-                warnings=(*report.warnings, *staged.warnings, *counts.warnings, *told),
+                warnings=(*report.warnings, *staged.warnings, *counts.warnings, *changed),
             )
         )
 
     def hold(self, held: Sequence[HeldLoad], gatekeeper: Gatekeeper | None) -> None:
-        """Books what is held; its files are not booked, so that the next load looks at them again."""
+        """Records held loads. Their files are not recorded, so that the next load examines them again."""
         if gatekeeper:
             gatekeeper.hold(held)
         every = (*self.report.held, *held)
         self.keep(replace(self.report, status="held", held=every, error=_describe_held(self.target, every)))
 
     def wait(self, count: int) -> None:
-        """Books that later deliveries wait behind one that is held."""
-        waiting = f"{count} later deliver{'y waits' if count == 1 else 'ies wait'} behind it, as their order decides."
+        """Records that later deliveries wait for a held one."""
+        waiting = (
+            f"{count} later deliver{'y waits' if count == 1 else 'ies wait'} behind it, because their order matters."
+        )
         self.keep(replace(self.report, error=f"{self.report.error} {waiting}"))
 
-    def pass_over(self, delivery: Delivery, warning: str) -> None:
-        """Books the files of a delivery that did nothing."""
-        self._book_files(delivery, {})
+    def skip(self, delivery: Delivery, warning: str) -> None:
+        """Records the files of a delivery that is skipped."""
+        self._store_files(delivery, {})
         self.keep(replace(self._with_files(delivery), warnings=(*self.report.warnings, warning)))
 
     def keep(self, report: EntityReport) -> None:
-        """Makes this the report, and the load's line in the books."""
+        """Sets the report, and stores it in raw_ops.loads."""
         line = {
             "load_id": self.load.load_id,
             "source": report.source,
@@ -551,7 +553,7 @@ class _Ledger:
         count = self.report.file_count + len(delivery.files)
         return replace(self.report, file_count=count, bytes=self.report.bytes + size)
 
-    def _book_files(self, delivery: Delivery, records: Mapping[str, int]) -> None:
+    def _store_files(self, delivery: Delivery, records: Mapping[str, int]) -> None:
         source, name, load_id = self.target.source.source, self.target.name, self.load.load_id
         self.connection.executemany(
             "insert into raw_ops.files (source, entity, file_name, size_bytes, modified_ns, sha256, load_id,"
@@ -566,20 +568,20 @@ class _Ledger:
         )
 
     def _watermark(self) -> str | None:
-        """How far the data reached at the end of the last load."""
+        """The watermark of the last load."""
         source, name, entity = self.target.source.source, self.target.name, self.target.entity
         column = entity.watermark or entity.version
         if column is None:
             return None
-        [(booked,)] = self.connection.execute(
+        [(stored,)] = self.connection.execute(
             "select arg_max(watermark_after, load_id) from raw_ops.loads"
             " where source = ? and entity = ? and watermark_after is not null",
             [source, name],
         ).fetchall()
-        return None if booked is None else str(booked)
+        return None if stored is None else str(stored)
 
     def _watermark_reached(self, staged: Incoming) -> str | None:
-        """How far the data reaches with what is staged, or went straight into the raw table."""
+        """The watermark with the staged or streamed records."""
         entity = self.target.entity
         column = entity.watermark or entity.version
         if column is None:

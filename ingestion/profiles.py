@@ -1,11 +1,11 @@
-"""Profiles: figures of a load by column, taken from a sample of its records and kept in raw_ops.load_profiles.
+"""Profiles: statistics of a load per column, computed from a sample of its records and stored in raw_ops.load_profiles.
 
-A profile holds counts, quantiles and hashes, never a value of a record. It is taken of each unit (a file, or the files
-of one extraction) that can be held on its own. While an entity has few profiles, slices of a load, in the order of its
-version, are profiled too: they show how much the figures vary by themselves. An entity that has rows and no profile
-(small loads, or a warehouse from before profiles) is profiled from its raw table when somebody asks.
+A profile has counts, quantiles and hashes, never a value of a record. Each unit (a file, or the files of one
+extraction) that can be held on its own has one. While an entity has few profiles, slices of a load in the order of its
+version are profiled too: they show the usual variation. An entity with rows and without profiles (small loads, or a
+warehouse from before profiles) is profiled from its raw table when needed.
 
-Add here when a gate needs another figure. Keep out: what figure is too far off (gates.py).
+Add here when a gate needs another statistic. Keep out: which statistics break a gate (gates.py).
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from ingestion.statements import literal, quote
 
 SAMPLE_ROWS = 5_000  # one standard error of a share is then at most 0.7 points
 LARGEST_SAMPLE_ROWS = 30_000
-ROWS_PER_UNIT = 100  # of the sample, where a load has many files
+ROWS_PER_UNIT = 100  # of the sample, if a load has many files
 SMALLEST_PROFILE_ROWS = 30
 SLICE_ROWS = 50
 MOST_SLICES = 8
 PROFILES_KEPT = 40  # per entity: the latest units and slices
-FEW_VALUES = 40  # a column with at most so many distinct values has its mix of values kept
+FEW_VALUES = 40  # the distribution of values is stored for columns with at most so many distinct values
 
 # Text that was UTF-8 and was decoded as Latin-1 or Windows-1252, replacement characters, and letters that became "?".
 _BROKEN = (
@@ -54,11 +54,11 @@ _TIME_SHAPES = {
 
 @dataclass(frozen=True)
 class ColumnProfile:
-    """Figures of a column in the sampled records.
+    """Statistics of a column in the sampled records.
 
-    `low`, `median`, `high`: the 10th, 50th and 90th percentile of the sizes of numbers other than 0. `shapes` counts
-    how values look: distinct values of a text, records of a number or a moment. `hours`: records by hour of the day.
-    `mix`: records by hash of the value, for a column with few values.
+    `low`, `median`, `high`: the 10th, 50th and 90th percentile of the absolute values of numbers other than 0. `shapes`
+    counts what values look like: distinct values of text, records of numbers and timestamps. `hours`: records by hour
+    of the day. `mix`: records by hash of the value, for a column with few values.
     """
 
     filled: int
@@ -77,7 +77,7 @@ EMPTY = ColumnProfile(0, 0, 0, None, None, None, {}, None, None)
 
 @dataclass(frozen=True)
 class Profile:
-    """Figures of one unit, or of one slice of it. `rows`: sampled records. A column without a value is absent."""
+    """Statistics of one unit, or of one slice of it. `rows`: sampled records. A column without a value is absent."""
 
     unit: str
     slice: int | None
@@ -85,24 +85,24 @@ class Profile:
     columns: Mapping[str, ColumnProfile]
 
     def column(self, name: str) -> ColumnProfile:
-        """The figures of a column."""
+        """The statistics of a column."""
         return self.columns.get(name, EMPTY)
 
 
 def kind_of(column_type: str) -> str:
-    """What a declared type is to a profile: number, time or text."""
+    """The kind of a declared type in a profile: number, time or text."""
     if column_type in ("bigint", "double") or column_type.startswith("decimal"):
         return "number"
     return "time" if column_type in ("date", "timestamp") else "text"
 
 
 def profiled_columns(entity: EntitySpec) -> list[str]:
-    """Columns that a source fills: not those with a fixed value, nor a loader's own marks."""
+    """Columns that the source fills: without fixed values and the columns of a loader."""
     return [name for name, column in entity.columns.items() if column.value is None and column.compared]
 
 
 def _order(entity: EntitySpec) -> str | None:
-    """The column that says when records came about: slices in its order differ as one load differs from the next."""
+    """The column that orders slices by time, so that they differ like one load from the next."""
     moments = [name for name in profiled_columns(entity) if entity.columns[name].type == "timestamp"]
     required = [name for name in moments if entity.columns[name].required]
     return next(iter([*filter(None, (entity.watermark, entity.version)), *required, *moments]), None)
@@ -118,9 +118,9 @@ def take_sample(
     share: int,
     slices: bool,
 ) -> None:
-    """Makes the temporary table `sample` of one in `share` records of a relation.
+    """Creates the temporary table `sample` with one of `share` records of a relation.
 
-    `unit`: an expression for what a record is profiled with. `number`: an expression that tells records apart.
+    `unit`: an expression for the unit of a record. `number`: an expression that differs between records.
     """
     columns = ", ".join(quote(name) for name in entity.columns)
     where = f" where hash({number}) % {share} = 0" if share > 1 else ""
@@ -138,7 +138,7 @@ def take_sample(
 def profile_sample(
     connection: duckdb.DuckDBPyConnection, entity: EntitySpec, *, tomorrow: str, slices: bool
 ) -> list[Profile]:
-    """Profiles of the units in `sample`, and of their slices."""
+    """Computes the profiles of the units in `sample`, and of their slices."""
     names = profiled_columns(entity)
     kinds = {name: kind_of(entity.columns[name].type) for name in names}
     texts = ", ".join(f"left(cast({quote(name)} as varchar), 200) as {quote(name)}" for name in names)
@@ -233,13 +233,13 @@ def _listed(names: Any) -> str:
     return ", ".join(literal(name) for name in names) or "''"
 
 
-# --- the book
+# --- raw_ops.load_profiles
 
 
 def store(
     connection: duckdb.DuckDBPyConnection, source: str, entity: str, load_id: str, profiles: Sequence[Profile]
 ) -> None:
-    """Keeps the profiles of a load, and of older ones the latest alone."""
+    """Stores the profiles of a load, and deletes old ones."""
     rows = [
         (
             *(load_id, source, entity, profile.unit, profile.slice, profile.rows, name),
@@ -280,7 +280,7 @@ def _as_map(counts: Mapping[Any, int] | None) -> dict[str, list[Any]] | None:
 
 
 def read_history(connection: duckdb.DuckDBPyConnection, source: str, entity: str) -> list[Profile]:
-    """The profiles that are kept of an entity's loads."""
+    """The stored profiles of an entity's loads."""
     rows = connection.execute(
         "select load_id, unit, slice, row_count, column_name, filled_count, distinct_count, top_count, low, median,"
         " high, shapes, hours, mix from raw_ops.load_profiles where source = ? and entity = ? order by all",

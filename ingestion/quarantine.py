@@ -1,10 +1,11 @@
-"""Quarantine: what was refused, and its way back.
+"""Quarantine: lists refused records and lands them again.
 
-A replay writes records, corrected or as they are, as a file of the landing zone (landing/_replayed/<source>/<entity>/)
-and lands it like any other, so that a later rebuild has it too. The record in quarantine is marked in the transaction
-that lands it, and never deleted. A record that breaks a rule again is in quarantine again, as a new one.
+A replay writes records, corrected or unchanged, to a file in the landing zone (landing/_replayed/<source>/<entity>/)
+and lands it like any other, so that a later rebuild includes it. The quarantined record is marked in the transaction
+that lands it, and is never deleted. A record that breaks a rule again is quarantined again, as a new one.
 
-Add here when somebody must do something else with refused records. Keep out: the rules (readers.py, judging.py).
+Add here when people must do something else with refused records. Keep out: the rules (readers/), quarantining
+(refusals.py).
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ from ingestion.readers.ndjson import QUARANTINE_ID
 from ingestion.readers.payloads import PAGE, PAYLOAD
 from ingestion.settings import Settings
 from ingestion.spec import EntitySpec, SourceSpec
-from ingestion.warehouse import ensure_books, open_warehouse
+from ingestion.warehouse import ensure_operations, open_warehouse
 
-_MARK = secrets.token_hex(8)  # stands before the digits of a decimal number while a record is corrected
+_MARK = secrets.token_hex(8)  # prefix of decimal numbers while a record is corrected, so that no digit changes
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """Which records are meant: these by their ids, or all that fit and were not replayed. None means any."""
+class Selection:
+    """Which records to use: these ids, or all that match and were not replayed. None matches everything."""
 
     ids: tuple[str, ...] = ()
     source: str | None = None
@@ -47,7 +48,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class QuarantinedRecord:
-    """One refused record. `row` counts in its file; `page` is of the API that it came from. `outcome` is a replay's."""
+    """One refused record. `row` is its number in the file, `page` its page of the API, `outcome` that of a replay."""
 
     quarantine_id: str
     source: str
@@ -67,7 +68,7 @@ class QuarantinedRecord:
 
 @dataclass(frozen=True)
 class QuarantineList:
-    """Refused records, without their values. `waiting`: how many were not replayed; `total` may be more than listed."""
+    """Refused records, without their values. `waiting`: how many were not replayed. `total`: with those not listed."""
 
     total: int
     waiting: int
@@ -77,7 +78,7 @@ class QuarantineList:
 
 @dataclass(frozen=True)
 class ReplayReport:
-    """What a replay did. `outcomes` counts landed, unchanged and quarantined (again); `skipped` were never JSON."""
+    """What a replay did. `outcomes`: counts of landed, unchanged and quarantined. `skipped`: not JSON."""
 
     replayed: int
     outcomes: Mapping[str, int]
@@ -85,12 +86,12 @@ class ReplayReport:
     landing: LandingReport | None
 
 
-def list_records(settings: Settings, chosen: Chosen, *, limit: int = 50) -> QuarantineList:
-    """The refused records that fit, the newest first. Raises WarehouseLockedError."""
+def list_records(settings: Settings, selection: Selection, *, limit: int = 50) -> QuarantineList:
+    """The refused records that match, newest first. Raises WarehouseLockedError."""
     if not settings.warehouse_path.exists():
         return QuarantineList(0, 0, {}, ())
     with _opened(settings) as connection:
-        where, values = _condition(chosen)
+        where, values = _condition(selection)
         counts = connection.execute(
             f"select concat(source, '.', entity, ': ', rule), count(*), count(*) - count(replayed_at)"
             f" from raw_quarantine.records where {where} group by 1 order by 2 desc, 1",
@@ -112,7 +113,7 @@ def list_records(settings: Settings, chosen: Chosen, *, limit: int = 50) -> Quar
 
 def show_records(settings: Settings, ids: Sequence[str]) -> list[tuple[QuarantinedRecord, str]]:
     """These records with their values: personal data. Raises UnknownRecordError, WarehouseLockedError."""
-    listed = list_records(settings, Chosen(ids=tuple(ids)), limit=len(ids)).records
+    listed = list_records(settings, Selection(ids=tuple(ids)), limit=len(ids)).records
     _require(ids, {record.quarantine_id for record in listed})
     with _opened(settings) as connection:
         texts = dict(
@@ -127,27 +128,29 @@ def show_records(settings: Settings, ids: Sequence[str]) -> list[tuple[Quarantin
 def replay(
     settings: Settings,
     sources: Mapping[str, SourceSpec],
-    chosen: Chosen,
+    selection: Selection,
     *,
     changes: Mapping[str, str] | None = None,
     record: str | None = None,
 ) -> ReplayReport:
     """Lands refused records again.
 
-    `changes`: values for declared columns, by name. `record`: the whole record as JSON, in place of the one chosen.
-    Records that were replayed before are left out, unless named by id. Raises UnknownRecordError for an id, a column or
-    a text that is none, and WarehouseLockedError.
+    `changes`: values for declared columns, by name. `record`: the whole record as JSON, in place of the selected one.
+    Records that were replayed before are left out, unless selected by id. Raises UnknownRecordError for an unknown id
+    or column, or an invalid record, and WarehouseLockedError.
     """
-    if record is not None and (len(chosen.ids) != 1 or not _is_object(record)):
-        raise UnknownRecordError("a corrected record is one JSON object, for one record that is named by its id.")
+    if record is not None and (len(selection.ids) != 1 or not _is_object(record)):
+        raise UnknownRecordError(
+            "a corrected record must be one JSON object, for one record that is selected by its id."
+        )
     with _opened(settings) as connection:
-        found = _to_replay(connection, chosen)
+        found = _to_replay(connection, selection)
         if record is not None:
             found = [(*row[:-1], record) for row in found]
         good = [row for row in found if _is_object(row[-1])]
-        if chosen.ids and len(good) < len(found):
+        if selection.ids and len(good) < len(found):
             raise UnknownRecordError(
-                f"{len(found) - len(good)} of these records are no JSON; replay each with its correction (--record)."
+                f"{len(found) - len(good)} of these records are not JSON; replay each with its correction (--record)."
             )
         names = sorted({(source, entity) for _, source, entity, *_ in good})
         for source, entity in names:
@@ -169,31 +172,31 @@ def replay(
 @contextmanager
 def _opened(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     with open_warehouse(settings) as connection:
-        ensure_books(connection)
+        ensure_operations(connection)
         yield connection
 
 
-def _to_replay(connection: duckdb.DuckDBPyConnection, chosen: Chosen) -> list[tuple[Any, ...]]:
-    where, values = _condition(chosen)
-    waiting = "" if chosen.ids else " and replayed_at is null"
+def _to_replay(connection: duckdb.DuckDBPyConnection, selection: Selection) -> list[tuple[Any, ...]]:
+    where, values = _condition(selection)
+    waiting = "" if selection.ids else " and replayed_at is null"
     found: list[tuple[Any, ...]] = connection.execute(
         "select quarantine_id, source, entity, page, record from raw_quarantine.records"
         f" where {where}{waiting} order by quarantined_at, file_name, row_number",
         values,
     ).fetchall()
-    _require(chosen.ids, {row[0] for row in found})
+    _require(selection.ids, {row[0] for row in found})
     return found
 
 
-def _condition(chosen: Chosen) -> tuple[str, list[Any]]:
-    """A condition of SQL, and the values in it."""
+def _condition(selection: Selection) -> tuple[str, list[Any]]:
+    """A SQL condition, and its values."""
     parts: list[tuple[str, Any]] = [
         (f"{name} = ?", value)
-        for name, value in (("source", chosen.source), ("entity", chosen.entity), ("rule", chosen.rule))
+        for name, value in (("source", selection.source), ("entity", selection.entity), ("rule", selection.rule))
         if value is not None
     ]
-    if chosen.ids:
-        parts.append(("quarantine_id in (select unnest(?))", list(chosen.ids)))
+    if selection.ids:
+        parts.append(("quarantine_id in (select unnest(?))", list(selection.ids)))
     return " and ".join(["true", *(text for text, _ in parts)]), [value for _, value in parts]
 
 
@@ -211,13 +214,11 @@ def _is_object(text: str | None) -> bool:
 
 
 def _line(entity: EntitySpec, row: tuple[Any, ...], changes: Mapping[str, str]) -> str:
-    """A refused record as a line of a replay: its text, so that every digit stays, or that text corrected."""
+    """A refused record as a line of a replay file: its own text, so that no digit changes, or the corrected text."""
     quarantine_id, _, _, page, text = row
     if changes:
         text = _corrected(entity, text, changes, is_payload=page is not None)
-    text = (
-        text.strip().replace("\n", " ").replace("\r", " ")
-    )  # between the parts of JSON; inside of texts it is escaped
+    text = text.strip().replace("\n", " ").replace("\r", " ")  # within JSON strings, line ends are escaped
     head = f'{{"{QUARANTINE_ID}": "{quarantine_id}"'
     if page is not None:
         return f'{head}, "{PAYLOAD}": {json.dumps(text, ensure_ascii=False)}, "{PAGE}": {page}}}'
@@ -243,7 +244,7 @@ def _corrected(entity: EntitySpec, text: str, changes: Mapping[str, str], *, is_
 
 
 def _write(directory: Path, lines: Iterator[str]) -> None:
-    """Writes a file of the landing zone, which is there whole or not at all."""
+    """Writes a file to the landing zone with one rename at the end."""
     directory.mkdir(parents=True, exist_ok=True)
     name = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f.ndjson")
     unfinished = directory / f".{name}"

@@ -1,9 +1,8 @@
-"""Rebuilding: the raw tables of a source made again from its landing files, as the loads made them.
+"""Rebuilding: recreates the raw tables of a source from its landing files.
 
-Every load is played again, under its own id and moment, into a warehouse of its own beside the real one; then all
-tables are taken over in one transaction. Until then nothing has changed, and a crash leaves at most a file that the
-next rebuild removes. So a column that was declared later gets its values, and a rule that was changed is applied to
-all that ever came.
+Every load is repeated, with its own id and time, in a temporary warehouse; then all tables are copied to the warehouse
+in one transaction. Until then nothing changes, and a crash leaves at most a file that the next rebuild removes. A
+column that was declared later gets its values, and a changed rule applies to all files.
 
 Add here when a rebuild must keep something else. Keep out: how a load lands (landing.py).
 """
@@ -25,7 +24,7 @@ from ingestion.loads import Load, Target
 from ingestion.settings import Settings
 from ingestion.spec import SourceSpec
 from ingestion.statements import literal
-from ingestion.warehouse import ensure_books, ensure_tables, open_warehouse, raw_table, transaction
+from ingestion.warehouse import ensure_operations, ensure_tables, open_warehouse, raw_table, transaction
 
 _COUNTS = ("extracted_count", "landed_count", "quarantined_count", "unchanged_count", "deleted_count")
 
@@ -33,19 +32,19 @@ _COUNTS = ("extracted_count", "landed_count", "quarantined_count", "unchanged_co
 def rebuild(
     settings: Settings, source: SourceSpec, *, progress: Callable[[LandingProgress], None] | None = None
 ) -> LandingReport:
-    """Makes the raw tables of a source again; returns what all of its loads did together.
+    """Rebuilds the raw tables of a source; returns the sum of all its loads.
 
-    Raises RebuildRefusedError when a file that landed is gone, or holds something else by now; WarehouseLockedError;
-    and what a load raises. In each case nothing has changed.
+    Raises RebuildRefusedError if a landed file is missing or has changed, WarehouseLockedError, and the errors of a
+    load. In each case nothing has changed.
     """
     targets = [Target(source, name) for name in source.entities]
     with open_warehouse(settings) as connection, _workplace(settings) as workplace:
-        ensure_books(connection)
+        ensure_operations(connection)
         ensure_consent_landings(settings, connection, [source])
         plans = {target.name: _plan(connection, settings, target) for target in targets}
         reports = []
         with open_warehouse(workplace) as work:
-            ensure_books(work)
+            ensure_operations(work)
             ensure_tables(work, [source])
             for number, target in enumerate(targets, start=1):
                 here = LandingProgress(source.source, target.name, number, len(targets), None)
@@ -64,7 +63,7 @@ def rebuild(
 
 @contextmanager
 def _workplace(settings: Settings) -> Iterator[Settings]:
-    """A warehouse to work in, which is not there before and after."""
+    """The settings of a temporary warehouse, which is deleted afterwards."""
     path = settings.home / "spill" / "rebuild.duckdb"
     path.parent.mkdir(parents=True, exist_ok=True)
     leftovers = [path, path.with_name(f"{path.name}.wal")]
@@ -80,7 +79,7 @@ def _workplace(settings: Settings) -> Iterator[Settings]:
 def _plan(
     connection: duckdb.DuckDBPyConnection, settings: Settings, target: Target
 ) -> list[tuple[Load, list[LandingFile]]]:
-    """The loads of an entity in their order, each with its files as they lie in the landing zone now."""
+    """The loads of an entity in order, each with its files as they are in the landing zone now."""
     rows = connection.execute(
         "select files.load_id, loads.loaded_at, files.file_name, files.size_bytes, files.sha256"
         " from raw_ops.files as files inner join raw_ops.loads as loads using (load_id, source, entity)"
@@ -96,9 +95,9 @@ def _plan(
     )
     if gone or other:
         raise RebuildRefusedError(
-            f"{target.source.source}.{target.name}: {len(gone)} of the files that landed are gone from the landing"
-            f" zone, and {len(other)} hold something else by now ({', '.join((gone + other)[:3])}). A rebuild would"
-            " lose what they brought; put them back first."
+            f"{target.source.source}.{target.name}: {len(gone)} of the landed files are missing in the landing"
+            f" zone, and {len(other)} have changed ({', '.join((gone + other)[:3])}). A rebuild would lose their"
+            " records; restore the files first."
         )
     loads: dict[str, tuple[Load, list[LandingFile]]] = {}
     for load_id, loaded_at, name, _, _ in rows:
@@ -118,11 +117,11 @@ def _land_again(
 ) -> EntityReport:
     total = EntityReport(target.source.source, target.name, "nothing_new")
     for load, files in loads:
-        # What was let through then is let through again; what was refused then is not among the files.
+        # What was accepted then is accepted again; refused deliveries are not among the files.
         report = land_files(work, workplace, target, load, files, allow_empty=True)
         if report.status == "failed":
             raise IngestionError(
-                f"{target.source.source}.{target.name}: load {load.load_id} could not be played again: {report.error}"
+                f"{target.source.source}.{target.name}: load {load.load_id} could not be repeated: {report.error}"
             )
         total = replace(
             report,
@@ -140,7 +139,7 @@ def _land_again(
 
 
 def _take_over(connection: duckdb.DuckDBPyConnection, path: Path, source: SourceSpec) -> None:
-    """Puts the tables of the workplace in place of the warehouse's, all at once."""
+    """Replaces the tables of the warehouse by those of the temporary one, in one transaction."""
     name = literal(source.source)
     connection.execute(f"attach {literal(str(path))} as workplace (read_only)")
     try:

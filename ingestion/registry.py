@@ -1,4 +1,4 @@
-"""Which sources there are: the ones in ingestion/sources, and those that a user declares.
+"""The declared sources: those in ingestion/sources, and those that a user declares.
 
 Add here when declarations come from another place. Keep out: what a declaration may say (spec.py).
 """
@@ -20,8 +20,8 @@ from ingestion.spec import SourceSpec
 from runtime.project import SOURCES, custom_folder
 
 try:
-    from yaml import CSafeLoader as Loader  # a fourth of the time
-except ImportError:  # PyYAML was built where libyaml is not
+    from yaml import CSafeLoader as Loader  # four times faster
+except ImportError:  # PyYAML was built without libyaml
     from yaml import SafeLoader as Loader  # type: ignore[assignment]
 
 SHIPPED_SOURCES = Path(__file__).parent / "sources"
@@ -30,12 +30,12 @@ SHIPPED_SOURCES = Path(__file__).parent / "sources"
 def load_sources(
     extra: Sequence[Path] = (), *, shipped: bool = True, home: Path | None = None
 ) -> dict[str, SourceSpec]:
-    """Every declared source by its name, in order of name; without `shipped` only those that users declare.
+    """All declared sources by name, sorted by name; without `shipped` only those that users declare.
 
     Reads ingestion/sources/*/source.yml of the product and of the folder of additions (runtime/project.py), then every
     *.yml in the directories of MERGANSER_SOURCES (separated by the system's path separator), in <home>/sources (`home`:
-    MERGANSER_HOME where it is None), and in `extra` (directories or files). Raises DeclarationError, which names file,
-    entity, field and rule, and when two files declare one name.
+    by default MERGANSER_HOME), and in `extra` (directories or files). Raises DeclarationError, which names file, entity,
+    field and rule, and if two files declare the same name.
     """
     found: dict[str, tuple[Path, SourceSpec]] = {}
     for path in _declaration_files(extra, shipped=shipped, home=home):
@@ -85,7 +85,7 @@ def _declaration_files(extra: Sequence[Path], *, shipped: bool, home: Path | Non
     listed = [Path(part).expanduser() for part in os.environ.get("MERGANSER_SOURCES", "").split(os.pathsep) if part]
     for directory in listed:
         if not directory.is_dir():
-            raise DeclarationError(f"MERGANSER_SOURCES names {directory}, which is no directory.")
+            raise DeclarationError(f"MERGANSER_SOURCES names {directory}, which is not a directory.")
     seen: set[Path] = set()
     yield from _added()
     for place in [*listed, Settings.from_home(home).home / "sources", *extra]:
@@ -106,7 +106,7 @@ def _added() -> Iterator[Path]:
 
 
 def _where(item: Any) -> str:
-    """An error's location in words: entity order, column id, type."""
+    """The location of an error in words, such as: entity order, column id, type."""
     words = {"entities": "entity", "columns": "column"}
     location = [str(part) for part in item["loc"]]
     named: list[str] = []

@@ -1,13 +1,13 @@
-"""Files of others: brought from S3, SFTP or a mounted folder into the landing zone, whole and only when they are new.
+"""Remote files: copies new and changed files from S3, SFTP or a mounted folder into the landing zone.
 
-A file comes under a hidden name and gets its own when all of it is here and nothing changed meanwhile, so that nothing
-incomplete can land. The copy carries the size and the time of the remote file (the part below a second tells the etag,
-where there is one): these are all that is remembered, so there is no state that could differ from the data. A file
-that is gone at the source stays here.
+A file is copied under a hidden name and renamed when it is complete and did not change meanwhile, so nothing incomplete
+can land. The copy has the size and the modification time of the remote file; the etag, if there is one, fills the part
+below a second. There is no other state that could differ from the files. A file that is deleted at the source stays
+in the landing zone.
 
-Credentials come from the environment alone, by the names below: <SOURCE>_<NAME> where that is set, else <NAME>.
+Credentials come from the environment, by the names below: <SOURCE>_<NAME> if that is set, else <NAME>.
 
-Add here when files come from another kind of place. Keep out: what is in them (readers.py).
+Add here when files come from another kind of place. Keep out: their content (readers/).
 """
 
 from __future__ import annotations
@@ -43,78 +43,78 @@ READ_SECONDS = 60
 ATTEMPTS = 3  # of one file, each over a new connection
 CHUNK_BYTES = 8 << 20
 SFTP_SECRETS = ("SFTP_PASSWORD", "SFTP_KEY_FILE")
-ANY_HOST_KEY = "any"  # as SFTP_KNOWN_HOSTS: take whatever key the server shows
+ANY_HOST_KEY = "any"  # as SFTP_KNOWN_HOSTS: accept any host key
 
 _S3_VARIABLES = {
     "AWS_ACCESS_KEY_ID": VariableSpec(
-        default="", description="key of a user or role that may list and read; empty: the machine's role"
+        default="", description="access key of a user or role that may list and read; empty: the machine's role"
     ),
-    "AWS_SECRET_ACCESS_KEY": VariableSpec(secret=True, default="", description="its secret"),
-    "AWS_SESSION_TOKEN": VariableSpec(secret=True, default="", description="its session, for keys that end"),
+    "AWS_SECRET_ACCESS_KEY": VariableSpec(secret=True, default="", description="secret of the access key"),
+    "AWS_SESSION_TOKEN": VariableSpec(secret=True, default="", description="session token of a temporary access key"),
     "AWS_REGION": VariableSpec(default="", description="region of the bucket"),
-    "AWS_ENDPOINT_URL": VariableSpec(default="", description="where S3 is spoken, for MinIO and others"),
+    "AWS_ENDPOINT_URL": VariableSpec(default="", description="endpoint of another S3 service, such as MinIO"),
 }
 _SFTP_VARIABLES = {
-    "SFTP_USER": VariableSpec(description="who signs in"),
-    "SFTP_PASSWORD": VariableSpec(secret=True, default="", description="password, where no key is used"),
+    "SFTP_USER": VariableSpec(description="user name"),
+    "SFTP_PASSWORD": VariableSpec(secret=True, default="", description="password, if no key is used"),
     "SFTP_KEY_FILE": VariableSpec(default="", description="file with the private key"),
     "SFTP_KEY_PASSPHRASE": VariableSpec(secret=True, default="", description="passphrase of that key"),
     "SFTP_KNOWN_HOSTS": VariableSpec(default="~/.ssh/known_hosts", description="file with the keys of known hosts"),
 }
 _WILDCARD = re.compile(r"[*?\[]")
-_BROKEN = (  # what a transfer may end with
+_BROKEN = (  # errors of a broken transfer
     OSError,
     EOFError,
     paramiko.SSHException,
     BotoCoreError,
     ClientError,
     AiohttpError,
-    IndexError,  # s3fs 2026.9 stumbles so over a timeout without a text
+    IndexError,  # s3fs 2026.9 raises it for a timeout without a text
 )
 
-# These log host names and tracebacks of their own accord; what went wrong is in the report.
+# These loggers print host names and tracebacks; errors are in the report.
 for _name in ("paramiko", "s3fs", "fsspec", "aiobotocore", "botocore"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)
-class BroughtReport:
-    """What one run brought for one entity: files that match, files that came, their bytes, and what went wrong."""
+class DownloadReport:
+    """What one run did for one entity: `found` files match, `downloaded` were copied, with so many `bytes`."""
 
     source: str
     entity: str
     found: int = 0
-    brought: int = 0
+    downloaded: int = 0
     bytes: int = 0
     error: str | None = None
 
 
 def has_remote(source: SourceSpec) -> bool:
-    """Whether files of this source are to be brought from elsewhere."""
+    """Whether this source has remote files."""
     return any(entity.remote for entity in source.entities.values())
 
 
-def bring(
+def download(
     settings: Settings,
     source: SourceSpec,
     *,
     entities: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
     progress: Callable[[str, int], None] | None = None,
-) -> list[BroughtReport]:
-    """Brings the new and changed remote files of a source into the landing zone, entity by entity.
+) -> list[DownloadReport]:
+    """Copies new and changed remote files of a source into the landing zone, entity by entity.
 
-    An entity that fails is in the report with its error; files that came whole stay, the rest comes with the next run.
-    `entities`: only these. `environment`: read instead of os.environ. `progress` is called with an entity and how many
-    files it has brought. Raises SettingError when a variable is missing.
+    An entity that fails is reported with its error; its complete files stay, the next run copies the rest. `entities`:
+    only these. `environment`: used instead of os.environ. `progress`: a callback that receives an entity and the number
+    of its files so far. Raises SettingError if a variable is missing.
     """
     places = _places(source, environment)
     wanted = {name: place for name, place in places.items() if not entities or name in entities}
-    return [_bring(settings, source.source, name, place, progress) for name, place in wanted.items()]
+    return [_download(settings, source.source, name, place, progress) for name, place in wanted.items()]
 
 
 def try_connection(source: SourceSpec, environment: Mapping[str, str] | None = None) -> None:
-    """Lists what would be brought. Raises an IngestionError with what stands in the way."""
+    """Lists the remote files. Raises an IngestionError that says what is wrong."""
     for place in _places(source, environment).values():
         try:
             place.files()
@@ -123,7 +123,7 @@ def try_connection(source: SourceSpec, environment: Mapping[str, str] | None = N
 
 
 def variables(source: SourceSpec) -> dict[str, VariableSpec]:
-    """The environment variables that bringing these files reads; each may be set as <SOURCE>_<NAME> too."""
+    """The environment variables for remote files; each may also be set as <SOURCE>_<NAME>."""
     found: dict[str, VariableSpec] = {}
     for url in (entity.remote for entity in source.entities.values() if entity.remote):
         for name in VARIABLE.findall(url):
@@ -142,42 +142,42 @@ def _places(source: SourceSpec, environment: Mapping[str, str] | None) -> dict[s
     return {name: _Place.of(entity.remote, named) for name, entity in source.entities.items() if entity.remote}
 
 
-def _bring(
+def _download(
     settings: Settings, source: str, entity: str, place: _Place, progress: Callable[[str, int], None] | None
-) -> BroughtReport:
-    found = brought = size = 0
+) -> DownloadReport:
+    found = downloaded = size = 0
     errors: list[str] = []
     try:
         files = place.files()
         found = len(files)
         for file in files:
             try:
-                count = _bring_file(place, file, settings.landing_dir / source / entity / file.name)
-            except _LeftOutError as error:
+                count = _download_file(place, file, settings.landing_dir / source / entity / file.name)
+            except _SkippedError as error:
                 errors.append(str(error))
                 continue
             if count is not None:
-                brought, size = brought + 1, size + count
+                downloaded, size = downloaded + 1, size + count
                 if progress:
-                    progress(entity, brought)
+                    progress(entity, downloaded)
     except IngestionError as error:
         errors.append(str(error))
     finally:
         place.close()
     more = f" ({len(errors) - 1} more files failed)" if len(errors) > 1 else ""
-    return BroughtReport(source, entity, found, brought, size, f"{errors[0]}{more}" if errors else None)
+    return DownloadReport(source, entity, found, downloaded, size, f"{errors[0]}{more}" if errors else None)
 
 
 # --- one file
 
 
-class _LeftOutError(IngestionError):
-    """One file does not come; the others may."""
+class _SkippedError(IngestionError):
+    """One file is skipped; the others are copied."""
 
 
 @dataclass(frozen=True)
 class _RemoteFile:
-    """A file as its place lists it. `name` is relative to the part of the pattern that is fixed."""
+    """A remote file. `name` is relative to the part of the pattern without wildcards."""
 
     path: str
     name: str
@@ -187,15 +187,15 @@ class _RemoteFile:
 
     @property
     def mark(self) -> tuple[int, int]:
-        """Size and time (ns) that its copy carries. S3 tells whole seconds: the etag fills what is below."""
+        """Size and modification time (ns) of the copy. S3 has whole seconds: the etag fills the part below."""
         below = int(hashlib.sha256(self.etag.encode()).hexdigest()[:8], 16) % 10**9 if self.etag else 0
         return self.size, self.modified * 10**9 + below
 
 
-def _bring_file(place: _Place, file: _RemoteFile, target: Path) -> int | None:
-    """Brings one file if it differs from its copy; returns its bytes, or None where there was nothing to do."""
+def _download_file(place: _Place, file: _RemoteFile, target: Path) -> int | None:
+    """Copies one file if it differs from its copy; returns its bytes, or None if there was nothing to do."""
     if set(file.name.split("/")) & {"", ".", ".."} or "\\" in file.name or "\0" in file.name:
-        raise _LeftOutError(f"{file.name!r} is no name for a file here; rename it at the source.")
+        raise _SkippedError(f"{file.name!r} is not a valid file name here; rename it at the source.")
     with suppress(OSError):
         stat = target.stat()
         if (stat.st_size, stat.st_mtime_ns) == file.mark:
@@ -209,9 +209,9 @@ def _bring_file(place: _Place, file: _RemoteFile, target: Path) -> int | None:
                 size = _copy(place, file, part)
                 now = place.look(file)
             except FileNotFoundError:
-                return None  # gone since it was listed
+                return None  # deleted since it was listed
             except PermissionError as error:
-                raise _LeftOutError(f"{file.name}: may not be read with these credentials.") from error
+                raise _SkippedError(f"{file.name}: these credentials may not read it.") from error
             except place.refused as error:
                 raise PermanentError(f"the place in `remote` {place.explain(error)}.") from error
             except _BROKEN as error:
@@ -227,12 +227,12 @@ def _bring_file(place: _Place, file: _RemoteFile, target: Path) -> int | None:
     finally:
         part.unlink(missing_ok=True)
     if broken is None:
-        raise _LeftOutError(f"{file.name}: is being written just now; it comes with the next run.")
-    raise UnreachableError(f"{file.name}: {broken}. Nothing of it was kept; it comes with the next run.")
+        raise _SkippedError(f"{file.name}: is being written now; the next run copies it.")
+    raise UnreachableError(f"{file.name}: {broken}. Nothing of it was kept; the next run copies it.")
 
 
 def _copy(place: _Place, file: _RemoteFile, part: Path) -> int:
-    """Copies a file's bytes and makes sure that they are on the disk; returns how many."""
+    """Copies a file and flushes it to disk; returns its bytes."""
     with _writing(part):
         part.parent.mkdir(parents=True, exist_ok=True)
         target = part.open("wb")
@@ -254,7 +254,7 @@ def _writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         name = path.name.removeprefix(".").removesuffix(".part")
-        raise PermanentError(f"{name}: cannot be written into the landing zone: {error.strerror}.") from error
+        raise PermanentError(f"{name}: cannot be written to the landing zone: {error.strerror}.") from error
 
 
 # --- where files are
@@ -266,30 +266,30 @@ class _Variables:
     environment: Mapping[str, str]
 
     def get(self, name: str) -> str | None:
-        """The variable of this source, else the common one, else None."""
+        """The variable of this source, else the general one, else None."""
         return self.environment.get(f"{self.source.upper()}_{name}") or self.environment.get(name) or None
 
     def file(self, name: str) -> str | None:
-        """The path in a variable, or None. Raises SettingError when no file is there."""
+        """The path in a variable, or None. Raises SettingError if there is no such file."""
         found = self.get(name)
         if found is not None and not Path(found).expanduser().is_file():
             raise SettingError(f"{self.named(name)} names a file that does not exist.")
         return None if found is None else str(Path(found).expanduser())
 
     def named(self, *names: str) -> str:
-        """The names as set, for a message: those of this source where it has its own."""
+        """The names for a message: those of this source if they are set."""
         own = (f"{self.source.upper()}_{name}" for name in names)
         return ", ".join(mine if self.environment.get(mine) else name for mine, name in zip(own, names, strict=True))
 
 
 class _Place:
-    """Where an entity's files are: a pattern, and how to connect. Subclasses are the kinds of places."""
+    """Where an entity's files are: a pattern and a connection. One subclass per kind of place."""
 
-    refused: tuple[type[BaseException], ...] = (PermissionError,)  # asking again is of no use, or locks an account
+    refused: tuple[type[BaseException], ...] = (PermissionError,)  # retrying does not help, or locks an account
 
     def __init__(self, url: str, variables: _Variables) -> None:
         self.variables = variables
-        self.place, _, path = url.partition("://")[2].partition("/")  # in a path, # and ? are characters like others
+        self.place, _, path = url.partition("://")[2].partition("/")  # # and ? are ordinary characters in a path
         parts = path.split("/")
         fixed = next((index for index, part in enumerate(parts[:-1]) if _WILDCARD.search(part)), len(parts) - 1)
         self.root = self.rooted("/".join(parts[:fixed])).rstrip("/") or "/"
@@ -298,7 +298,7 @@ class _Place:
 
     @staticmethod
     def of(url: str, variables: _Variables) -> _Place:
-        """The place that a `remote` names, with its variables filled in. Raises SettingError."""
+        """The place of a `remote` URL, with its variables replaced. Raises SettingError."""
         filled = fill_variables(url, variables.environment, "remote")
         try:
             checked_remote(filled)
@@ -307,10 +307,10 @@ class _Place:
         kinds: dict[str, type[_Place]] = {"s3": _S3, "sftp": _Sftp, "file": _Folder}
         return kinds[filled.partition("://")[0]](filled, variables)
 
-    # what differs between kinds
+    # overridden by kinds of places
 
     def rooted(self, path: str) -> str:
-        """The fixed part of the pattern as the connection wants it."""
+        """The fixed part of the pattern in the form of the connection."""
         return f"/{path}"
 
     def connect(self) -> AbstractFileSystem:
@@ -318,36 +318,36 @@ class _Place:
         raise NotImplementedError
 
     def open(self, file: _RemoteFile) -> Any:
-        """The file's bytes as a stream."""
+        """Opens a file for reading."""
         return self.connection.open(file.path, "rb")
 
     def close(self) -> None:
-        """Lets go of the connection."""
+        """Closes the connection."""
         self._connection = None
 
     def explain(self, error: BaseException) -> str:
-        """What an error means, without a value of a credential."""
+        """Describes an error, without credentials."""
         return f"cannot be read: {getattr(error, 'strerror', None) or type(error).__name__}"
 
-    # what is the same
+    # common to all kinds
 
     @property
     def connection(self) -> AbstractFileSystem:
-        """The connection, made when it is first used."""
+        """The connection, opened at first use."""
         if self._connection is None:
             self._connection = self.connect()
         return self._connection
 
     def reconnect(self) -> None:
-        """Makes the next use begin with a new connection."""
+        """Closes the connection, so that the next use opens a new one."""
         with suppress(*_BROKEN):
             self.close()
         self._connection = None
 
     def files(self) -> list[_RemoteFile]:
-        """The files that match, by name. Raises UnreachableError, or PermanentError where asking again is of no use.
+        """The files that match, sorted by name, without names that start with . or _, which do not land either.
 
-        Left out are names that landing leaves out too: with . or _ before.
+        Raises UnreachableError, or PermanentError if retrying does not help.
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -364,11 +364,11 @@ class _Place:
         raise AssertionError
 
     def look(self, file: _RemoteFile) -> _RemoteFile:
-        """The file as it is now."""
+        """Reads the metadata of a file again."""
         return self._as_file({**self.connection.info(file.path), "name": file.path})
 
     def _matching(self, folder: str, pattern: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """Listings that match, folder by folder; a file system's own glob takes an error for an empty folder."""
+        """Entries that match, folder by folder; the glob of fsspec would treat an error as an empty folder."""
         part, *rest = pattern
         if part == "**":
             yield from self._matching(folder, rest or ["*"])
@@ -386,11 +386,11 @@ class _Place:
         entries = []
         for entry in self.connection.ls(folder, detail=True):
             if entry["type"] == "link":
-                with suppress(FileNotFoundError):  # a link to nowhere
+                with suppress(FileNotFoundError):  # a broken link
                     target = self.connection.info(entry["name"])
-                    if target["type"] == "file":  # a link to a folder may go round in circles
+                    if target["type"] == "file":  # links to folders may be circular
                         entries.append({**target, "name": entry["name"]})
-            elif entry["name"].rstrip("/") != folder:  # S3 may hold a folder's own name as an empty file
+            elif entry["name"].rstrip("/") != folder:  # S3 may have an empty file with the folder's name
                 entries.append(entry)
         return entries
 
@@ -434,7 +434,7 @@ class _S3(_Place):
         return connection
 
     def open(self, file: _RemoteFile) -> Any:
-        # Each part is asked for with If-Match: all are of one version, or reading fails.
+        # s3fs sends If-Match with each part: all parts are of one version, or reading fails.
         return self.connection.open(file.path, "rb", block_size=CHUNK_BYTES, cache_type="readahead")
 
     def explain(self, error: BaseException) -> str:
@@ -449,12 +449,12 @@ class _S3(_Place):
             return super()._list(folder)
         except FileNotFoundError as error:
             if error.__cause__ is None:
-                return []  # no name begins so yet; a bucket that is not there has a cause
+                return []  # no key has this prefix; for a missing bucket there is a cause
             raise
 
 
 class _HostKeyError(paramiko.SSHException):  # type: ignore[misc]
-    """A host whose key nobody has confirmed."""
+    """The host key is not confirmed."""
 
 
 class _Sftp(_Place):
@@ -471,7 +471,7 @@ class _Sftp(_Place):
         try:
             self.options: dict[str, Any] = {"host": parts.hostname or "", "port": parts.port or 22}
         except ValueError as error:
-            raise SettingError("the port in `remote` is no number.") from error
+            raise SettingError("the port in `remote` is not a number.") from error
         self.options.update(
             known_hosts=known_hosts if known_hosts == ANY_HOST_KEY else variables.file("SFTP_KNOWN_HOSTS"),
             username=user,
@@ -500,9 +500,9 @@ class _Sftp(_Place):
 
     def explain(self, error: BaseException) -> str:
         if isinstance(error, _HostKeyError | paramiko.BadHostKeyException):
-            shown = "a key that nobody has confirmed" if isinstance(error, _HostKeyError) else "another key than before"
+            shown = "an unconfirmed key" if isinstance(error, _HostKeyError) else "another key than before"
             where = self.variables.named("SFTP_KNOWN_HOSTS")
-            return f"shows {shown}; compare its fingerprint with the owner's, then put it into the file of {where}"
+            return f"shows {shown}; compare its fingerprint with the owner's, then add it to the file in {where}"
         if isinstance(error, paramiko.AuthenticationException):
             return f"refuses the credentials; check {self.variables.named('SFTP_USER', *SFTP_SECRETS)}"
         return super().explain(error)
@@ -514,7 +514,7 @@ class _RefuseUnknown(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
 
 
 class _KnownHostFileSystem(SFTPFileSystem):  # type: ignore[misc]
-    """fsspec's SFTP, which of itself would take any host's key, with known hosts and a time limit for each answer."""
+    """fsspec's SFTP, which would accept any host key, with known hosts and a time limit for each response."""
 
     def __init__(self, host: str, known_hosts: str | None, **options: Any) -> None:
         self.known_hosts = known_hosts

@@ -1,6 +1,6 @@
-"""Where room 1 finds its files and its warehouse.
+"""The settings of ingestion: paths and limits.
 
-Add here when landing needs a path or a limit from outside. Keep out: anything of one source (its source.yml).
+Add here when landing needs another path or limit. Keep out: settings of one source (its source.yml).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MEMORY_FORMAT = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Settings:
-    """Paths of one MERGANSER_HOME, and the memory that DuckDB may take."""
+    """The paths of one MERGANSER_HOME, and the memory limit of DuckDB."""
 
     home: Path
     landing_dir: Path
@@ -28,7 +28,7 @@ class Settings:
 
     @property
     def memory_bytes(self) -> int:
-        """The memory that DuckDB may take, in bytes; its units are of thousands, and with an i of 1024."""
+        """The memory limit in bytes; units are powers of 1000, or of 1024 with an i (GiB)."""
         found = _MEMORY_FORMAT.fullmatch(self.memory)
         if found is None:
             raise SettingError("MERGANSER_MEMORY is not a size; write a number and a unit, such as 8GB or 512MB.")
@@ -37,11 +37,11 @@ class Settings:
 
     @classmethod
     def from_home(cls, home: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
-        """Settings of one home directory.
+        """The settings of one home directory.
 
-        `home`: the directory; without it MERGANSER_HOME, else ./.merganser. `environment`: read instead of os.environ.
-        MERGANSER_LANDING is a landing zone outside the home, where another user's loader may write.
-        Raises SettingError when MERGANSER_MEMORY is not a size such as 8GB.
+        `home`: the directory; by default MERGANSER_HOME, else ./.merganser. `environment`: used instead of os.environ.
+        MERGANSER_LANDING is a landing zone outside the home, for another user's loader. Raises SettingError if
+        MERGANSER_MEMORY is not a size such as 8GB.
         """
         environment = os.environ if environment is None else environment
         chosen = Path(home if home is not None else environment.get("MERGANSER_HOME") or ".merganser").expanduser()

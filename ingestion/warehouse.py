@@ -1,6 +1,6 @@
-"""The warehouse as landing sees it: the connection, the raw tables, and landing's own books.
+"""The warehouse for landing: the connection, the raw tables, and the tables of raw_ops and raw_quarantine.
 
-Add here when a raw table or a book gains a column. Keep out: what a load does to them (landing.py).
+Add here when one of these tables gains a column. Keep out: what a load writes to them (landing.py).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ META_TYPES = {
     "_deleted_at": "timestamp",
 }
 
-_BOOKS = """
+_OPERATIONS = """
 create schema if not exists raw_ops;
 create schema if not exists raw_quarantine;
 create table if not exists raw_ops.loads (
@@ -73,13 +73,13 @@ _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
 @contextmanager
 def open_warehouse(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that may write. Raises WarehouseLockedError when another process holds the file, and
-    WarehouseDamagedError when the file is empty."""
+    """A read-write connection. Raises WarehouseLockedError if another process holds the file, and
+    WarehouseDamagedError if the file is empty.
+    """
     settings.home.mkdir(parents=True, exist_ok=True)
     if settings.warehouse_path.exists() and not settings.warehouse_path.stat().st_size:
         raise WarehouseDamagedError(
-            f"{settings.warehouse_path} is damaged: it is empty. Put back a copy from before, or remove it and begin"
-            " again."
+            f"{settings.warehouse_path} is damaged: it is empty. Restore an earlier copy, or delete it and start again."
         )
     try:
         connection = duckdb.connect(str(settings.warehouse_path))
@@ -100,15 +100,15 @@ def _locked(settings: Settings, error: duckdb.Error) -> WarehouseLockedError | N
     path = settings.warehouse_path
     if "different configuration" in text:
         return WarehouseLockedError(
-            f"{path} is open in this very process with other settings; close that connection, then land again."
+            f"{path} is open in this process with other settings; close that connection, then land again."
         )
-    if not re.search(r"\block\b", text, re.IGNORECASE):  # an error about a damaged file names its blocks
+    if not re.search(r"\block\b", text, re.IGNORECASE):  # errors about damaged files contain `block`
         return None
     holder = _HOLDER.search(text)
     who = f"process {holder['pid']} ({holder['program']})" if holder else "another process"
     return WarehouseLockedError(
-        f"{path} is locked by {who}: one process writes at a time. Wait until it ends, or end it, then land again;"
-        " to look at data meanwhile, open serving.duckdb."
+        f"{path} is locked by {who}: only one process may write. Wait until it ends, or stop it, then land again."
+        " To read data meanwhile, open serving.duckdb."
     )
 
 
@@ -119,7 +119,7 @@ def _configure(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Non
     try:
         connection.execute(f"set memory_limit = {literal(settings.memory)}")
     except duckdb.Error as error:
-        raise SettingError("MERGANSER_MEMORY is not a size that DuckDB knows; write one such as 8GB.") from error
+        raise SettingError("DuckDB does not accept MERGANSER_MEMORY; write a size such as 8GB.") from error
     spill = str(settings.home / "spill")
     if connection.execute("select current_setting('temp_directory')").fetchall() != [(spill,)]:
         connection.execute(f"set temp_directory = {literal(spill)}")
@@ -127,7 +127,7 @@ def _configure(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Non
 
 @contextmanager
 def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """All or nothing: commits at the end, rolls back when anything is raised."""
+    """A transaction: commits at the end, rolls back on any exception."""
     connection.execute("begin")
     try:
         yield
@@ -138,11 +138,11 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 @contextmanager
-def written_once(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Commits within here go straight into the warehouse file, and nothing into its log.
+def direct_commits(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Commits in this context write to the warehouse file directly, and not to its log first.
 
-    The engine does so by itself for what it takes to be large; but where rows are updated by the transaction that
-    inserted them, it takes ten million of them to be small, and writes two gigabytes of log (measured on DuckDB 2.0).
+    DuckDB does so by itself for large transactions. But if a transaction updates the rows that it inserted, DuckDB
+    considers even ten million rows small, and writes two gigabytes of log (measured on DuckDB 2.0).
     """
     connection.execute("set auto_checkpoint_skip_wal_threshold = 0; set checkpoint_threshold = '0B'")
     try:
@@ -156,14 +156,14 @@ def raw_table(source: SourceSpec, entity: str) -> str:
     return quote(source.raw_schema, entity)
 
 
-def ensure_books(connection: duckdb.DuckDBPyConnection) -> None:
-    """Makes raw_ops and raw_quarantine where they are missing."""
+def ensure_operations(connection: duckdb.DuckDBPyConnection) -> None:
+    """Creates the tables of raw_ops and raw_quarantine."""
     with transaction(connection):
-        connection.execute(_BOOKS)
+        connection.execute(_OPERATIONS)
 
 
 def ensure_tables(connection: duckdb.DuckDBPyConnection, sources: Sequence[SourceSpec]) -> dict[tuple[str, str], str]:
-    """Makes or alters the raw table of every entity; returns (source, entity) -> error for those it could not alter."""
+    """Creates or alters the raw table of every entity; returns (source, entity) -> error for those that failed."""
     present: dict[tuple[str, str], dict[str, str]] = {}
     for schema, table, column, kind in connection.execute(
         "select schema_name, table_name, column_name, data_type from duckdb_columns()"
@@ -211,8 +211,8 @@ def _alterations(source: SourceSpec, name: str, entity: EntitySpec, landed: dict
             if not widens(kind, spec.type):
                 raise SchemaChangedError(
                     f"{source.raw_schema}.{name}: column {column} has landed as {kind.lower()} and is now declared"
-                    f" {spec.type}, which cannot hold every landed value as it is; declare {kind.lower()} again, or"
-                    " give the new type a column of its own with `from:`."
+                    f" {spec.type}, which cannot hold every landed value; declare {kind.lower()} again, or add another"
+                    " column of the new type with `from:`."
                 )
             yield f"alter column {quote(column)} set data type {spec.type}"
     for column, meta_type in META_TYPES.items():

@@ -80,7 +80,7 @@ def _additions() -> Iterator[Finding]:
 
 
 def _sources(home: Home, *, connect: bool, progress: Progress) -> Iterator[Finding]:
-    from ingestion.fetching import is_fetched_unasked, missing_variables
+    from ingestion.fetching import is_fetched_by_default, missing_variables
 
     switched_on = sources_in_settings(home) or {}
     own = known_sources(home, shipped=False)
@@ -93,7 +93,7 @@ def _sources(home: Home, *, connect: bool, progress: Progress) -> Iterator[Findi
         if name not in declared:
             yield Finding(name, "missing", "nobody declares it", "Correct its name in settings.yml.")
             continue
-        loader = switched_on.get(name, "dlt" if is_fetched_unasked(declared[name]) else "files")
+        loader = switched_on.get(name, "dlt" if is_fetched_by_default(declared[name]) else "files")
         missing = missing_variables(declared[name]) if loader == "dlt" else []
         if missing:
             yield Finding(name, "missing", f"not set: {', '.join(missing)}", f"See {home.path / '.env.example'}.")

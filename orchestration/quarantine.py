@@ -15,16 +15,16 @@ from runtime.errors import WrongUseError
 from runtime.home import Home
 
 if TYPE_CHECKING:
-    from ingestion.quarantine import Chosen, QuarantinedRecord, QuarantineList, ReplayReport
+    from ingestion.quarantine import QuarantinedRecord, QuarantineList, ReplayReport, Selection
 
 
-def list_records(home: Home, chosen: Chosen, limit: int) -> QuarantineList:
+def list_records(home: Home, selection: Selection, limit: int) -> QuarantineList:
     """Refused records that fit, without their values. Raises LockedError."""
     from ingestion import quarantine
     from ingestion.settings import Settings
 
     with as_merganser_errors():
-        return quarantine.list_records(Settings.from_home(home.path), chosen, limit=limit)
+        return quarantine.list_records(Settings.from_home(home.path), selection, limit=limit)
 
 
 def show_records(home: Home, ids: Sequence[str]) -> list[tuple[QuarantinedRecord, str]]:
@@ -36,7 +36,7 @@ def show_records(home: Home, ids: Sequence[str]) -> list[tuple[QuarantinedRecord
         return quarantine.show_records(Settings.from_home(home.path), ids)
 
 
-def replay(home: Home, chosen: Chosen, changes: Sequence[str], record_file: Path | None) -> ReplayReport:
+def replay(home: Home, selection: Selection, changes: Sequence[str], record_file: Path | None) -> ReplayReport:
     """Lands refused records again, `changes` (field=value) made. Raises WrongUseError, LockedError, MerganserError."""
     from ingestion import quarantine
     from ingestion.settings import Settings
@@ -53,7 +53,7 @@ def replay(home: Home, chosen: Chosen, changes: Sequence[str], record_file: Path
         return quarantine.replay(
             Settings.from_home(home.path),
             stages.known_sources(home),
-            chosen,
+            selection,
             changes=_pairs(changes),
             record=record,
         )

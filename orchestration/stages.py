@@ -115,7 +115,7 @@ def ingest(
     and fetch nothing. A source or stream that fails is reported and stops no other. Raises WrongUseError for a source
     that nobody declared and for a gate that holds nothing, LockedError, MerganserError.
     """
-    from ingestion.fetching import entities_of, fetch, is_fetched_unasked
+    from ingestion.fetching import entities_of, fetch, is_fetched_by_default
     from ingestion.landing import land
     from ingestion.registry import get_source
     from ingestion.settings import Settings
@@ -128,7 +128,7 @@ def ingest(
         fetched = [
             source
             for source in chosen
-            if (switched_on or {}).get(source.source, "dlt" if is_fetched_unasked(source) else "files") == "dlt"
+            if (switched_on or {}).get(source.source, "dlt" if is_fetched_by_default(source) else "files") == "dlt"
         ]
         chosen = _in_dialect(chosen, dialect)
         _check_window(chosen, fetched, window, streams)

@@ -341,13 +341,13 @@ def quarantine_list(
     as_json: JsonOption = False,
 ) -> None:
     """Refused records and what they broke, and consent decisions that cannot be read. Shows no value of a record."""
-    from ingestion.quarantine import Chosen
+    from ingestion.quarantine import Selection
     from orchestration import quarantine
     from orchestration.cli import console
     from publication import consent
 
     place = _home(home, None)
-    found = quarantine.list_records(place, Chosen(source=source, entity=entity, rule=rule), limit)
+    found = quarantine.list_records(place, Selection(source=source, entity=entity, rule=rule), limit)
     decisions = [] if rule else consent.list_unreadable(place, source=source, entity=entity, limit=limit)
     if not as_json:
         console.show_quarantine(found)
@@ -389,7 +389,7 @@ def quarantine_replay(
     as_json: JsonOption = False,
 ) -> None:
     """Land refused records again, as they are or corrected; named by id, or all that fit and still wait."""
-    from ingestion.quarantine import Chosen
+    from ingestion.quarantine import Selection
     from orchestration import quarantine
     from orchestration.cli import console
     from runtime.locking import held
@@ -397,7 +397,7 @@ def quarantine_replay(
     if bool(ids) == bool(source or entity or rule):
         raise WrongUseError("Name records by their ids, or choose them by --source, --entity or --rule.")
     place = _home(home, None)
-    chosen = Chosen(tuple(ids or ()), source, entity, rule)
+    chosen = Selection(tuple(ids or ()), source, entity, rule)
     with held(place, "replay"):
         report = quarantine.replay(place, chosen, changes or (), record)
     if not as_json:

@@ -300,7 +300,7 @@ def test_a_file_that_cannot_be_opened_fails_its_entity(landing: Landing) -> None
 
 def test_a_suffix_without_a_format_is_told(landing: Landing) -> None:
     landing.write("crm/contact/1.pdf", "x")
-    assert "its suffix tells no format" in str(landing.land_one().error)
+    assert "unknown suffix" in str(landing.land_one().error)
 
 
 def test_marks_of_other_tools_are_no_data(landing: Landing) -> None:

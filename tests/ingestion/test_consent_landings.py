@@ -132,7 +132,7 @@ def test_nothing_lands_where_the_state_cannot_be_written(landing: Landing, monke
         report = land(landing.settings, [landing.source])
     by_entity = {one.entity: one for one in report.entities}
     assert by_entity["contact"].status == "failed"
-    assert "consent_landings.json cannot be written (No space left on device)" in str(by_entity["contact"].error)
+    assert "consent_landings.json cannot be written: No space left on device" in str(by_entity["contact"].error)
     assert landing.rows("select count(*) from raw_crm.contact") == [(0,)]
     assert by_entity["order"].status == "landed"
     landing.land()

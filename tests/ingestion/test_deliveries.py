@@ -116,7 +116,7 @@ def test_an_empty_delivery_is_passed_over_where_a_later_one_is_not(replace: Land
     replace.write("crm/contact/3.csv", lines("1,a"))
     report = replace.land_one()
     assert counts(report) == (0, 0, 1, 1)
-    assert any("passed over" in warning for warning in report.warnings)
+    assert any("skipped" in warning for warning in report.warnings)
     assert replace.land_one().file_count == 0
 
 
@@ -281,11 +281,11 @@ def test_a_declared_flag_is_a_delete(landing: Landing) -> None:
         ({"mode": "replace", "key": None, "version": None}, "mode replace needs a key"),
         ({"deletes": "absent"}, "complete_within"),
         ({"deletes": {"column": "nope", "values": ["1"]}}, "'nope' is not declared"),
-        ({"mode": "append", "version": None, "deletes": {"column": "email", "values": ["1"]}}, "takes no deletes"),
+        ({"mode": "append", "version": None, "deletes": {"column": "email", "values": ["1"]}}, "has no deletes"),
         ({"mode": "replace", "complete_within": ["email"]}, "complete_within is for mode merge"),
         ({"complete_within": ["nope"]}, "'nope' is not declared"),
         ({"watermark": "nope"}, "'nope' is not declared"),
-        ({"mode": "snapshot"}, "takes no version"),
+        ({"mode": "snapshot"}, "has no version"),
     ],
 )
 def test_a_contract_without_sense_is_refused(changes: dict[str, Any], message: str) -> None:

@@ -182,12 +182,12 @@ def test_a_text_without_quotes(landing: Landing) -> None:
 
 
 def test_replays_are_of_the_entitys_dialect_but_not_of_its_encoding(landing: Landing) -> None:
-    from ingestion.quarantine import Chosen, replay
+    from ingestion.quarantine import Selection, replay
 
     landing.source = declared(**{**GERMAN, "encoding": "utf-16"})
     landing.write("crm/contact/1.csv", (HEADER + "1;1.234,50;much;;;;JA\nä;1;1;;;;\n").encode("utf-16"))
     assert landing.land_one().quarantined == 1
-    report = replay(landing.settings, {"crm": landing.source}, Chosen(), changes={"visits": "1.200"})
+    report = replay(landing.settings, {"crm": landing.source}, Selection(), changes={"visits": "1.200"})
     assert dict(report.outcomes) == {"landed": 1}
     assert landed(landing)[0][:3] == ANN[:3]
 

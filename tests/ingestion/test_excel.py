@@ -137,7 +137,7 @@ def test_a_cell_in_the_last_corner_is_refused_before_it_takes_all_memory(crm: La
     workbook.save(crm.settings.landing_dir / "crm/contact/a.xlsx")
     report = crm.land_one()
     assert report.status == "failed"
-    assert "reaches over more than" in str(report.error)
+    assert "spans more than" in str(report.error)
 
 
 def test_an_empty_workbook_is_a_warning(crm: Landing) -> None:
@@ -145,7 +145,7 @@ def test_an_empty_workbook_is_a_warning(crm: Landing) -> None:
     book(crm.settings.landing_dir / "crm/contact/b.xlsx", [])
     report = crm.land_one()
     assert (report.status, report.extracted) == ("nothing_new", 0)
-    assert [warning.split(": ")[1] for warning in report.warnings] == ["the sheet has no record."] * 2
+    assert [warning.split(": ")[1] for warning in report.warnings] == ["the sheet has no records."] * 2
 
 
 def test_a_header_row_is_counted_from_one(tmp_path: Path) -> None:

@@ -284,7 +284,7 @@ def test_a_later_whole_table_passes_a_held_one_over(landing: Landing) -> None:
     write(landing, "2026-03", orders(410))
     report = landing.land_one()
     assert (report.status, report.landed, report.held) == ("landed", 10, ())
-    assert any("would be held, and is passed over" in warning for warning in report.warnings)
+    assert any("would be held, but is skipped" in warning for warning in report.warnings)
     assert landing.rows("select gate, outcome from raw_ops.held_loads") == [("removed_rows", "withdrawn")]
 
 

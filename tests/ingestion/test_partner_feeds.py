@@ -58,7 +58,7 @@ def test_what_the_file_does_not_say_the_declaration_says_for_every_record(landin
 @pytest.mark.parametrize("how", [None, "varchar"])
 def test_a_feed_without_licence_purpose_or_expiry_is_refused(tmp_path: Path, column: str, how: str | None) -> None:
     path = declared(tmp_path / "acme.yml", declaration(**{column: how}))
-    with pytest.raises(DeclarationError, match=f"says of no record its {column}"):
+    with pytest.raises(DeclarationError, match=f"has no {column} for each record"):
         read_source(path)
 
 
@@ -70,7 +70,7 @@ def test_a_value_is_one_of_its_type(tmp_path: Path) -> None:
 
 def test_a_value_and_a_field_at_once_are_refused(tmp_path: Path) -> None:
     both = {"type": "varchar", "value": "x", "from": "Licence"}
-    with pytest.raises(DeclarationError, match="not both"):
+    with pytest.raises(DeclarationError, match="either a `value`"):
         read_source(declared(tmp_path / "acme.yml", declaration(licence=both)))
 
 

@@ -100,7 +100,7 @@ def test_a_key_that_comes_twice_keeps_its_payload_in_quarantine(landing: Landing
     landing.write_payloads("crm/contact/1.1.a.parquet", [[record()], [record(email="b")]])
     assert landing.land_one().quarantined == 1
     [(message, text)] = landing.rows("select message, record from raw_quarantine.records")
-    assert message.startswith("page 2: the key has come")
+    assert message.startswith("page 2: another record with this key")
     assert json.loads(text) == record(email="b")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ingestion.errors import RebuildRefusedError, UnknownRecordError
-from ingestion.quarantine import Chosen, ReplayReport, list_records, replay, show_records
+from ingestion.quarantine import ReplayReport, Selection, list_records, replay, show_records
 from ingestion.rebuilding import rebuild
 from orchestration.cli.main import invoke
 from tests.ingestion.landing_zone import Landing, contact, source
@@ -20,11 +20,11 @@ SECRET = "very-private-value"
 
 
 def ids(landing: Landing, rule: str = "type") -> tuple[str, ...]:
-    return tuple(one.quarantine_id for one in list_records(landing.settings, Chosen(rule=rule)).records)
+    return tuple(one.quarantine_id for one in list_records(landing.settings, Selection(rule=rule)).records)
 
 
-def again(landing: Landing, chosen: Chosen, **how: Any) -> ReplayReport:
-    report = replay(landing.settings, {"crm": landing.source}, chosen, **how)
+def again(landing: Landing, selection: Selection, **how: Any) -> ReplayReport:
+    report = replay(landing.settings, {"crm": landing.source}, selection, **how)
     for entity in report.landing.entities if report.landing else ():
         assert entity.extracted == entity.landed + entity.quarantined + entity.unchanged
     return report
@@ -39,15 +39,15 @@ def refused(landing: Landing) -> Landing:
 
 
 def test_a_list_counts_and_holds_no_value(refused: Landing) -> None:
-    found = list_records(refused.settings, Chosen())
+    found = list_records(refused.settings, Selection())
     assert (found.total, found.waiting, found.by_rule) == (
         2,
         2,
         {"crm.contact: malformed": 1, "crm.contact: type": 1},
     )
     assert SECRET not in repr(found)
-    assert list_records(refused.settings, Chosen(rule="nope")).total == 0
-    assert list_records(refused.settings, Chosen(source="crm", entity="contact"), limit=1).total == 2
+    assert list_records(refused.settings, Selection(rule="nope")).total == 0
+    assert list_records(refused.settings, Selection(source="crm", entity="contact"), limit=1).total == 2
     [(about, text)] = show_records(refused.settings, ids(refused))
     assert (about.row, about.field, SECRET in text) == (2, "amount", True)
     with pytest.raises(UnknownRecordError, match="nope"):
@@ -56,7 +56,7 @@ def test_a_list_counts_and_holds_no_value(refused: Landing) -> None:
 
 def test_a_corrected_record_lands_and_is_marked(refused: Landing) -> None:
     [wrong] = ids(refused)
-    report = again(refused, Chosen(ids=(wrong,)), changes={"amount": "2.50"})
+    report = again(refused, Selection(ids=(wrong,)), changes={"amount": "2.50"})
     assert (report.replayed, report.outcomes) == (1, {"landed": 1})
     assert [
         str(value) for value in refused.rows("select id, email, amount from raw_crm.contact where id = '2'")[0]
@@ -76,41 +76,41 @@ def test_a_corrected_record_lands_and_is_marked(refused: Landing) -> None:
             f'{{"id":"2","email":"{SECRET}","amount":"much","visits":"1","updated_at":"2026-01-01"}}',
         )
     ]
-    assert list_records(refused.settings, Chosen()).waiting == 1
+    assert list_records(refused.settings, Selection()).waiting == 1
     assert refused.land_one().file_count == 0
 
 
 def test_a_replay_that_breaks_a_rule_again_says_so(refused: Landing) -> None:
-    assert again(refused, Chosen(rule="type")).outcomes == {"quarantined": 1}
-    found = list_records(refused.settings, Chosen(rule="type"))
+    assert again(refused, Selection(rule="type")).outcomes == {"quarantined": 1}
+    found = list_records(refused.settings, Selection(rule="type"))
     assert (found.total, found.waiting) == (2, 1)
-    assert again(refused, Chosen(rule="type"), changes={"amount": "1"}).outcomes == {"landed": 1}
-    assert again(refused, Chosen(rule="type")) == ReplayReport(0, {}, 0, None)
+    assert again(refused, Selection(rule="type"), changes={"amount": "1"}).outcomes == {"landed": 1}
+    assert again(refused, Selection(rule="type")) == ReplayReport(0, {}, 0, None)
 
 
 def test_a_record_that_was_no_json_needs_its_correction(refused: Landing) -> None:
     [broken] = ids(refused, "malformed")
-    assert again(refused, Chosen(rule="malformed")).skipped == 1
-    with pytest.raises(UnknownRecordError, match="no JSON"):
-        again(refused, Chosen(ids=(broken,)))
+    assert again(refused, Selection(rule="malformed")).skipped == 1
+    with pytest.raises(UnknownRecordError, match="not JSON"):
+        again(refused, Selection(ids=(broken,)))
     for text in ("3,cut", "[]"):
         with pytest.raises(UnknownRecordError, match="one JSON object"):
-            again(refused, Chosen(ids=(broken,)), record=text)
-    report = again(refused, Chosen(ids=(broken,)), record='{"id": "3",\n "email": "c"}')
+            again(refused, Selection(ids=(broken,)), record=text)
+    report = again(refused, Selection(ids=(broken,)), record='{"id": "3",\n "email": "c"}')
     assert report.outcomes == {"landed": 1}
     assert refused.rows("select email from raw_crm.contact where id = '3'") == [("c",)]
 
 
 def test_a_replay_without_sense_touches_nothing(refused: Landing) -> None:
-    for chosen, how in (
-        (Chosen(ids=("nope",)), {}),
-        (Chosen(rule="type"), {"changes": {"nope": "1"}}),
-        (Chosen(rule="type"), {"record": "{}"}),
+    for selection, how in (
+        (Selection(ids=("nope",)), {}),
+        (Selection(rule="type"), {"changes": {"nope": "1"}}),
+        (Selection(rule="type"), {"record": "{}"}),
     ):
         with pytest.raises(UnknownRecordError):
-            again(refused, chosen, **how)
+            again(refused, selection, **how)
     with pytest.raises(UnknownRecordError, match="not declared any more"):
-        replay(refused.settings, {}, Chosen(rule="type"))
+        replay(refused.settings, {}, Selection(rule="type"))
     assert not (refused.settings.landing_dir / "_replayed").exists()
 
 
@@ -120,7 +120,7 @@ def test_a_replayed_payload_stays_a_payload(landing: Landing) -> None:
     text = json.dumps(given).replace("0.12345678901234568", "0.12345678901234567890123")
     landing.write_payloads("crm/contact/1.1.a.parquet", [[record()], [text]])
     landing.land()
-    assert again(landing, Chosen(rule="type"), changes={"amount": "2"}).outcomes == {"landed": 1}
+    assert again(landing, Selection(rule="type"), changes={"amount": "2"}).outcomes == {"landed": 1}
     [(amount, payload, extra)] = landing.rows("select amount, _payload, _extra from raw_crm.contact where id = '2'")
     assert (str(amount), extra) == ("2.00", None)
     assert json.loads(payload)["properties"]["amount"] == "2"
@@ -133,7 +133,7 @@ def test_a_field_is_corrected_under_the_name_that_it_came_with(landing: Landing)
     landing.write("crm/contact/1.csv", "ID,Full Name,Visits!,City\n1,Ann,many,Rome\n")
     landing.land()
     changes = {"full_name": "Bob", "visits": "3"}
-    assert again(landing, Chosen(rule="type"), changes=changes).outcomes == {"landed": 1}
+    assert again(landing, Selection(rule="type"), changes=changes).outcomes == {"landed": 1}
     assert landing.rows("select id, full_name, visits, _extra from raw_crm.contact") == [
         ("1", "Bob", 3, '{"city":"Rome"}')
     ]
@@ -143,7 +143,7 @@ def test_a_duplicate_is_replayed_with_what_nobody_declared(landing: Landing) -> 
     landing.source = source(contact=contact(mode="append", version=None))
     landing.write("crm/contact/1.csv", "id,email,city\n1,a,Rome\n1,b,Bonn\n")
     landing.land()
-    report = again(landing, Chosen(rule="duplicate_key"), changes={"id": "2"})
+    report = again(landing, Selection(rule="duplicate_key"), changes={"id": "2"})
     assert report.outcomes == {"landed": 1}
     assert landing.rows("select id, email, _extra from raw_crm.contact order by id") == [
         ("1", "a", '{"city":"Rome"}'),
@@ -155,7 +155,7 @@ def test_a_replay_adds_to_a_whole_table_and_deletes_nothing(landing: Landing) ->
     landing.source = source(contact=contact(mode="replace", version=None))
     landing.write("crm/contact/1.csv", "id,visits\n1,1\n2,many\n")
     landing.land()
-    assert again(landing, Chosen(rule="type"), changes={"visits": "2"}).outcomes == {"landed": 1}
+    assert again(landing, Selection(rule="type"), changes={"visits": "2"}).outcomes == {"landed": 1}
     assert landing.rows("select id from raw_crm.contact where _deleted_at is null order by 1") == [("1",), ("2",)]
 
 
@@ -173,10 +173,10 @@ def everything(landing: Landing) -> list[Any]:
 
 
 def test_a_rebuild_ends_where_the_loads_ended(refused: Landing) -> None:
-    again(refused, Chosen(rule="type"), changes={"amount": "3"})
+    again(refused, Selection(rule="type"), changes={"amount": "3"})
     refused.write("crm/contact/2.csv", HEADER + "1,b,1,1,2026-01-02\n2,c,x,1,2026-01-02\n")
     refused.land()
-    again(refused, Chosen(rule="type"))
+    again(refused, Selection(rule="type"))
     before = everything(refused)
     report = rebuild(refused.settings, refused.source)
     assert everything(refused) == before
@@ -217,7 +217,7 @@ def test_a_rebuild_without_its_files_is_refused(refused: Landing, change: str) -
         path.unlink()
     else:
         path.write_text(HEADER)
-    with pytest.raises(RebuildRefusedError, match="put them back"):
+    with pytest.raises(RebuildRefusedError, match="restore the files first"):
         rebuild(refused.settings, refused.source)
     assert everything(refused) == before
 
@@ -225,7 +225,7 @@ def test_a_rebuild_without_its_files_is_refused(refused: Landing, change: str) -
 def test_a_rebuild_that_cannot_land_changes_nothing(refused: Landing) -> None:
     before = everything(refused)
     refused.source = source(contact=contact(schema={"type_changes": "fail"}))
-    with pytest.raises(Exception, match="could not be played again"):
+    with pytest.raises(Exception, match="could not be repeated"):
         rebuild(refused.settings, refused.source)
     assert everything(refused) == before
 

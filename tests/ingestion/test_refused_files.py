@@ -91,15 +91,15 @@ def test_the_likely_cause_is_named_and_its_correction_lands_the_file(
         ("1.ndjson", '[{"id": 1},\n{"id": 2}]\n', "one JSON document"),
         ("1.ndjson", '[\n  {"id": 1},\n  {"id": 2}\n]\n', "one JSON document"),
         ("1.json", '{\n  "id": 1\n}\n', "one JSON document"),
-        ("1.json", '{"data": [{"id": 1}]}\n{"data": []}\n', "within another object"),
+        ("1.json", '{"data": [{"id": 1}]}\n{"data": []}\n', "nested in another object"),
         ("1.csv", "<!DOCTYPE html><html><body>Sign in</body></html>\n", "HTML"),
         ("1.ndjson", '<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "HTML or XML"),
-        ("1.csv.gz", GOOD, "not packed by gzip"),
-        ("1.csv", gzip.compress(GOOD.encode(), mtime=0), "is packed by gzip"),
+        ("1.csv.gz", GOOD, "not compressed by gzip"),
+        ("1.csv", gzip.compress(GOOD.encode(), mtime=0), "is compressed by gzip"),
         ("1.csv", b"PK\x03\x04 and so on", "ZIP archive or a workbook"),
         ("1.ndjson", b"PAR1 and so on", "Parquet file"),
         ("1.csv", b"\x28\xb5\x2f\xfd and so on", "zstd"),
-        ("1.csv.zst", b"\x28\xb5\x2f\xfd and so on", "its suffix tells no format"),
+        ("1.csv.zst", b"\x28\xb5\x2f\xfd and so on", "unknown suffix"),
         ("1.parquet", GOOD, "cannot be read as parquet"),
         ("1.xlsx", GOOD, "cannot be read as a workbook"),
         ("1.ndjson", GOOD, "all 3 break a rule, most of them `malformed`"),
@@ -139,7 +139,7 @@ def test_another_sheet(landing: Landing, tmp_path: Path) -> None:
     second.append(["1", "a@b"])
     workbook.save(tmp_path / "1.xlsx")
     landing.write("crm/contact/1.xlsx", (tmp_path / "1.xlsx").read_bytes())
-    assert "is it another sheet" in str(landing.land_one().error)
+    assert "is the table in another sheet" in str(landing.land_one().error)
     landing.source = source(contact=contact(sheet="Contact"))
     assert "there are: Sheet, Contacts" in str(landing.land_one().error)
     landing.source = source(contact=contact(sheet="Contacts"))

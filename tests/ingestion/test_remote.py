@@ -127,10 +127,10 @@ def feed(place: Place, pattern: str = "*.csv") -> SourceSpec:
     return source(contact=contact(files=None, remote=f"{place.url}{pattern}"))
 
 
-def bring(landing: Landing, place: Place, pattern: str = "*.csv") -> remote.BroughtReport:
+def download(landing: Landing, place: Place, pattern: str = "*.csv") -> remote.DownloadReport:
     """Brings, and returns the report of the only entity."""
     landing.source = feed(place, pattern)
-    [report] = remote.bring(landing.settings, landing.source, environment=place.environment)
+    [report] = remote.download(landing.settings, landing.source, environment=place.environment)
     return report
 
 
@@ -145,25 +145,25 @@ def test_new_and_changed_files_come_and_no_others(landing: Landing, place: Place
     place.put("b.csv", HEADER + line(2), modified=1_700_000_000)
     place.put("c.txt", "no", modified=1_700_000_000)
     place.put("_done.csv", "", modified=1_700_000_000)
-    first = bring(landing, place)
-    assert (first.found, first.brought, first.error) == (2, 2, None)
+    first = download(landing, place)
+    assert (first.found, first.downloaded, first.error) == (2, 2, None)
     assert first.bytes == 2 * len(HEADER + line(1))
     assert landed_files(landing) == ["crm/contact/a.csv", "crm/contact/b.csv"]
     assert landing.land_one().landed == 2
-    assert bring(landing, place).brought == 0
+    assert download(landing, place).downloaded == 0
     assert landing.land_one().status == "nothing_new"
     place.put("b.csv", HEADER + line(2, "b@example.com"), modified=1_700_000_500)
-    assert bring(landing, place).brought == 1
+    assert download(landing, place).downloaded == 1
     report = landing.land_one()
     assert (report.landed, report.file_count) == (1, 1)
 
 
 def test_a_file_that_grows_brings_what_is_new(landing: Landing, place: Place) -> None:
     place.put("a.csv", HEADER + line(1))
-    bring(landing, place)
+    download(landing, place)
     landing.land()
     place.put("a.csv", HEADER + line(1) + line(2))
-    assert bring(landing, place).brought == 1
+    assert download(landing, place).downloaded == 1
     report = landing.land_one()
     assert (report.landed, report.unchanged) == (1, 1)
 
@@ -171,17 +171,17 @@ def test_a_file_that_grows_brings_what_is_new(landing: Landing, place: Place) ->
 def test_a_file_that_is_gone_at_the_source_stays(landing: Landing, place: Place) -> None:
     place.put("a.csv", HEADER + line(1))
     place.put("b.csv", HEADER + line(2))
-    bring(landing, place)
+    download(landing, place)
     place.remove("a.csv")
-    assert bring(landing, place).found == 1
+    assert download(landing, place).found == 1
     assert landed_files(landing) == ["crm/contact/a.csv", "crm/contact/b.csv"]
 
 
 def test_same_size_and_second_are_told_apart_by_the_etag(landing: Landing, s3: Place) -> None:
     s3.put("a.csv", HEADER + line(1, "a@example.com"))
-    bring(landing, s3)
+    download(landing, s3)
     s3.put("a.csv", HEADER + line(1, "b@example.com"))
-    assert bring(landing, s3).brought == 1
+    assert download(landing, s3).downloaded == 1
 
 
 def test_folders_match_part_by_part(landing: Landing, place: Place) -> None:
@@ -192,25 +192,25 @@ def test_folders_match_part_by_part(landing: Landing, place: Place) -> None:
         "2026-02/contacts/x/a.csv",
     ):
         place.put(name, HEADER + line(1))
-    assert bring(landing, place, "2026-*/contacts/*.csv").found == 2
+    assert download(landing, place, "2026-*/contacts/*.csv").found == 2
     assert landed_files(landing) == ["crm/contact/2026-01/contacts/a.csv", "crm/contact/2026-02/contacts/a.csv"]
-    assert bring(landing, place, "**/*.csv").found == 4
-    assert bring(landing, place, "**").found == 4
+    assert download(landing, place, "**/*.csv").found == 4
+    assert download(landing, place, "**").found == 4
     assert landing.land_one().file_count == 4
 
 
 def test_names_that_urls_would_cut_come_whole(landing: Landing, place: Place) -> None:
     name = "met spatie #1 100% ü?.csv"
     place.put(name, HEADER + line(1))
-    assert bring(landing, place).error is None
+    assert download(landing, place).error is None
     assert landed_files(landing) == [f"crm/contact/{name}"]
 
 
 def test_nothing_there_is_no_error_but_no_place_is(landing: Landing, place: Place) -> None:
-    report = bring(landing, place)
+    report = download(landing, place)
     assert (report.found, report.error) == (0, None)
     place.url = place.url.replace("/out/", "/gone/").replace(BUCKET, "no-such-bucket")
-    assert "does not exist" in str(bring(landing, place).error)
+    assert "does not exist" in str(download(landing, place).error)
 
 
 def test_a_connection_that_breaks_is_made_again(landing: Landing, far: Place, tmp_path: Path) -> None:
@@ -218,9 +218,9 @@ def test_a_connection_that_breaks_is_made_again(landing: Landing, far: Place, tm
     far.put("a.csv", content)
     with Proxy(far.port) as proxy:
         proxy.cut_after = 300_000
-        report = bring(landing, far.through(proxy, tmp_path))
+        report = download(landing, far.through(proxy, tmp_path))
     assert proxy.times == 0
-    assert (report.brought, report.error) == (1, None)
+    assert (report.downloaded, report.error) == (1, None)
     assert (landing.settings.landing_dir / "crm/contact/a.csv").read_text() == content
 
 
@@ -229,12 +229,12 @@ def test_a_network_that_is_gone_leaves_nothing_that_could_land(landing: Landing,
     far.put("b.csv", HEADER + "".join(line(number) for number in range(20_000)))
     with Proxy(far.port) as proxy:
         proxy.cut_after, proxy.times = 300_000, 10**6
-        report = bring(landing, far.through(proxy, tmp_path))
-    assert (report.found, report.brought) == (2, 1)
+        report = download(landing, far.through(proxy, tmp_path))
+    assert (report.found, report.downloaded) == (2, 1)
     assert "b.csv: cannot be read" in str(report.error)
-    assert "comes with the next run" in str(report.error)
+    assert "the next run copies it" in str(report.error)
     assert landed_files(landing) == ["crm/contact/a.csv"]
-    assert bring(landing, far).brought == 1
+    assert download(landing, far).downloaded == 1
 
 
 def test_silence_ends_after_a_time(
@@ -245,7 +245,7 @@ def test_silence_ends_after_a_time(
     far.put("a.csv", HEADER + "".join(line(number) for number in range(20_000)))
     with Proxy(far.port) as proxy:
         proxy.hold_after = 300_000
-        report = bring(landing, far.through(proxy, tmp_path))
+        report = download(landing, far.through(proxy, tmp_path))
     assert "a.csv: cannot be read" in str(report.error)
     assert landed_files(landing) == []
 
@@ -253,7 +253,7 @@ def test_silence_ends_after_a_time(
 def test_a_server_that_is_not_there_is_told(landing: Landing, far: Place, tmp_path: Path) -> None:
     with Proxy(far.port) as proxy:
         behind = far.through(proxy, tmp_path)
-    assert "cannot be read" in str(bring(landing, behind).error)
+    assert "cannot be read" in str(download(landing, behind).error)
 
 
 def test_killed_in_the_middle_of_a_transfer(landing: Landing, far: Place, tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ def test_killed_in_the_middle_of_a_transfer(landing: Landing, far: Place, tmp_pa
     code = (
         "import sys; from ingestion import remote; from ingestion.registry import read_source;"
         "from ingestion.settings import Settings; from pathlib import Path;"
-        "remote.bring(Settings.from_home(Path(sys.argv[1])), read_source(Path(sys.argv[2])))"
+        "remote.download(Settings.from_home(Path(sys.argv[1])), read_source(Path(sys.argv[2])))"
     )
     with Proxy(far.port) as proxy:
         proxy.hold_after = 300_000
@@ -281,7 +281,7 @@ def test_killed_in_the_middle_of_a_transfer(landing: Landing, far: Place, tmp_pa
     assert landed_files(landing) == ["crm/contact/.a.csv.part"]
     landing.source = feed(far)
     assert landing.land_one().status == "nothing_new"
-    assert bring(landing, far).brought == 1
+    assert download(landing, far).downloaded == 1
     assert landed_files(landing) == ["crm/contact/a.csv"]
     assert (landing.settings.landing_dir / "crm/contact/a.csv").read_text() == content
 
@@ -290,9 +290,9 @@ def test_a_file_that_changes_between_listing_and_reading_comes_as_it_is_then(lan
     sftp.put("a.csv", HEADER + line(1), modified=1_700_000_000)
     changes = iter([lambda: sftp.put("a.csv", HEADER + line(1) + line(2), modified=1_700_000_100)])
     sftp.server.before_open = lambda path: next(changes, lambda: None)()
-    assert bring(landing, sftp).brought == 1
+    assert download(landing, sftp).downloaded == 1
     assert landing.land_one().landed == 2
-    assert bring(landing, sftp).brought == 0
+    assert download(landing, sftp).downloaded == 0
 
 
 def test_an_object_replaced_between_listing_and_reading_comes_as_it_is_then(
@@ -307,7 +307,7 @@ def test_an_object_replaced_between_listing_and_reading_comes_as_it_is_then(
         return files
 
     monkeypatch.setattr(remote._S3, "files", replaced)
-    assert bring(landing, s3).brought == 1
+    assert download(landing, s3).downloaded == 1
     assert landing.land_one().landed == 2
 
 
@@ -322,8 +322,8 @@ def test_a_file_that_never_rests_waits_for_the_next_run_and_others_come(landing:
                 stream.write(line(next(rows)))
 
     sftp.server.before_open = grow
-    report = bring(landing, sftp)
-    assert report.brought == 1
+    report = download(landing, sftp)
+    assert report.downloaded == 1
     assert "a.csv: is being written just now" in str(report.error)
     assert landed_files(landing) == ["crm/contact/b.csv"]
 
@@ -331,37 +331,37 @@ def test_a_file_that_never_rests_waits_for_the_next_run_and_others_come(landing:
 def test_a_file_that_vanishes_between_listing_and_reading_is_no_error(landing: Landing, sftp: Place) -> None:
     sftp.put("a.csv", HEADER + line(1))
     sftp.server.before_open = lambda path: sftp.remove("a.csv")
-    report = bring(landing, sftp)
-    assert (report.brought, report.error) == (0, None)
+    report = download(landing, sftp)
+    assert (report.downloaded, report.error) == (0, None)
 
 
 def test_a_file_that_may_not_be_read_is_named_and_others_come(landing: Landing, sftp: Place) -> None:
     sftp.put("a.csv", HEADER + line(1))
     sftp.put("b.csv", HEADER + line(2))
     sftp.server.forbidden.add("/out/a.csv")
-    report = bring(landing, sftp)
-    assert report.brought == 1
-    assert report.error == "a.csv: may not be read with these credentials."
+    report = download(landing, sftp)
+    assert report.downloaded == 1
+    assert report.error == "a.csv: these credentials may not read it."
 
 
 def test_wrong_credentials_name_the_variables_and_never_a_value(landing: Landing, sftp: Place) -> None:
     sftp.put("a.csv", HEADER)
     sftp.environment["SFTP_PASSWORD"] = "wr0ng-pass"
-    error = str(bring(landing, sftp).error)
+    error = str(download(landing, sftp).error)
     assert "refuses the credentials; check SFTP_USER, SFTP_PASSWORD" in error
     assert "wr0ng-pass" not in error
     assert sftp.server.logins == 1  # a second try could lock the account
     sftp.environment["CRM_SFTP_PASSWORD"] = "wr0ng-too"
-    assert "check SFTP_USER, CRM_SFTP_PASSWORD" in str(bring(landing, sftp).error)
+    assert "check SFTP_USER, CRM_SFTP_PASSWORD" in str(download(landing, sftp).error)
     sftp.environment["CRM_SFTP_PASSWORD"] = PASSWORD
-    assert bring(landing, sftp).error is None
+    assert download(landing, sftp).error is None
 
 
 def test_wrong_keys_of_s3_name_the_variables_and_never_a_value(landing: Landing, s3: Place) -> None:
     s3.put("a.csv", HEADER)
     requests.post(f"{s3.server}/moto-api/reset-auth", data=b"0", timeout=10)
     try:
-        error = str(bring(landing, s3).error)
+        error = str(download(landing, s3).error)
     finally:
         requests.post(f"{s3.server}/moto-api/reset-auth", data=b"1000000", timeout=10)
     assert "refuses the credentials; check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY" in error
@@ -373,31 +373,31 @@ def test_a_key_file_signs_in(landing: Landing, sftp: Place, tmp_path: Path) -> N
     sftp.server.user_key.write_private_key_file(str(tmp_path / "key"), password="phrase")
     del sftp.environment["SFTP_PASSWORD"]
     sftp.environment |= {"SFTP_KEY_FILE": str(tmp_path / "key"), "SFTP_KEY_PASSPHRASE": "phrase"}
-    assert bring(landing, sftp).error is None
+    assert download(landing, sftp).error is None
 
 
 def test_a_host_that_nobody_knows_is_refused(landing: Landing, sftp: Place, tmp_path: Path) -> None:
     sftp.put("a.csv", HEADER + line(1))
     (tmp_path / "known_hosts").write_text("")
-    assert "shows a key that nobody has confirmed" in str(bring(landing, sftp).error)
+    assert "shows an unconfirmed key" in str(download(landing, sftp).error)
     with SftpServer(tmp_path) as other:
         other.known_hosts(tmp_path / "known_hosts", sftp.port)
-    assert "shows another key than before" in str(bring(landing, sftp).error)
+    assert "shows another key than before" in str(download(landing, sftp).error)
     assert sftp.server.logins == 0
     sftp.environment["SFTP_KNOWN_HOSTS"] = "any"
-    assert bring(landing, sftp).error is None
+    assert download(landing, sftp).error is None
 
 
 def test_a_variable_that_is_missing_is_named(landing: Landing, sftp: Place) -> None:
     del sftp.environment["SFTP_USER"]
     with pytest.raises(SettingError, match="SFTP_USER"):
-        bring(landing, sftp)
+        download(landing, sftp)
     sftp.url = "sftp://${ACME_HOST}/out/"
     with pytest.raises(SettingError, match="`remote` names the environment variable ACME_HOST"):
-        bring(landing, sftp)
+        download(landing, sftp)
     sftp.environment["ACME_HOST"] = "user:hush@host"
     with pytest.raises(SettingError, match="holds a password") as raised:
-        bring(landing, sftp)
+        download(landing, sftp)
     assert "hush" not in str(raised.value)
 
 
@@ -410,18 +410,18 @@ def test_a_source_says_where_all_its_entities_are(landing: Landing, folder: Plac
         "entities": {name: contact(files=None) for name in ("contact", "person")},
     }
     landing.source = SourceSpec.model_validate(declared)
-    reports = remote.bring(landing.settings, landing.source, environment={})
-    assert [(report.entity, report.brought) for report in reports] == [("contact", 1), ("person", 1)]
+    reports = remote.download(landing.settings, landing.source, environment={})
+    assert [(report.entity, report.downloaded) for report in reports] == [("contact", 1), ("person", 1)]
     assert landing.land().landed == 2
 
 
 @pytest.mark.parametrize(
     ("where", "why"),
     [
-        ("ftp://host/x/*", "is s3://bucket/path"),
-        ("s3://bucket", "is s3://bucket/path"),
+        ("ftp://host/x/*", "must be s3://bucket/path"),
+        ("s3://bucket", "must be s3://bucket/path"),
         ("sftp://user:hush@host/out/*", "holds a password"),
-        ("sftp://host/../*", "upwards"),
+        ("sftp://host/../*", "may not contain"),
     ],
 )
 def test_a_place_that_cannot_be_is_refused(tmp_path: Path, where: str, why: str) -> None:
@@ -442,7 +442,7 @@ def test_a_full_disk_stops_and_is_named(landing: Landing, folder: Place, monkeyp
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(remote.os, "fsync", full)
-    assert bring(landing, folder).error == "a.csv: cannot be written into the landing zone: No space left on device."
+    assert download(landing, folder).error == "a.csv: cannot be written to the landing zone: No space left on device."
     assert landed_files(landing) == []
 
 
@@ -452,14 +452,14 @@ def test_links_are_followed_to_files_and_not_to_folders(landing: Landing, sftp: 
     (sftp.root / "out/b.csv").symlink_to(sftp.root / "out/x/a.csv")
     (sftp.root / "out/nowhere.csv").symlink_to(sftp.root / "out/none.csv")
     (sftp.root / "out/x/loop").symlink_to(sftp.root / "out")
-    assert bring(landing, sftp, "**").found == 2
+    assert download(landing, sftp, "**").found == 2
     assert landed_files(landing) == ["crm/contact/b.csv", "crm/contact/x/a.csv"]
 
 
 def test_a_source_of_remote_files_is_fetched_without_being_asked_to(landing: Landing, sftp: Place) -> None:
     sftp.put("a.csv", HEADER + line(1))
     source = feed(sftp)
-    assert fetching.is_fetched_unasked(source)
+    assert fetching.is_fetched_by_default(source)
     assert fetching.stream_names(source) == ("contact",)
     assert fetching.missing_variables(source, {}) == ["SFTP_USER"]
     assert fetching.missing_variables(source, {"CRM_SFTP_USER": "u"}) == []
