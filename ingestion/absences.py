@@ -1,4 +1,4 @@
-"""Absent keys: what a delivery says by leaving records out, where it is the whole table or holds a whole scope."""
+"""Absent keys: records that are deleted because a whole delivery, or a complete scope, does not have them."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ class DeliveryLoad:
 
     @property
     def columns(self) -> str:
-        """The columns that a record brings, as a SQL list."""
+        """The columns that a file fills, as a SQL list."""
         return column_list((*self.entity.columns, "_extra", "_payload"))
 
     @property

@@ -149,9 +149,9 @@ def _take_over(connection: duckdb.DuckDBPyConnection, path: Path, source: Source
                 table = raw_table(source, entity)
                 connection.execute(f"drop table if exists {table}")
                 connection.execute(f"create table {table} as from workplace.{table}")
-            for book in ("raw_quarantine.records", "raw_ops.fields"):
-                connection.execute(f"delete from {book} where source = {name}")
-                connection.execute(f"insert into {book} by name select * from workplace.{book}")
+            for log in ("raw_quarantine.records", "raw_ops.fields"):
+                connection.execute(f"delete from {log} where source = {name}")
+                connection.execute(f"insert into {log} by name select * from workplace.{log}")
             counts = ", ".join(f"{count} = again.{count}" for count in _COUNTS)
             connection.execute(
                 f"update raw_ops.loads as loads set {counts} from workplace.raw_ops.loads as again"

@@ -250,7 +250,7 @@ class ApiSpec(_Declaration):
     """How the connector of a source (client.py beside its source.yml) reaches the vendor.
 
     `base_url` may contain a variable in braces; <SOURCE>_BASE_URL replaces it. `requests_per_second` limits the rate,
-    whatever the vendor allows.
+    even if the vendor allows more.
     """
 
     base_url: str

@@ -52,7 +52,7 @@ GATES: Mapping[str, Gate] = {
         {"change": 0.4, "min_rows": 30},
         "columns moved (a header that no longer fits its values), or another format of the values",
     ),
-    # Mojibake is rare in sound data whatever the language, so a few per cent of the distinct values are enough.
+    # Mojibake is rare in correct data of any language, so a few per cent of the distinct values are enough.
     "broken_encoding": Gate(
         {"rise": 0.02, "min_rows": 30},
         "the file was decoded with the wrong encoding at the source",

@@ -1,4 +1,4 @@
-"""A limit on requests per second that a client keeps by itself, whatever the vendor would allow."""
+"""A limit on requests per second."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What a demo world is made of: its size, its seed, its calendar and the rates of its mess.
+"""The settings of a demo world: size, seed, calendar and the rates of its mess.
 
-Add here when the world gains something that a user may set. Keep out: how it is made (world.py and the SQL beside it).
+Add here when users may set something else. Keep out: how the world is created (world.py and the SQL beside it).
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ SMALLEST_WORLD = 100
 
 @dataclass(frozen=True)
 class Mess:
-    """How often real life goes wrong: shares from 0 (never) to 1 (always), whose names are the kinds in mess_truth."""
+    """The frequency of errors: shares from 0 (never) to 1 (always). The names are the kinds in mess_truth."""
 
     typos: float = 0.05
-    """Records typed by hand (CRM, partner, support, guest orders) with a slip in the name or the e-mail."""
+    """Records typed by hand (CRM, partner, support, guest orders) with a typo in the name or the e-mail."""
     nicknames: float = 0.08
-    """Records that carry the short form of a given name that has one."""
+    """Records with the short form of a given name."""
     accents_lost: float = 0.25
-    """Records whose system dropped the accents of a name that has them."""
+    """Records without the accents of a name."""
     non_latin_names: float = 0.02
-    """Persons outside Japan whose name is not in Latin letters; some records carry it, some its transcription."""
+    """Persons outside Japan whose name is not in Latin letters; some records have it, some its transcription."""
     changed_surnames: float = 0.02
-    """Persons who take another surname within the history."""
+    """Persons who change their surname within the history."""
     changed_addresses: float = 0.08
     """Persons who move within the history."""
     several_emails: float = 0.25
     """Persons with a second address, used in some of their records."""
     shared_family_phones: float = 0.15
-    """Households of two and more whose members give one landline."""
+    """Households of two and more who share a landline."""
     shared_tablets: float = 0.12
     """Households of two and more with one tablet on which several of them sign in."""
     kiosk_visits: float = 0.02
-    """Customers who once sign in at a kiosk of the shop; they share its cookie (some two dozen at least, unless 0)."""
+    """Customers who sign in once at a kiosk of the shop; they share its cookie (at least about two dozen, unless 0)."""
     role_mailboxes: float = 0.10
-    """Records of business people, typed by hand, that carry info@ of their company."""
+    """Business records, typed by hand, with info@ of the company."""
     placeholders: float = 0.015
     """Records typed by hand with test@test.com, or 000-0000 for a phone."""
     recycled_phones: float = 0.02
@@ -46,17 +46,17 @@ class Mess:
     crm_duplicates: float = 0.08
     """CRM contacts entered a second time."""
     crm_merges: float = 0.5
-    """CRM duplicates that somebody merged later (the loser is deleted, the winner names it)."""
+    """CRM duplicates that were merged later (the loser is deleted, the winner names it)."""
     late_events: float = 0.01
     """Web events that arrive one to nine days after they happened."""
     duplicate_events: float = 0.005
     """Web events delivered twice under one id."""
     clock_skew: float = 0.01
-    """Devices whose clock is hours or days off."""
+    """Devices whose clock is wrong by hours or days."""
     deleted_records: float = 0.01
     """CRM contacts and newsletter profiles deleted at the source."""
     bots: float = 0.004
-    """Crawlers' cookies, as a share of the customers; each reads dozens of pages."""
+    """Crawlers' cookies, as a share of the customers; each views dozens of pages."""
     foreign_orders: float = 0.01
     """Orders paid in the currency of a country that is not the customer's, and shipped there."""
 
@@ -81,13 +81,13 @@ class WorldConfig:
     """A demo world. Equal configs give equal bytes.
 
     customers: persons known to at least one system, from 100; half as many visitors stay anonymous. seed: any integer
-    of 0..2^31. until: the moment the world ends (UTC, without zone); nothing arrives at or after it. history_days: how
-    long before `until` it begins, from 90. mess: the rates.
+    of 0..2^31. until: the end of the world (naive UTC); nothing arrives at or after it. history_days: its length
+    before `until`, from 90. mess: the rates.
     """
 
     customers: int = 5000
     seed: int = 7
-    until: datetime = datetime(2026, 6, 30)  # noqa: DTZ001 (moments are UTC without a zone, as in the warehouse)
+    until: datetime = datetime(2026, 6, 30)  # noqa: DTZ001 (naive UTC, as in the warehouse)
     history_days: int = 540
     mess: Mess = field(default_factory=Mess)
 
@@ -99,9 +99,9 @@ class WorldConfig:
         if not 0 <= self.seed < 2**31:
             raise ValueError(f"the seed is between 0 and 2^31, not {self.seed}.")
         if self.until.tzinfo is not None:
-            raise ValueError("until is a moment in UTC without a zone.")
+            raise ValueError("until must be naive UTC.")
 
     @property
     def starts_at(self) -> datetime:
-        """The first moment of the world."""
+        """The start of the world."""
         return self.until - timedelta(days=self.history_days)

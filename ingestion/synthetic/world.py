@@ -1,6 +1,6 @@
-"""Makes a demo world in a DuckDB of its own and writes it out: raw files by window of arrival, truth beside them.
+"""Creates a demo world in an in-memory DuckDB and writes it: raw files by window of arrival, and truth tables.
 
-Add here when writing changes (formats, windows, the report). Keep out: what is in the world (config.py and the SQL).
+Add here when writing changes (formats, windows, the report). Keep out: the content of the world (config.py and SQL).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _LARGEST_MEMORY = 6 * 2**30
 
 @dataclass(frozen=True)
 class WrittenFile:
-    """A raw file of the world: where it is and how many records it holds."""
+    """A raw file of the world: its path and its number of records."""
 
     source: str
     entity: str
@@ -50,7 +50,7 @@ class WrittenFile:
 
 @dataclass(frozen=True)
 class WorldReport:
-    """What was written: the raw files (none for an entity without a record in the window), and rows by truth table."""
+    """The written files (none for an entity without a record in the window), and rows by truth table."""
 
     files: tuple[WrittenFile, ...]
     truth: dict[str, int]
@@ -67,7 +67,7 @@ class WorldReport:
 
 
 class World:
-    """A world that was made once and can be written in as many windows as wanted. Use it as a context manager."""
+    """A world that is created once and can be written in several windows. Use it as a context manager."""
 
     def __init__(
         self,
@@ -77,11 +77,11 @@ class World:
         spill_dir: Path | None = None,
         progress: Progress | None = None,
     ) -> None:
-        """Makes the world.
+        """Creates the world.
 
-        threads: DuckDB's own choice unless given; bytes do not depend on it. spill_dir: where what does not fit in
-        memory goes (the system's temporary directory unless given). progress: called with the step that is done, how
-        many are, and of how many (to make the world, write it once, and write its truth).
+        threads: by default DuckDB's choice; the bytes do not depend on it. spill_dir: the directory for what does not
+        fit in memory, by default the system's temporary directory. progress: a callback that receives (step, done,
+        total), to create the world, write it once, and write its truth.
         """
         self.config = config
         self._progress = progress or _silent
@@ -113,16 +113,16 @@ class World:
         self.close()
 
     def close(self) -> None:
-        """Frees the world's memory and what it spilled."""
+        """Frees the memory and the temporary files."""
         self._connection.close()
         self._spill.cleanup()
 
     def write_raw(
         self, landing_dir: Path, *, since: date | None = None, through: date | None = None
     ) -> tuple[WrittenFile, ...]:
-        """Writes landing_dir/<source>/<entity>/<since>_<through>.<suffix>: what arrived on those days, both included.
+        """Writes landing_dir/<source>/<entity>/<since>_<through>.<suffix>: the records of those days, both included.
 
-        Without since, from the world's first day; without through, to its last. Raises ValueError when since is later.
+        By default from the first day of the world to the last. Raises ValueError if since is after through.
         """
         first, last = self._window(since, through)
         self._set("window_start", datetime.combine(first, time()))
@@ -141,7 +141,7 @@ class World:
         return tuple(written)
 
     def write_truth(self, truth_dir: Path) -> dict[str, int]:
-        """Writes truth_dir/<table>.parquet for the whole world, whatever was written of it; returns rows by table."""
+        """Writes truth_dir/<table>.parquet for the whole world; returns rows by table."""
         rows = {}
         for query in _scripts("truth"):
             path = truth_dir / f"{query.stem}.parquet"
@@ -182,7 +182,7 @@ class World:
         return first, last
 
     def _window_query(self, shape: str) -> str:
-        """What of a shape arrived in the window, in the order of arrival."""
+        """A query of the records of a shape that arrived in the window, in the order of arrival."""
         columns = {row[0] for row in self._connection.execute(f"describe {shape}").fetchall()}
         extra, order = (
             ("_arrived_at, _order", " order by _arrived_at, _order") if "_order" in columns else ("_arrived_at", "")
@@ -213,11 +213,11 @@ def write_world(
     progress: Progress | None = None,
     threads: int | None = None,
 ) -> WorldReport:
-    """Makes a world and writes it: raw files into landing_dir, truth into truth_dir.
+    """Creates a world and writes raw files to landing_dir and truth to truth_dir.
 
-    since and through cut by the day of arrival, both included; windows that follow one another hold, file by file, the
-    records of one whole write. Truth is always that of the whole world. Equal configs give equal bytes. Raises
-    ValueError when since is after through. To write many windows, make one World and call write_raw on it.
+    since and through limit the day of arrival, both included; consecutive windows together have the records of one
+    complete write. Truth is always that of the whole world. Equal configs give equal bytes. Raises ValueError if since
+    is after through. To write many windows, create one World and call write_raw.
     """
     with World(config, threads=threads, progress=progress) as world:
         files = world.write_raw(landing_dir, since=since, through=through)
@@ -225,14 +225,14 @@ def write_world(
 
 
 def _scripts(folder: str) -> list[Path]:
-    """The SQL of model, shapes or truth, in the order of its names."""
+    """The SQL files of model, shapes or truth, sorted by name."""
     return sorted((_HERE / folder).glob("*.sql"))
 
 
 def _memory_limit() -> int:
-    """Three fifths of the machine's memory, and never more than six GiB: what does not fit is spilled."""
+    """Three fifths of the machine's memory, at most six GiB; DuckDB spills the rest to disk."""
     return min(_LARGEST_MEMORY, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 3 // 5)
 
 
 def _silent(what: str, done: int, total: int) -> None:
-    """Says nothing."""
+    """Ignores progress."""

@@ -1,10 +1,11 @@
-"""How Google Ads is read: its query language over REST, page by page, for each account.
+"""Google Ads: its query language over REST, page by page, for each account.
 
-Shapes and fields are those of the API's reference (developers.google.com/google-ads/api, v26, 2026-10). Structure is
-listed whole each time, as Google names no time of change for it; statistics by days, of which the last thirty are read
-again, whole, because conversions are restated. Clicks can be asked for one day at a time, ninety days back at most.
+Fields follow the API's reference (developers.google.com/google-ads/api, v26, 2026-10). Accounts, campaigns, ad groups
+and ads are read completely each time, because Google has no time of change for them. Statistics are read by days; the
+last thirty days are read again, because conversions are restated. Clicks are available for single days, up to ninety
+days back.
 
-Add here when another report is read. Keep out: what a column means (source.yml), money in units (staging).
+Add here when another report is read. Keep out: what a column means (source.yml), conversion of micros (staging).
 """
 
 from __future__ import annotations
@@ -45,15 +46,15 @@ _LISTINGS = {
     " ad_group_ad.ad.display_url, ad_group_ad.ad.final_urls, ad_group_ad.status FROM ad_group_ad"
     " ORDER BY ad_group_ad.ad.id",
 }
-_FIGURES = (
+_METRICS = (
     "segments.date, segments.device, segments.ad_network_type, metrics.cost_micros, metrics.clicks,"
     " metrics.impressions, metrics.interactions, metrics.conversions, metrics.conversions_value,"
     " metrics.view_through_conversions"
 )
 _STATS = {
-    "campaign_stats": f"SELECT customer.id, customer.currency_code, campaign.id, campaign.base_campaign, {_FIGURES}"
+    "campaign_stats": f"SELECT customer.id, customer.currency_code, campaign.id, campaign.base_campaign, {_METRICS}"
     " FROM campaign WHERE segments.date BETWEEN '{first}' AND '{last}' ORDER BY segments.date, campaign.id",
-    "ad_stats": f"SELECT customer.id, campaign.id, ad_group.id, ad_group_ad.ad.id, {_FIGURES}"
+    "ad_stats": f"SELECT customer.id, campaign.id, ad_group.id, ad_group_ad.ad.id, {_METRICS}"
     " FROM ad_group_ad WHERE segments.date BETWEEN '{first}' AND '{last}' ORDER BY segments.date, ad_group_ad.ad.id",
 }
 _CLICKS = (
@@ -66,14 +67,14 @@ _CLICKS_ARE_KEPT = timedelta(days=89)  # 90, less a day for time zones
 
 @dataclass(frozen=True)
 class _Account:
-    """An account that has ads. `today`: the day that it is there."""
+    """An account with ads. `today`: the date in its time zone."""
 
     number: str
     today: date
 
 
 class Client(ApiClient):
-    """Reads the accounts that are named, with a refresh token of a user who may."""
+    """Reads the declared accounts with a user's refresh token."""
 
     def __init__(self, api: Api) -> None:
         super().__init__(api)
@@ -107,7 +108,7 @@ class Client(ApiClient):
         return self._token.renew()
 
     def throttle_seconds(self, response: requests.Response) -> float | None:
-        """The delay that a quota error names, whatever its status."""
+        """The delay in a quota error."""
         for failure in _failures(response):
             delay = failure.get("details", {}).get("quotaErrorDetails", {}).get("retryDelay", "")
             if delay.endswith("s"):
@@ -115,14 +116,14 @@ class Client(ApiClient):
         return None
 
     def error_code(self, response: requests.Response) -> str:
-        """Google's code, such as AuthorizationError's USER_PERMISSION_DENIED, or OAuth's."""
+        """Google's error code, such as USER_PERMISSION_DENIED, or that of OAuth."""
         for failure in _failures(response):
             return ", ".join(str(code) for code in failure.get("errorCode", {}).values())
         error = _body(response).get("error")
         return str(error.get("status", "")) if isinstance(error, Mapping) else str(error or "")
 
     def fetch(self, stream: str, window: Window) -> Iterator[Page]:
-        """One account after the other."""
+        """The pages of each account."""
         for account in self._accounts():
             if stream in _STATS:
                 yield from self._stats(account, stream, window)
@@ -133,7 +134,7 @@ class Client(ApiClient):
                     yield Page({_ENTITIES[stream]: [{**row, "changedAt": _UNCHANGING} for row in rows]})
 
     def _accounts(self) -> list[_Account]:
-        """The accounts that are named, and those below a manager account: each once, and none that is closed."""
+        """The declared accounts and those below a manager account, each once, without closed ones."""
         found: dict[str, _Account] = {}
         for name in self.api.value("GOOGLE_ADS_CUSTOMER_IDS").split(","):
             for rows in self._search(_number("GOOGLE_ADS_CUSTOMER_IDS", name), _CLIENTS):
@@ -144,10 +145,10 @@ class Client(ApiClient):
         return list(found.values())
 
     def _stats(self, account: _Account, stream: str, window: Window) -> Iterator[Page]:
-        """Figures by days, each of which is then complete."""
+        """Statistics by days; each day is a complete scope."""
         again = self.api.value("GOOGLE_ADS_RESTATEMENT_DAYS")
         if not again.isdecimal():
-            raise SettingError(f"GOOGLE_ADS_RESTATEMENT_DAYS is {again!r}; it is a number of days, such as 30.")
+            raise SettingError(f"GOOGLE_ADS_RESTATEMENT_DAYS is {again!r}; it must be a number of days, such as 30.")
         all_days = window.days(account.today, timedelta(days=int(again)))
         for start in range(0, len(all_days), _DAYS_AT_A_TIME):
             days = all_days[start : start + _DAYS_AT_A_TIME]
@@ -165,17 +166,17 @@ class Client(ApiClient):
     def _search(self, account: str, query: str) -> Iterator[list[dict[str, Any]]]:
         path = f"{self.api.value('GOOGLE_ADS_API_VERSION')}/customers/{account}/googleAds:search"
         paginator = JSONResponseCursorPaginator(cursor_path="nextPageToken", cursor_body_path="pageToken")
-        # Without a row, Google leaves `results` out.
+        # Without rows, Google leaves out `results`.
         yield from self.api.paginate(
             path, paginator, method="POST", json={"query": query}, select="results", may_lack=True
         )
 
 
 def _number(variable: str, text: str) -> str:
-    """The number of an account as the API wants it: 123-456-7890 is 1234567890."""
+    """The number of an account without hyphens: 123-456-7890 is 1234567890."""
     number = text.strip().replace("-", "")
     if not number.isdecimal():
-        raise SettingError(f"{variable} holds {text.strip()!r}, which is no number of an account such as 123-456-7890.")
+        raise SettingError(f"{variable} holds {text.strip()!r}, which is not an account number such as 123-456-7890.")
     return number
 
 
@@ -191,7 +192,7 @@ def _reached(rows: list[dict[str, Any]]) -> datetime | None:
 
 
 def _body(response: requests.Response) -> Mapping[str, Any]:
-    """The body of a refusal."""
+    """The body of an error response."""
     if response.ok:
         return {}
     try:
@@ -202,7 +203,7 @@ def _body(response: requests.Response) -> Mapping[str, Any]:
 
 
 def _failures(response: requests.Response) -> Iterator[Mapping[str, Any]]:
-    """The errors of a GoogleAdsFailure, which stand in the details of an error."""
+    """The errors of a GoogleAdsFailure, in the details of an error."""
     error = _body(response).get("error")
     for detail in error.get("details", []) if isinstance(error, Mapping) else []:
         yield from detail.get("errors", [])

@@ -1,14 +1,14 @@
-"""HubSpot's CRM API: objects and pipelines by v3, links between objects by v4.
+"""HubSpot's CRM API: objects and pipelines by v3, associations between objects by v4.
 
-Objects are found by search, in order of their ids and always from the id reached on: a search gives no more than 10,000
-results, and pages by offset would shift under changes. They are then read in batches, which takes properties and their
-history without a limit on the length of the question. The watermark is the newest change that there was when the stream
-began: what changes while pages are read is beyond it, and comes again.
+Objects are found by search, in the order of their ids, and each search starts after the last id: a search returns at
+most 10,000 results, and pages by offset would shift when records change. They are then read in batches, where the
+number of properties and their history is not limited by the length of a URL. The watermark is the newest change when
+the stream started: changes while pages are read are after it, and are read again.
 
-A deleted record is listed as archived for 90 days. One that was merged into another is not: its winner names it, and it
-arrives here as deleted too.
+A deleted record is listed as archived for 90 days. A record that was merged into another is not listed: the winner
+names it, and it lands as deleted too.
 
-Add here what HubSpot does in its own way. Keep out: what columns mean (staging).
+Keep out: what columns mean (staging).
 Vendor's rules: developers.hubspot.com, "CRM search", "Associations v4", "API usage guidelines" (2026-03).
 """
 
@@ -30,7 +30,7 @@ SEARCH_LIMIT = 200
 READ_LIMIT = 100
 READ_LIMIT_WITH_HISTORY = 50
 LIST_LIMIT = 100
-_LOCKED, _MIGRATING = 423, 477  # HubSpot's own: busy with this account, moving it between data centres
+_LOCKED, _MIGRATING = 423, 477  # HubSpot's own statuses: the account is locked, or moves between data centres
 _LOCKED_SECONDS = 2.0
 
 Record = Mapping[str, Any]
@@ -38,7 +38,7 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Link:
-    """A kind of link of an object: to what, in which entity, and there the columns of this end and the other."""
+    """An association of an object: the other object, the entity, and its columns for this end and the other end."""
 
     to: str
     entity: str
@@ -48,7 +48,7 @@ class Link:
 
 @dataclass(frozen=True)
 class CrmObject:
-    """An object: its property with the moment of the last change, HubSpot's own properties to ask for, its links."""
+    """An object: HubSpot's own properties to read, its associations, and the property with the time of change."""
 
     properties: tuple[str, ...]
     links: tuple[Link, ...]
@@ -56,9 +56,9 @@ class CrmObject:
     history: tuple[str, ...] = ()
 
 
-def _engagement(name: str, *properties: str) -> CrmObject:
-    asked = ("hs_object_id", "hs_timestamp", "hubspot_owner_id", "hs_lastmodifieddate", *properties)
-    return CrmObject(asked, (Link("contacts", f"{name}__contacts", f"{name}_id", "value"),))
+def _engagement(name: str, *own: str) -> CrmObject:
+    properties = ("hs_object_id", "hs_timestamp", "hubspot_owner_id", "hs_lastmodifieddate", *own)
+    return CrmObject(properties, (Link("contacts", f"{name}__contacts", f"{name}_id", "value"),))
 
 
 OBJECTS: Mapping[str, CrmObject] = {
@@ -117,7 +117,7 @@ OBJECTS: Mapping[str, CrmObject] = {
 
 @dataclass
 class _Gathered:
-    """What becomes one page: records and complete scopes by entity."""
+    """The content of one page: records and complete scopes by entity."""
 
     records: dict[str, list[Record]] = field(default_factory=dict)
     complete: dict[str, list[Record]] = field(default_factory=dict)
@@ -132,14 +132,14 @@ class Client(ApiClient):
 
     def __init__(self, api: Api) -> None:
         super().__init__(api)
-        self._asked: dict[str, list[str]] = {}  # properties to ask for, by object
+        self._property_names: dict[str, list[str]] = {}  # by object
 
     def authenticate(self, request: requests.PreparedRequest) -> None:
-        """A private app's token, as a bearer."""
+        """Adds the private app's token."""
         request.headers["Authorization"] = f"Bearer {self.api.value('HUBSPOT_ACCESS_TOKEN')}"
 
     def throttle_seconds(self, response: requests.Response) -> float | None:
-        """Beside 429, two statuses of HubSpot's own ask to wait."""
+        """HubSpot has two statuses of its own that mean: wait."""
         if response.status_code in {_LOCKED, _MIGRATING}:
             return retry_after(response) or _LOCKED_SECONDS
         return None
@@ -153,7 +153,7 @@ class Client(ApiClient):
         return category if re.fullmatch(r"[A-Z_]{1,60}", category) else ""
 
     def fetch(self, stream: str, window: Window) -> Iterator[Page]:
-        """Pipelines and owners whole; objects that changed, with their links, then those that were archived."""
+        """All pipelines and owners; changed objects with their associations, then archived ones."""
         if stream == "pipelines":
             yield self._pipelines()
         elif stream == "owners":
@@ -182,14 +182,14 @@ class Client(ApiClient):
             yield self._page(name, list(merged.values()), reached)
 
     def _page(self, name: str, records: Sequence[Record], reached: datetime | None) -> Page:
-        """Records with their links and the entries into their stages. What is archived has no link any more."""
+        """Records with their associations and stage entries. Archived records have no associations."""
         given = _Gathered()
         given.add(name, records)
-        living = [record["id"] for record in records if not record["archived"]]
-        gone = [record["id"] for record in records if record["archived"]]
+        live = [record["id"] for record in records if not record["archived"]]
+        archived = [record["id"] for record in records if record["archived"]]
         for link in OBJECTS[name].links:
-            self._add_links(given, name, link, living)
-            given.add(link.entity, (), [{link.own: record_id} for record_id in gone])
+            self._add_links(given, name, link, live)
+            given.add(link.entity, (), [{link.own: record_id} for record_id in archived])
         for record in records if name == "deals" else ():
             entries = _stage_entries(record)
             given.add("stages_timing_deals", entries, [{"id": record["id"]}] if entries else ())
@@ -240,33 +240,33 @@ class Client(ApiClient):
             params["after"] = answer["paging"]["next"]["after"]
 
     def _read(self, name: str, ids: Sequence[str], archived: bool = False) -> list[Record]:
-        """Whole records. One that vanished since it was found is not among them."""
+        """Reads complete records, without those that were deleted since they were found."""
         crm_object = OBJECTS[name]
         size = READ_LIMIT_WITH_HISTORY if crm_object.history else READ_LIMIT
         records: list[Record] = []
         for start in range(0, len(ids), size):
-            asked = {
+            body = {
                 "inputs": [{"id": record_id} for record_id in ids[start : start + size]],
                 "properties": self._properties(name),
                 "propertiesWithHistory": list(crm_object.history),
             }
             path = f"/crm/v3/objects/{name}/batch/read"
-            records += self.api.post(path, asked, {"archived": str(archived).lower()})["results"]
+            records += self.api.post(path, body, {"archived": str(archived).lower()})["results"]
         return records
 
     def _properties(self, name: str) -> list[str]:
-        """The account's own properties, HubSpot's that staging reads, and those of HUBSPOT_PROPERTIES."""
-        if name not in self._asked:
+        """The custom properties, HubSpot's own that staging reads, and those in HUBSPOT_PROPERTIES."""
+        if name not in self._property_names:
             known = self.api.get(f"/crm/v3/properties/{name}")["results"]
             own = [item["name"] for item in known if not item.get("hubspotDefined")]
             further = re.findall(r"[^\s,]+", self.api.value("HUBSPOT_PROPERTIES"))
-            self._asked[name] = sorted({*own, *further, *OBJECTS[name].properties})
-        return self._asked[name]
+            self._property_names[name] = sorted({*own, *further, *OBJECTS[name].properties})
+        return self._property_names[name]
 
     # --- links
 
     def _add_links(self, given: _Gathered, name: str, link: Link, ids: Sequence[str]) -> None:
-        """All links of these records. A record whose links could not be read is not called complete."""
+        """Adds all associations of these records. A record whose associations could not be read is not complete."""
         pending = [{"id": record_id} for record_id in ids]
         while pending:
             answer = self.api.post(f"/crm/v4/associations/{name}/{link.to}/batch/read", {"inputs": pending})
@@ -292,7 +292,7 @@ class Client(ApiClient):
 
 
 def _merged_away(crm_object: CrmObject, record: Record) -> list[Record]:
-    """The losers of merges that a record names: deleted, as of its own last change."""
+    """The records that were merged into this one: deleted, at the time of its own last change."""
     losers = (record["properties"].get("hs_merged_object_ids") or "").split(";")
     moment = record["properties"].get(crm_object.changed)
     return [
@@ -320,7 +320,7 @@ def _link_record(link: Link, record_id: str, end: Record) -> Record:
 
 
 def _without_links(answer: Record) -> list[str]:
-    """Records that the vendor says have no link of the kind: it lists them as errors."""
+    """Records without associations of this kind: HubSpot lists them as errors."""
     return [
         str(record_id)
         for error in answer.get("errors", ())

@@ -1,10 +1,10 @@
-"""Klaviyo's API: JSON:API with cursors in links, filters as text, a revision in a header.
+"""Klaviyo's API: JSON:API with cursors in links, filters as text, and a revision header.
 
-What has no filter on change, or is small, is listed whole each time, so that what is gone is seen. Profiles are read by
-their moment of change, and once more by the moment of a suppression, which need not touch the profile itself. The API
-never says that a profile was deleted or merged into another: the listing of all ids does, by what it lacks.
+Small listings, and those without a filter on changes, are read completely each time, which also shows deletions.
+Profiles are read by their time of change, and again by the time of a suppression, which may not change the profile. The
+API does not report profiles that were deleted or merged: they are absent from the listing of all ids.
 
-Add here what Klaviyo does in its own way. Keep out: what its fields mean (staging).
+Keep out: what its fields mean (staging).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Client(ApiClient):
     """Reads metrics, campaigns, flows, lists, profiles and events."""
 
     def authenticate(self, request: requests.PreparedRequest) -> None:
-        """The private key, and the revision that answers are wanted in."""
+        """Adds the private key and the revision of the API."""
         request.headers["Authorization"] = f"Klaviyo-API-Key {self.api.value('KLAVIYO_API_KEY')}"
         request.headers["revision"] = self.api.value("KLAVIYO_REVISION")
         request.headers["Accept"] = "application/vnd.api+json"
@@ -39,17 +39,17 @@ class Client(ApiClient):
             return ""
 
     def fetch(self, stream: str, window: Window) -> Iterator[Page]:
-        """The pages of a stream. What is listed whole ends with a page that says so."""
+        """The pages of a stream. A complete listing ends with a page that says so."""
         match stream:
             case "metrics":
                 yield from self._whole("metric", "/api/metrics")
             case "campaigns":
                 yield from self._campaigns()
             case "flows":
-                # Archived ones are left out of a listing that does not ask for them.
+                # Without this filter, archived flows are not listed.
                 for archived in ("false", "true"):
                     yield from self._records("flow", "/api/flows", filter=f"equals(archived,{archived})", sort="id")
-                yield _all_came("flow")
+                yield _complete("flow")
             case "lists":
                 yield from self._lists()
             case "profiles":
@@ -65,14 +65,14 @@ class Client(ApiClient):
 
     def _whole(self, entity: str, path: str, **params: str) -> Iterator[Page]:
         yield from self._records(entity, path, **params)
-        yield _all_came(entity)
+        yield _complete(entity)
 
     def _records(self, entity: str, path: str, **params: str) -> Iterator[Page]:
         for records in self._pages(path, **params):
             yield Page({entity: records})
 
     def _campaigns(self) -> Iterator[Page]:
-        """A channel must be named, and each listing is of archived ones or of the others."""
+        """The API requires a channel, and lists archived campaigns separately."""
         for channel in CHANNELS:
             for archived in ("false", "true"):
                 wanted = f"and(equals(messages.channel,'{channel}'),equals(archived,{archived}))"
@@ -80,10 +80,10 @@ class Client(ApiClient):
                     "/api/campaigns", select="$", filter=wanted, include="campaign-messages", sort="id"
                 ):
                     yield Page({"campaign": body["data"], "campaign_message": body.get("included", [])})
-        yield _all_came("campaign", "campaign_message")
+        yield _complete("campaign", "campaign_message")
 
     def _lists(self) -> Iterator[Page]:
-        """Every list, then its members, who are named by id alone."""
+        """All lists, then the ids of their members."""
         ids = []
         for records in self._pages("/api/lists", sort="id"):
             ids += [record["id"] for record in records]
@@ -92,12 +92,12 @@ class Client(ApiClient):
             members = f"/api/lists/{list_id}/relationships/profiles"
             for records in self._pages(members, sort="joined_group_at", **{"page[size]": "100"}):
                 yield Page({"list_member": [{**record, "list_id": list_id} for record in records]})
-        yield _all_came("list", "list_member")
+        yield _complete("list", "list_member")
 
     def _profiles(self, window: Window) -> Iterator[Page]:
-        """Profiles that changed, then those that were suppressed, for which no watermark is told."""
+        """Changed profiles, then suppressed ones, which do not move the watermark."""
         wanted = {"additional-fields[profile]": "subscriptions", "page[size]": "100"}
-        # `updated` can be compared strictly only.
+        # Klaviyo supports only strict comparison of `updated`.
         since = window.since and window.since - timedelta(seconds=1)
         changed = _between("updated", "greater-than", since, window.until)
         for records in self._pages("/api/profiles", filter=changed, sort="updated", **wanted):
@@ -112,14 +112,14 @@ class Client(ApiClient):
         yield from self.api.paginate(path, JSONLinkPaginator("links.next"), params=given, select=select)
 
 
-def _all_came(*entities: str) -> Page:
-    """The end of listings that were whole. The scope is the type that JSON:API writes on each of their records."""
+def _complete(*entities: str) -> Page:
+    """The end of complete listings. The scope is the JSON:API type of their records."""
     types = {"person_id": "profile", "list_member": "profile", "campaign_message": "campaign-message"}
     return Page({}, complete={entity: [{"type": types.get(entity, entity)}] for entity in entities})
 
 
 def _between(field: str, comparison: str, since: datetime | None, until: datetime | None) -> str:
-    """A filter, or nothing where there is no bound. Moments stand without quotes."""
+    """A filter, or an empty text without bounds. Klaviyo wants timestamps without quotes."""
     bounds = [f"{comparison}({field},{_moment(since)})"] if since else []
     bounds += [f"less-than({field},{_moment(until)})"] if until else []
     return bounds[0] if len(bounds) == 1 else f"and({','.join(bounds)})" if bounds else ""
@@ -130,7 +130,7 @@ def _moment(moment: datetime) -> str:
 
 
 def _latest(records: Iterable[Mapping[str, Any]], attribute: str) -> datetime | None:
-    """The highest moment on a page. One that cannot be read moves nothing."""
+    """The latest timestamp of a page, without invalid ones."""
     moments = []
     for record in records:
         try:

@@ -1,11 +1,11 @@
-"""How Meta's ads are read: the Graph API's listings, and report runs of figures by ad and day.
+"""Meta's Graph API: listings of ads, and asynchronous reports of statistics by ad and day.
 
-Shapes and errors are those of the Marketing API's reference (developers.facebook.com/docs/marketing-api, v26.0).
-Figures are restated for 28 days: each run reads these days again. They come from reports that Meta makes in the
-background, a quarter each, as an account with many ads is refused an answer at once; a report that fails is asked for
-again in halves. Reports name archived and deleted ads where they are asked to. Listings cannot name deleted ones
-(Manage your ad object's status), so a row of figures bears the names of its campaign and ad. Throttling and passing
-faults come with HTTP 400 and a code, so they are told apart here.
+Fields and errors follow the Marketing API's reference (developers.facebook.com/docs/marketing-api, v26.0). Statistics
+are restated for 28 days: each run reads these days again. Meta creates reports in the background, one per quarter,
+because a synchronous request fails for an account with many ads; a report that fails is requested again in two halves.
+Reports include archived and deleted ads on request. Listings cannot include deleted ads (Manage your ad object's
+status), so statistics have the names of campaign and ad. Throttling and transient errors have HTTP status 400 and a
+code.
 
 Add here when another edge or report is read. Keep out: what a column means (source.yml).
 """
@@ -39,26 +39,26 @@ _INSIGHTS = (
     "account_id,account_currency,campaign_id,campaign_name,adset_id,ad_id,ad_name,impressions,inline_link_clicks,reach,"
     "spend,actions,action_values"
 )
-# For each list in a row of figures, the entity that its items become.
+# The entity for the items of each list in the statistics.
 _ACTIONS = {"actions": "basic_ad_actions", "action_values": "basic_ad_action_values"}
-# Without being asked for, archived ones are left out, and their spend would lose its names.
+# By default archived ads are not listed, and their spend would have no names.
 _LISTED = [
     *("ACTIVE", "PAUSED", "PENDING_REVIEW", "DISAPPROVED", "PREAPPROVED", "PENDING_BILLING_INFO"),
     *("CAMPAIGN_PAUSED", "ADSET_PAUSED", "IN_PROCESS", "WITH_ISSUES", "ARCHIVED"),
 ]
-_WITH_FIGURES = [{"field": "ad.effective_status", "operator": "IN", "value": [*_LISTED, "DELETED"]}]
+_WITH_STATISTICS = [{"field": "ad.effective_status", "operator": "IN", "value": [*_LISTED, "DELETED"]}]
 _KEPT = timedelta(days=37 * 30)  # insights are kept for 37 months
 _PAGE_SIZE = 100
 _REPORT_DAYS = 92
-_REPORT_SECONDS = 1800  # one that takes longer is no report of this run
+_REPORT_SECONDS = 1800  # a report that takes longer fails
 _ENDED = {"Job Completed", "Job Failed", "Job Skipped"}
 
 # developers.facebook.com/docs/graph-api/overview/rate-limiting and .../using-graph-api/error-handling
 _THROTTLED = {4, 17, 32, 341, 613, *range(80000, 80015)}
-_PASSING = {1, 2}
+_TRANSIENT = {1, 2}
 _EXPIRED = 190
-_SECONDS_WHEN_UNTOLD = 60.0
-_SECONDS_FOR_PASSING = 5.0
+_DEFAULT_SECONDS = 60.0
+_TRANSIENT_SECONDS = 5.0
 
 _Row = Mapping[str, Any]
 
@@ -67,9 +67,9 @@ class Client(ApiClient):
     """Reads the accounts that are named, with a system user's token."""
 
     def authenticate(self, request: requests.PreparedRequest) -> None:
-        """Adds the token as a header: in the URL, where Meta takes it too, it would end in logs.
+        """Adds the token as a header; in the URL, which Meta also accepts, it would appear in logs.
 
-        Where the app's secret is given, the proof of it goes along, which apps can be made to ask for.
+        With the app's secret, adds the proof that apps may require.
         """
         token, secret = self.api.value("META_ADS_ACCESS_TOKEN"), self.api.value("META_ADS_APP_SECRET")
         request.headers["Authorization"] = f"Bearer {token}"
@@ -78,22 +78,22 @@ class Client(ApiClient):
             request.prepare_url(request.url, {"appsecret_proof": proof})
 
     def throttle_seconds(self, response: requests.Response) -> float | None:
-        """How long Meta wants to be left alone: by its usage header, in minutes, or a minute where it says nothing."""
+        """The wait in Meta's usage header, by default one minute."""
         error = _error(response)
         code = error.get("code")
         if code in _THROTTLED:
-            return _minutes_to_wait(response) * 60 or _SECONDS_WHEN_UNTOLD
-        return _SECONDS_FOR_PASSING if code in _PASSING or error.get("is_transient") is True else None
+            return _minutes_to_wait(response) * 60 or _DEFAULT_SECONDS
+        return _TRANSIENT_SECONDS if code in _TRANSIENT or error.get("is_transient") is True else None
 
     def error_code(self, response: requests.Response) -> str:
-        """Meta's code and subcode; 190 in words, as it is the one that people meet."""
+        """Meta's code and subcode; 190, an expired token, in words."""
         error = _error(response)
         if error.get("code") == _EXPIRED:
             return "190: the token of META_ADS_ACCESS_TOKEN has expired or was withdrawn"
         return "/".join(str(error[name]) for name in ("code", "error_subcode") if error.get(name))
 
     def fetch(self, stream: str, window: Window) -> Iterator[Page]:
-        """One account after the other."""
+        """The pages of each account."""
         for account in self.api.value("META_ADS_ACCOUNT_IDS").split(","):
             number = account.strip().removeprefix("act_")
             if stream == "accounts":
@@ -116,24 +116,24 @@ class Client(ApiClient):
                 found["creative_history"] = [each["creative"] for each in records if "creative" in each]
             yield Page(found)
 
-    # --- figures
+    # --- statistics
 
     def _insights(self, account: str, window: Window) -> Iterator[Page]:
         today = datetime.now(ZoneInfo(self._account(account)["timezone_name"])).date()
         again = self.api.value("META_ADS_RESTATEMENT_DAYS")
         if not again.isdecimal():
-            raise SettingError(f"META_ADS_RESTATEMENT_DAYS is {again!r}; it is a number of days, such as 28.")
+            raise SettingError(f"META_ADS_RESTATEMENT_DAYS is {again!r}; it must be a number of days, such as 28.")
         days = [day for day in window.days(today, timedelta(days=int(again))) if day >= today - _KEPT]
         for start in range(0, len(days), _REPORT_DAYS):
             yield from self._report(account, days[start : start + _REPORT_DAYS])
 
     def _report(self, account: str, days: Sequence[date]) -> Iterator[Page]:
-        """The figures of these days, each of which is then complete; from two reports where Meta cannot make one."""
+        """The statistics of these days, each a complete scope; from two reports if Meta cannot create one."""
         run = self._report_run(account, days)
         if run is None:
             if len(days) == 1:
                 raise TransientVendorError(
-                    f"meta_ads: Meta could not make the report of {days[0]}. Nothing of this stream was kept; run the"
+                    f"meta_ads: Meta cannot create the report of {days[0]}. Nothing of this stream was kept; run the"
                     " same command again later."
                 )
             for half in (days[: len(days) // 2], days[len(days) // 2 :]):
@@ -147,20 +147,20 @@ class Client(ApiClient):
         yield Page({}, complete=dict.fromkeys(("basic_ad", *_ACTIONS.values()), scopes))
 
     def _report_run(self, account: str, days: Sequence[date]) -> str | None:
-        """Has a report made, and waits for it: its id, or None where it failed."""
+        """Requests a report and waits for it; returns its id, or None if it failed."""
         params = {
             "level": "ad",
             "fields": _INSIGHTS,
             "time_increment": 1,
             "time_range": json.dumps({"since": days[0].isoformat(), "until": days[-1].isoformat()}),
-            "filtering": json.dumps(_WITH_FIGURES),
+            "filtering": json.dumps(_WITH_STATISTICS),
             "action_attribution_windows": json.dumps(["7d_click", "1d_view"]),
         }
         run = str(self.api.post(self._path(f"act_{account}/insights"), params=params)["report_run_id"])
-        told = self.api.poll(
+        report = self.api.poll(
             self._path(run), lambda answer: answer.get("async_status") in _ENDED, at_most_seconds=_REPORT_SECONDS
         )
-        return run if told["async_status"] == "Job Completed" else None
+        return run if report["async_status"] == "Job Completed" else None
 
     def _path(self, path: str) -> str:
         return f"{self.api.value('META_ADS_API_VERSION')}/{path}"
@@ -171,13 +171,13 @@ class Client(ApiClient):
 
 
 class _AfterCursor(JSONResponseCursorPaginator):
-    """Meta's pages: there is a further one while paging.next stands, and paging.cursors.after leads to it."""
+    """Meta's pages: paging.next means that there is another page, with the cursor paging.cursors.after."""
 
     def __init__(self) -> None:
         super().__init__(cursor_path="paging.cursors.after", cursor_param="after")
 
     def update_state(self, response: requests.Response, data: list[Any] | None = None) -> None:
-        """The last page has a cursor too, and no next."""
+        """Reads the cursor; the last page has one too, but no paging.next."""
         super().update_state(response, data)
         self._has_next_page = "next" in response.json().get("paging", {})
 
@@ -192,7 +192,7 @@ def _actions(rows: Sequence[_Row], field: str) -> list[_Row]:
 
 
 def _minutes_to_wait(response: requests.Response) -> float:
-    """The longest pause that X-Business-Use-Case-Usage names; 0 without one."""
+    """The longest wait in X-Business-Use-Case-Usage; 0 without one."""
     try:
         usage = json.loads(response.headers.get("X-Business-Use-Case-Usage", "{}"))
         return float(max(each.get("estimated_time_to_regain_access", 0) for used in usage.values() for each in used))

@@ -1,13 +1,12 @@
-"""Salesforce's REST API, and Bulk API 2.0 for what is large.
+"""Salesforce's REST API, and Bulk API 2.0 for large results.
 
-All is asked by queryAll, which includes what was deleted or merged away (IsDeleted, MasterRecordId) for as long as it
-is in the recycle bin: 15 days. Every field that the user may see is asked for, by the object's own description, and so
-custom fields come too. A first load, and a query too long for a URL, goes through a bulk job. Its CSV becomes what the
-REST API would have written, so that a record looks the same whichever way it came.
+Every query is a queryAll, which includes deleted and merged records (IsDeleted, MasterRecordId) while they are in the
+recycle bin, for 15 days. All fields that the user may see are read, with custom fields. A first load, and a query that
+is too long for a URL, is a bulk job; its CSV is converted to the form of the REST API, so that records are the same.
 
-A session that ends is renewed in the middle of a run, by refresh token or by client credentials.
+A session that expires during a run is renewed, by refresh token or client credentials.
 
-Add here what Salesforce does in its own way. Keep out: what columns mean (staging).
+Keep out: what columns mean (staging).
 Vendor's rules: "REST API Developer Guide", "Bulk API 2.0", "OAuth 2.0 token endpoint" (version 62.0).
 """
 
@@ -32,10 +31,12 @@ from vendors.oauth import AccessToken, client_credentials, refresh_token
 
 TOKEN_PATH = "/services/oauth2/token"  # noqa: S105  a path
 BULK_PAGE = 5000
-LONGEST_QUERY = 8000  # in a URL, of 16,384 bytes in all, where each character may take three
+LONGEST_QUERY = 8000  # in a URL of at most 16,384 bytes, where a character may take three
 LIMIT_PAUSE_SECONDS = 60.0
 JOB_SECONDS = 3600
-_COMPOUND = frozenset({"address", "location", "base64"})  # repeated by their parts, or binary; bulk queries refuse them
+_COMPOUND = frozenset(
+    {"address", "location", "base64"}
+)  # composed of other fields, or binary; bulk queries refuse them
 _LARGEST_CELL = 2**31 - 1
 _WORKING = frozenset({"UploadComplete", "InProgress"})
 _NUMBERS = frozenset({"double", "currency", "percent", "int", "long"})
@@ -45,7 +46,7 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class SalesforceObject:
-    """An object: its name, the field that says when a record changed, and whether an organisation may lack it."""
+    """An object: its name, the field with the time of change, and whether an organisation may not have it."""
 
     name: str
     changed: str = "SystemModstamp"
@@ -59,7 +60,7 @@ OBJECTS: Mapping[str, SalesforceObject] = {
     "lead": SalesforceObject("Lead"),
     "opportunity": SalesforceObject("Opportunity"),
     "opportunity_history": SalesforceObject("OpportunityHistory"),
-    # There once the history of a field is tracked.
+    # It exists once the history of a field is tracked.
     "opportunity_field_history": SalesforceObject("OpportunityFieldHistory", changed="CreatedDate", optional=True),
     "contract": SalesforceObject("Contract"),
     "task": SalesforceObject("Task"),
@@ -98,7 +99,7 @@ class Client(ApiClient):
     # --- how Salesforce refuses
 
     def throttle_seconds(self, response: requests.Response) -> float | None:
-        """The day's limit is told by a 403: it frees up by the hour."""
+        """A 403 signals the daily limit, which recovers during the day."""
         if response.status_code == requests.codes.forbidden and self.error_code(response) == "REQUEST_LIMIT_EXCEEDED":
             return LIMIT_PAUSE_SECONDS
         return None
@@ -115,7 +116,7 @@ class Client(ApiClient):
     # --- reading
 
     def fetch(self, stream: str, window: Window) -> Iterator[Page]:
-        """What changed of an object. The watermark is the newest change that there was when the stream began."""
+        """The changes of an object. The watermark is the newest change when the stream started."""
         if not self._instance:
             self.refresh()
         wanted = OBJECTS[stream]
@@ -148,16 +149,16 @@ class Client(ApiClient):
         return {field["name"]: field["type"] for field in described if field["type"] not in _COMPOUND}
 
     def _with_loss_reason(self, records: list[Record], fields: Mapping[str, str]) -> list[Record]:
-        """The records, with what the organisation's own field says also as LossReason."""
+        """The records with a copy of the organisation's own field as LossReason."""
         field = self.api.value("SALESFORCE_LOSS_REASON_FIELD")
         if field and field not in fields:
             raise SettingError(
-                f"SALESFORCE_LOSS_REASON_FIELD is {field}, which no opportunity has or the user cannot see."
+                f"SALESFORCE_LOSS_REASON_FIELD is {field}, which opportunities do not have, or the user cannot see."
             )
         return [{**record, "LossReason": record.get(field)} for record in records]
 
     def _pages(self, query: str) -> Iterator[list[Record]]:
-        """By REST, up to 2,000 records a page; the vendor keeps the cursor."""
+        """The pages of a query by REST, up to 2,000 records each."""
         answer = self.api.get(self._path("queryAll"), {"q": query})
         while True:
             yield [
@@ -168,7 +169,7 @@ class Client(ApiClient):
             answer = self.api.get(self._instance + answer["nextRecordsUrl"])
 
     def _bulk(self, query: str, fields: Mapping[str, str]) -> Iterator[list[Record]]:
-        """By a bulk job, which Salesforce works off in its own time."""
+        """The pages of a query by a bulk job, which Salesforce runs in the background."""
         job = self.api.post(self._path("jobs/query"), {"operation": "queryAll", "query": query})
         path = self._path(f"jobs/query/{job['id']}")
         ended = self.api.poll(path, lambda answer: answer["state"] not in _WORKING, at_most_seconds=JOB_SECONDS)
@@ -205,7 +206,7 @@ def _rows(answer: requests.Response) -> list[dict[str, str]]:
 
 
 def _is_whole(answer: requests.Response) -> bool:
-    """Whether a page of a bulk result has the rows that its header promises. CSV does not tell where it ends."""
+    """Whether a page of a bulk result has as many rows as its header says; CSV has no end mark."""
     try:
         return len(_rows(answer)) == int(answer.headers["Sforce-NumberOfRecords"])
     except (KeyError, ValueError, csv.Error):
@@ -213,7 +214,7 @@ def _is_whole(answer: requests.Response) -> bool:
 
 
 def _value(cell: str, kind: str) -> Any:
-    """A cell of a bulk result as REST writes it: null for empty, numbers and flags as such."""
+    """A cell of a bulk result in the form of REST: null for empty, typed numbers and booleans."""
     if cell == "":
         return None
     if kind == "boolean":

@@ -1,11 +1,11 @@
-"""How Shopify is read: the GraphQL Admin API, by time of change, with what hangs on an order.
+"""Shopify's GraphQL Admin API: objects by time of change, orders with their lines and refunds.
 
-An answer has HTTP 200 whatever happened; `errors` tell. A request costs points, of which so many come back in a second
-(shopify.dev/docs/api/usage/limits): what is too soon waits as long as the missing points take, and what is too dear for
-one request is asked for in smaller pages. An order's lines and a refund's are listings of their own and go on where the
-first page of them ends. Deletions are told by events, which Shopify keeps for a year.
+The HTTP status is always 200; `errors` in the body signal failures. A request costs points, which recover over time
+(shopify.dev/docs/api/usage/limits): a throttled request waits until there are enough points, and a request that costs
+too many is repeated with smaller pages. The lines of an order and of a refund are listings with pages of their own.
+Events report deletions; Shopify keeps them for a year.
 
-Add here when another object or field is asked for. Keep out: what a column means (source.yml).
+Add here when another object or field is read. Keep out: what a column means (source.yml).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from vendors.oauth import AccessToken, client_credentials
 
 _PAGE_SIZE = 50
 _REFUNDS_AT_ONCE = 10
-_PASSING = {"INTERNAL_SERVER_ERROR", "TIMEOUT"}
+_TRANSIENT = {"INTERNAL_SERVER_ERROR", "TIMEOUT"}
 
 _Node = Mapping[str, Any]
 
@@ -128,7 +128,7 @@ query refundLines($id: ID!, $first: Int!, $after: String) {{
 }}
 """
 
-# There is no order by time of change here; the listing is read whole before the watermark moves.
+# Checkouts cannot be sorted by time of change; the listing is read completely before the watermark moves.
 _ABANDONED_CHECKOUTS = f"""
 query abandonedCheckouts($first: Int!, $after: String, $filter: String) {{
   page: abandonedCheckouts(first: $first, after: $after, query: $filter, sortKey: ID) {{
@@ -158,12 +158,12 @@ query deletions($first: Int!, $after: String, $filter: String) {{
 """
 
 
-class _TooDearError(PermanentVendorError):
-    """The request costs more points than one request may."""
+class _CostError(PermanentVendorError):
+    """The request costs more points than allowed."""
 
 
 class Client(ApiClient):
-    """Reads a shop with the token of an app, which may be one that lasts a day and is fetched by itself."""
+    """Reads a shop with a given token, or with an app's token that is requested and lasts a day."""
 
     def __init__(self, api: Api) -> None:
         super().__init__(api)
@@ -187,21 +187,21 @@ class Client(ApiClient):
         return self._has_app and self._token.renew()
 
     def throttle_seconds(self, response: requests.Response) -> float | None:
-        """As long as the missing points take to come back; a moment where Shopify failed inside."""
+        """The time until the missing points recover; two seconds after an internal error."""
         codes = _codes(response)
         if "THROTTLED" in codes:
             cost = response.json().get("extensions", {}).get("cost", {})
             status = cost.get("throttleStatus", {})
             missing = cost.get("requestedQueryCost", 0) - status.get("currentlyAvailable", 0)
             return float(max(1.0, missing / status.get("restoreRate", 50)))
-        return 2.0 if _PASSING & set(codes) else None
+        return 2.0 if _TRANSIENT & set(codes) else None
 
     def error_code(self, response: requests.Response) -> str:
         """The codes of the errors."""
         return ", ".join(_codes(response))
 
     def fetch(self, stream: str, window: Window) -> Iterator[Page]:
-        """What has changed; an order comes with all its lines and refunds."""
+        """Changed objects; an order has all its lines and refunds."""
         if stream == "customers":
             for nodes in self._listed(_CUSTOMERS, _filter("updated_at", window)):
                 yield Page({"customer": nodes}, _latest(nodes, "updatedAt"))
@@ -236,14 +236,14 @@ class Client(ApiClient):
         refunds: list[_Node] = []
         refunded_lines: list[_Node] = []
         for start in range(0, len(ids), _REFUNDS_AT_ONCE):
-            for node in self._ask(_REFUNDS, {"ids": list(ids[start : start + _REFUNDS_AT_ONCE])})["nodes"]:
+            for node in self._query(_REFUNDS, {"ids": list(ids[start : start + _REFUNDS_AT_ONCE])})["nodes"]:
                 if node is None:
                     continue  # its order was deleted meanwhile
                 refunds.append({name: value for name, value in node.items() if name != "refundLineItems"})
                 of_refund = {"refundId": node["legacyResourceId"], "refundUpdatedAt": node["updatedAt"]}
                 for line in self._whole(node["refundLineItems"], _REFUND_LINES, node["id"]):
                     order_line_id = _number(line["lineItem"]["id"])
-                    gid = line["id"] or f"{node['id']}-{order_line_id}"  # Shopify does not promise an id here
+                    gid = line["id"] or f"{node['id']}-{order_line_id}"  # the id may be null
                     refunded_lines.append(_numbered({**line, "id": gid}, orderLineId=order_line_id, **of_refund))
         return refunds, refunded_lines
 
@@ -251,47 +251,47 @@ class Client(ApiClient):
         return self._pages(query, {"filter": search or None}, None)
 
     def _whole(self, given: _Node, query: str, parent_id: str) -> Iterator[_Node]:
-        """All nodes of a listing within an object: those that came with it, and the further pages of a long one."""
+        """All nodes of a nested listing: the given first page, and further pages."""
         yield from given["nodes"]
         if given["pageInfo"]["hasNextPage"]:
             for nodes in self._pages(query, {"id": parent_id}, given["pageInfo"]["endCursor"]):
                 yield from nodes
 
     def _pages(self, query: str, variables: Mapping[str, Any], after: str | None) -> Iterator[list[_Node]]:
-        """The pages of the listing that a query calls `page`, in smaller ones where these are too dear."""
+        """The pages of the listing named `page` in a query; smaller pages if they cost too much."""
         size = _PAGE_SIZE
         while True:
             try:
-                data = self._ask(query, {**variables, "first": size, "after": after})
-            except _TooDearError:
+                data = self._query(query, {**variables, "first": size, "after": after})
+            except _CostError:
                 if size == 1:
                     raise
                 size = (size + 1) // 2
                 continue
             page = (data.get("node", data) or {}).get("page")
             if page is None:
-                return  # the object that it belongs to was deleted meanwhile
+                return  # its parent was deleted meanwhile
             yield page["nodes"]
             if not page["pageInfo"]["hasNextPage"]:
                 return
             after = page["pageInfo"]["endCursor"] or after
 
-    def _ask(self, query: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The data of one request. Raises PermanentVendorError with the codes of the errors that it names."""
+    def _query(self, query: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The data of one query. Raises PermanentVendorError with the error codes."""
         body = self.api.post(self._path, {"query": query, "variables": variables})
         if errors := body.get("errors"):
             codes = sorted({str((each.get("extensions") or {}).get("code", "")) for each in errors} - {""})
-            kind = _TooDearError if "MAX_COST_EXCEEDED" in codes else PermanentVendorError
+            kind = _CostError if "MAX_COST_EXCEEDED" in codes else PermanentVendorError
             raise kind(
                 f"shopify: {self._path}: {', '.join(codes) or 'the query is refused'}; does the app have the access"
-                " scopes that docs/connect names, and is SHOPIFY_API_VERSION one that Shopify still answers?"
+                " scopes that docs/connect names, and is SHOPIFY_API_VERSION one that Shopify still supports?"
             )
         data: Mapping[str, Any] = body["data"]
         return data
 
 
 def _filter(field: str, window: Window, others: str = "") -> str:
-    """Shopify's search syntax. Bounds are whole seconds, both inclusive: what comes twice is known by its key."""
+    """A filter in Shopify's search syntax. Bounds are whole seconds and inclusive; a record may come twice."""
     terms = [others] if others else []
     if window.since is not None:
         terms.append(f"{field}:>='{_second(window.since)}'")
@@ -309,12 +309,12 @@ def _latest(nodes: Sequence[_Node], field: str) -> datetime | None:
 
 
 def _number(gid: str) -> str:
-    """The number in an id like gid://shopify/LineItem/1234, by which other loaders and the shop's files know it."""
+    """The number in an id like gid://shopify/LineItem/1234, which other loaders and exports use."""
     return gid.rpartition("/")[2]
 
 
 def _numbered(node: _Node, **others: Any) -> _Node:
-    """A record with the number of its id, as other objects have it in legacyResourceId."""
+    """A record with the number of its id in legacyResourceId, like other objects."""
     return {**node, "legacyResourceId": _number(node["id"]), **others}
 
 

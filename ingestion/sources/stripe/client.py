@@ -1,13 +1,13 @@
-"""How Stripe is read: everything once, and from then on each object that an event says has changed.
+"""Stripe's API: everything once, then each object that has an event.
 
-Stripe's objects bear no time of change, and its listings are narrowed by time of creation alone. So a first run lists
-everything; later ones read the events since the watermark and ask for the object that each names, as the object within
-an event has the shape of another API version. Events are kept for 30 days (docs.stripe.com/api/events): after a longer
-pause everything is listed again. A backfill with an end lists what was created within its window.
+Stripe's objects have no time of change, and its listings can only be filtered by time of creation. So a first run lists
+everything; later runs read the events since the watermark and request the object of each, because the object inside an
+event may have another API version. Stripe keeps events for 30 days (docs.stripe.com/api/events): after a longer pause
+everything is listed again. A backfill with an end lists what was created in its window.
 
-A record gets one field that Stripe does not give, `changed_at`: the moment of its newest event, or of its creation
-where no event is known any more. What is listed again counts as of the newest event of all: it may have changed in the
-time that no event tells of. These are moments of Stripe's clock alone, and a later state has a later one.
+Each record gets a field `changed_at`: the time of its newest event, or of its creation if there is no event. A record
+that is listed again gets the time of the newest event of all, because it may have changed while no event was kept. All
+these times are from Stripe's clock, and a later state has a later time.
 
 Add here when another kind of object is read. Keep out: what a column means (source.yml), minor units (staging).
 """
@@ -35,9 +35,11 @@ _Object = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class _Resource:
-    """One kind of object. `events`: names that follow its own in event types, of which one says `deleted` where an
-    object can be. `listings`: parameters that together bring all. `parts`: the field and entity of its parts, and what
-    they call their whole."""
+    """One kind of object.
+
+    `events`: its event types. `deleted`: the event type of a deletion. `listings`: parameters of the listings that
+    together have all objects. `parts`: the field of nested objects, their entity, and their column for the parent.
+    """
 
     path: str
     entity: str
@@ -63,16 +65,16 @@ _RESOURCES = {
         "prices",
         "price",
         _types("price", "created", "updated", "deleted"),
-        listings=({"active": "true"}, {"active": "false"}),  # without it, only active ones are listed
+        listings=({"active": "true"}, {"active": "false"}),  # by default only active ones are listed
         deleted="price.deleted",
     ),
     "subscriptions": _Resource(
         "subscriptions",
         "subscription_history",
-        # `deleted` says that it was canceled: it stays readable.
+        # `deleted` means that it was canceled; it can still be read.
         _types("customer.subscription", "created", "updated", "deleted", "paused", "resumed")
         + _types("customer.subscription", "pending_update_applied", "pending_update_expired", "trial_will_end"),
-        listings=({"status": "all"},),  # without it, canceled ones are not listed
+        listings=({"status": "all"},),  # by default canceled ones are not listed
         parts=("items", "subscription_item", "subscription_id"),
     ),
     "invoices": _Resource(
@@ -104,13 +106,13 @@ class _AfterLast(BasePaginator):
         self._last: str | None = None
 
     def update_state(self, response: requests.Response, data: list[Any] | None = None) -> None:
-        """Remembers where the page ended; an empty one ends where the one before it did."""
+        """Stores the id of the last object; an empty page keeps the previous one."""
         self._has_next_page = bool(response.json()["has_more"])
         if data:
             self._last = data[-1]["id"]
 
     def update_request(self, request: requests.Request) -> None:
-        """Asks for what stands after it."""
+        """Adds the cursor."""
         if self._last is not None:
             request.params["starting_after"] = self._last
 
@@ -119,7 +121,7 @@ class Client(ApiClient):
     """Reads a Stripe account with a restricted key."""
 
     def authenticate(self, request: requests.PreparedRequest) -> None:
-        """Adds the key, and the version whose shapes are read."""
+        """Adds the key and the API version."""
         request.headers["Authorization"] = f"Bearer {self.api.value('STRIPE_API_KEY')}"
         request.headers["Stripe-Version"] = self.api.value("STRIPE_API_VERSION")
 
@@ -132,7 +134,7 @@ class Client(ApiClient):
             return ""
 
     def fetch(self, stream: str, window: Window) -> Iterator[Page]:
-        """Everything, or what has changed; the newest event before it is how far it reaches."""
+        """Everything, or the changed objects. The watermark is the newest event when the stream started."""
         resource = _RESOURCES[stream]
         reached = self._newest_event()
         oldest_event = datetime.now(UTC) - _EVENTS_ARE_KEPT
@@ -149,7 +151,7 @@ class Client(ApiClient):
         return _moment(events[0]) if events else None
 
     def _events(self, resource: _Resource, since: datetime) -> dict[str, _Object]:
-        """The newest event of each object that has one, the newest of all first."""
+        """The newest event of each object, sorted from newest to oldest."""
         newest: dict[str, _Object] = {}
         params = {"types[]": list(resource.events), "created[gte]": int(since.timestamp())}
         for events in self._all("v1/events", params):
@@ -160,7 +162,7 @@ class Client(ApiClient):
     def _listed(
         self, resource: _Resource, events: Mapping[str, _Object], window: Window, reached: datetime | None
     ) -> Iterator[list[_Object]]:
-        """What Stripe lists, and marks of what it does not list any more."""
+        """The listed objects, and marks for deleted ones."""
         again = min(reached, datetime.now(UTC)) if reached and window != Window() else _BEGINNING
         params: dict[str, Any] = {"expand[]": f"data.{resource.expand}"} if resource.expand else {}
         if window.until is not None:
@@ -172,14 +174,14 @@ class Client(ApiClient):
         yield [_mark(event) for event in events.values() if event["type"] == resource.deleted]
 
     def _changed(self, resource: _Resource, events: dict[str, _Object]) -> Iterator[list[_Object]]:
-        """The objects that events name, each once; the one that was changed first comes first."""
+        """The objects of events, each once, sorted by time of change."""
         ids = list(reversed(events))
         for start in range(0, len(ids), _PAGE_SIZE):
             objects = [self._object(resource, each, events[each]) for each in ids[start : start + _PAGE_SIZE]]
             yield [each for each in objects if each is not None]
 
     def _object(self, resource: _Resource, object_id: str, event: _Object) -> _Object | None:
-        """An object as it is now. None where it has gone meanwhile: the next run reads the event that says so."""
+        """The current state of an object. None if it was deleted meanwhile: the next run reads that event."""
         if event["type"] == resource.deleted:
             return _mark(event)
         try:
@@ -204,7 +206,7 @@ class Client(ApiClient):
         return Page({resource.entity: objects, entity: parts}, reached, complete)
 
     def _parts(self, given: Mapping[str, Any]) -> Iterator[_Object]:
-        """All parts of an object: those that came with it, and the further ones of a long list."""
+        """All nested objects: the given first page, and further pages."""
         yield from given["data"]
         if given["has_more"]:
             url = urlsplit(given["url"])
@@ -224,6 +226,6 @@ def _dated(record: _Object, moment: datetime) -> _Object:
 
 
 def _mark(event: _Object) -> _Object:
-    """What is told of a deleted object: its id, and when it went."""
+    """A mark for a deleted object: its id and the time of deletion."""
     given = {"id": event["data"]["object"]["id"], "deleted": True, "livemode": event["livemode"]}
     return _dated(given, _moment(event))

@@ -1,10 +1,10 @@
 """Zendesk Support's API: incremental exports by cursor and by time, and listings by cursor.
 
-An export answers up to a thousand records in the order of their change, deleted ones too, leaves out the last minute,
-and may be asked ten times a minute. Comments come from the export of ticket events: one call for a thousand events, not
-one for each ticket. A comment that was redacted later is read again from its ticket.
+An export returns up to a thousand records in the order of their change, with deleted ones, without the last minute, and
+allows ten requests per minute. Comments come from the export of ticket events: one request for a thousand events
+instead of one per ticket. A comment that was redacted later is read again from its ticket.
 
-Add here what Zendesk does in its own way. Keep out: what its fields mean (staging).
+Keep out: what its fields mean (staging).
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class Client(ApiClient):
     """Reads users, organisations, tickets, their comments and satisfaction ratings."""
 
     def authenticate(self, request: requests.PreparedRequest) -> None:
-        """An API token stands in the place of a password, and "/token" behind the address says so."""
+        """Adds the API token as a password; "/token" after the e-mail address marks it."""
         HTTPBasicAuth(f"{self.api.value('ZENDESK_EMAIL')}/token", self.api.value("ZENDESK_API_TOKEN"))(request)
 
     def error_code(self, response: requests.Response) -> str:
-        """Such as RecordNotFound."""
+        """Zendesk's code, such as RecordNotFound."""
         try:
             code = response.json()["error"]
         except (ValueError, LookupError, TypeError):
@@ -61,17 +61,17 @@ class Client(ApiClient):
         changed: Callable[[Mapping[str, Any]], datetime | None],
         **params: str,
     ) -> Iterator[Page]:
-        """An incremental export. It knows no end: a window with one is left behind where all of a page is later."""
-        asked = {"start_time": _start(window), "per_page": 1000, **params}
+        """An incremental export. It has no end parameter: reading stops after a page that is later than the window."""
+        query = {"start_time": _start(window), "per_page": 1000, **params}
         paginator = _Links("after_url" if path.endswith("cursor") else "next_page", lambda body: body["end_of_stream"])
-        for records in self.api.paginate(f"/api/v2/incremental/{path}.json", paginator, params=asked, select=select):
+        for records in self.api.paginate(f"/api/v2/incremental/{path}.json", paginator, params=query, select=select):
             moments = [moment for record in records if (moment := changed(record))]
             yield Page({entity: records}, watermark=max(moments, default=None))
             if window.until and moments and min(moments) >= window.until:
                 return
 
     def _comments(self, window: Window) -> Iterator[Page]:
-        """The comments among a page of events, and those of tickets in which one was redacted, as they are now."""
+        """The comments in pages of events, and the current comments of tickets with a redaction."""
         for page in self._export(
             "event", "ticket_events", "ticket_events", window, _occurred, include="comment_events"
         ):
@@ -102,14 +102,14 @@ class Client(ApiClient):
 
 
 class _Links(JSONLinkPaginator):
-    """Follows links. The last page has one too, for later: `is_last` tells it by its body."""
+    """Follows links. The last page has a link too; `is_last` recognises it by its body."""
 
     def __init__(self, path: str, is_last: Callable[[Any], bool]) -> None:
         super().__init__(path)
         self.is_last = is_last
 
     def update_state(self, response: requests.Response, data: list[Any] | None = None) -> None:
-        """Called with each page."""
+        """Reads the link of a page."""
         super().update_state(response, data)
         if self.is_last(response.json()):
             self._next_reference = None
@@ -126,7 +126,7 @@ def _updated(record: Mapping[str, Any]) -> datetime | None:
 
 
 def _generated(ticket: Mapping[str, Any]) -> datetime | None:
-    """The export is in the order of `generated_timestamp`, which also moves where `updated_at` does not."""
+    """The export is sorted by `generated_timestamp`, which changes more often than `updated_at`."""
     return _moment(ticket.get("generated_timestamp"))
 
 
@@ -135,7 +135,7 @@ def _occurred(event: Mapping[str, Any]) -> datetime | None:
 
 
 def _moment(value: Any) -> datetime | None:
-    """A moment as text, or as seconds since 1970. One that cannot be read moves nothing."""
+    """A time as text, or as seconds since 1970; None if it is invalid."""
     try:
         return datetime.fromtimestamp(value, UTC) if isinstance(value, int) else datetime.fromisoformat(value)
     except (TypeError, ValueError, OverflowError, OSError):

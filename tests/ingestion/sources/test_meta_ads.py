@@ -157,7 +157,7 @@ def test_a_report_that_fails_is_asked_for_in_halves(bench: Bench) -> None:
 def test_a_day_whose_report_fails_is_told_and_nothing_is_kept(bench: Bench) -> None:
     bench.server.failing_reports = 1000
     error = str(bench.ingest("ad_stats")["ad_stats"].error)
-    assert "could not make the report" in error
+    assert "cannot create the report" in error
     assert bench.query("select count(*) from raw_meta_ads.basic_ad") == [(0,)]
 
 
