@@ -1,4 +1,4 @@
-"""A home directory for each test its own."""
+"""A home directory per test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A landing zone to write files in, land them, and look at what came of it."""
+"""A landing zone for tests: write files, land them, query the result."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CONTACT = {
 
 
 def contact(**changes: Any) -> dict[str, Any]:
-    """The declaration of an entity, changed here and there; a value None removes the key."""
+    """The declaration of an entity with changes; a value None removes the key."""
     merged = {**CONTACT, **changes}
     return {key: value for key, value in merged.items() if value is not None}
 
@@ -54,7 +54,7 @@ def source(**entities: Mapping[str, Any]) -> SourceSpec:
 
 @dataclass
 class Landing:
-    """One home: writes files, lands them, reads the warehouse."""
+    """One home: writes files, lands them, queries the warehouse."""
 
     settings: Settings
     source: SourceSpec = field(default_factory=source)
@@ -71,14 +71,14 @@ class Landing:
         return self.write(name, "".join(json.dumps(record) + "\n" for record in records))
 
     def write_parquet(self, name: str, query: str) -> Path:
-        """What a query of DuckDB selects."""
+        """Writes the result of a DuckDB query."""
         path = self.settings.landing_dir / name
         path.parent.mkdir(parents=True, exist_ok=True)
         duckdb.connect().execute(f"copy ({query}) to '{path}' (format parquet)")
         return path
 
     def write_payloads(self, name: str, pages: Sequence[Sequence[Any]], complete: Sequence[Any] = ()) -> Path:
-        """Pages of records as extraction writes them; a text is taken as it is."""
+        """Writes pages of records like extraction; a text is written as it is."""
         rows = [(record, number, False) for number, page in enumerate(pages, start=1) for record in page]
         rows += [(scope, len(pages), True) for scope in complete]
         texts = [record if isinstance(record, str) else json.dumps(record) for record, _, _ in rows]
@@ -104,14 +104,14 @@ class Landing:
         return entity
 
     def rows(self, query: str) -> list[Any]:
-        """What a query finds in the warehouse."""
+        """The rows of a query on the warehouse."""
         with duckdb.connect(str(self.settings.warehouse_path), read_only=True) as connection:
             return connection.execute(query).fetchall()
 
     def quarantine(self) -> list[Any]:
-        """Row number, field, rule and message of what is in quarantine."""
+        """Row number, field, rule and message of quarantined records."""
         return self.rows("select row_number, field, rule, message from raw_quarantine.records order by file_name, 1")
 
     def contacts(self) -> list[Any]:
-        """Every version of every contact, in the order in which they were superseded."""
+        """Every version of every contact, sorted by when it was superseded."""
         return self.rows("select id, email, _superseded_at is null from raw_crm.contact order by id, updated_at, email")

@@ -1,4 +1,4 @@
-"""Every way in which a file can be bad, each beside the same file when it is good."""
+"""Every kind of bad file, each with a valid twin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Casts lose nothing in silence: what DuckDB would round, shift or make infinite becomes a refusal."""
+"""Casts lose nothing silently: values that DuckDB would round, shift or make infinite are refused."""
 
 from __future__ import annotations
 

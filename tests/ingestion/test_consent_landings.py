@@ -1,4 +1,4 @@
-"""consent_landings.json changes before a load of consent decisions commits; damaged, it is written again."""
+"""consent_landings.json changes before a load of consent decisions commits, and is rebuilt if it is damaged."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_an_entity_that_could_not_be_fetched_counts_as_failed(landing: Landing) 
 def test_a_process_that_dies_after_its_commit_leaves_a_changed_token(
     landing: Landing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The token changed before the commit, so no delivery can take a build from before it for a build that knows it."""
+    """The token changes before the commit, so an export cannot mistake an earlier build for one with the decision."""
     landing.write_ndjson("crm/contact/1.ndjson", [ADA])
     landing.land()
     first = tokens(landing)
@@ -141,7 +141,7 @@ def test_nothing_lands_where_the_state_cannot_be_written(landing: Landing, monke
 
 @pytest.mark.parametrize("content", [None, "", "{", '{"version": 9, "entities": {}}', '{"version": 1, "entities": []}'])
 def test_a_damaged_state_is_written_again_from_the_books(landing: Landing, content: str | None) -> None:
-    """With new tokens, so that no build from before passes, and with the failures that the books know."""
+    """With new tokens, so that no earlier build passes, and with the failures in raw_ops.loads."""
     landing.write_ndjson("crm/contact/1.ndjson", [ADA])
     landing.land()
     landing.write("crm/contact/2.parquet", "no parquet")
@@ -189,7 +189,7 @@ def test_the_state_is_for_its_owner_only(landing: Landing) -> None:
 
 
 def test_deliveries_read_what_landing_writes(landing: Landing) -> None:
-    """The format has two readers that share no code."""
+    """Two modules that share no code read the format."""
     landing.write_ndjson("crm/contact/1.ndjson", [ADA])
     landing.land()
     settings = ExportSettings.from_home(landing.settings.home, {})

@@ -1,4 +1,4 @@
-"""Tables of a real PostgreSQL land whole and exact, what changed and no more, whenever network or process end."""
+"""Tables of a real PostgreSQL land exactly, with changes and nothing else, whenever network or process fail."""
 
 # ruff: noqa: DTZ001  raw tables hold UTC without a zone
 
@@ -70,7 +70,7 @@ def extract(landing: Landing, url: str, **options: Any) -> StreamReport:
 
 
 def people(postgres: Postgres, count: int = 3) -> None:
-    """A table of people who changed one minute after another."""
+    """A table of people, changed at intervals of one minute."""
     postgres.run(
         "create table shop.people (id bigint primary key, email text, changed_at timestamptz)",
         "insert into shop.people select i, 'p' || i || '@example.com', timestamptz '2026-01-01 00:00Z'"
@@ -436,8 +436,8 @@ def test_memory_does_not_grow_with_the_table(landing: Landing, postgres: Postgre
     )
     arguments = [sys.executable, "-c", code, str(landing.settings.home), str(declaration)]
     environment = {**os.environ, "SHOP_URL": postgres.url}
-    told = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=True).stdout
-    count, megabytes = map(int, told.split())
+    output = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=True).stdout
+    count, megabytes = map(int, output.split())
     assert count == ROWS
     assert megabytes < MEGABYTES
 

@@ -1,4 +1,4 @@
-"""What a delivery says by what it leaves out: whole tables, whole scopes, deletes, and how far the data reaches."""
+"""Absent records: whole tables, complete scopes, deletes, and watermarks."""
 
 from __future__ import annotations
 
@@ -224,7 +224,7 @@ def test_scopes_of_several_extractions_are_judged_one_by_one(landing: Landing) -
 
 
 def test_a_link_is_told_whole_from_either_end(landing: Landing) -> None:
-    """Of links between contacts and deals, all of a contact may come, or all of a deal, or one pair alone."""
+    """A load may have all associations of a contact, all of a deal, or a single pair."""
     columns = {"id": {"type": "varchar", "required": True}, "deal": {"type": "varchar", "required": True}}
     landing.source = source(
         contact=contact(key=["id", "deal"], version=None, complete_within=["id", "deal"], columns=columns)

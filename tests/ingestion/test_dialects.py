@@ -1,4 +1,4 @@
-"""Text as other countries and other tools write it, when the declaration says so; and without it, refused."""
+"""Text of other countries and tools is accepted if it is declared, and refused otherwise."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_without_its_declaration_it_is_refused(landing: Landing) -> None:
 
 
 def test_numbers_that_are_typed_keep_their_point(landing: Landing, tmp_path: Path) -> None:
-    """A decimal comma is of texts: a number of JSON, of a workbook or of Parquet has none."""
+    """A decimal comma applies to text: numbers in JSON, workbooks and Parquet have none."""
     landing.source = declared(**GERMAN, key=["id"])
     landing.write_ndjson(
         "crm/contact/1.ndjson",
@@ -193,7 +193,7 @@ def test_replays_are_of_the_entitys_dialect_but_not_of_its_encoding(landing: Lan
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "told"),
+    ("key", "value", "message"),
     [
         ("thousands", ".", "decimal"),
         ("thousands", "ab", "one character"),
@@ -207,6 +207,6 @@ def test_replays_are_of_the_entitys_dialect_but_not_of_its_encoding(landing: Lan
         ("quote", ",", "quote"),
     ],
 )
-def test_a_dialect_that_makes_no_sense_is_refused_where_it_is_declared(key: str, value: Any, told: str) -> None:
-    with pytest.raises(ValidationError, match=told):
+def test_a_dialect_that_makes_no_sense_is_refused_where_it_is_declared(key: str, value: Any, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
         declared(**{key: value})

@@ -1,4 +1,4 @@
-"""Workbooks land as a CSV file of the same table would: dates stay dates, identifiers keep their digits."""
+"""Workbooks land like a CSV file of the same table: dates stay dates, identifiers keep their digits."""
 
 # ruff: noqa: DTZ001  a workbook knows no zones
 
@@ -24,7 +24,7 @@ from tests.ingestion.landing_zone import Landing, contact, source
 HEADER = ["Id", "E-Mail", "Amount", "Visits", "Updated at"]
 
 
-def book(path: Path, rows: list[list[Any]], **others: list[list[Any]]) -> Path:
+def workbook(path: Path, rows: list[list[Any]], **others: list[list[Any]]) -> Path:
     """A workbook with these rows on its first sheet; others by the names of their sheets."""
     workbook = openpyxl.Workbook()
     first = workbook.active
@@ -50,7 +50,7 @@ def crm(landing: Landing) -> Landing:
 
 
 def test_cells_keep_what_they_are(crm: Landing) -> None:
-    book(
+    workbook(
         crm.settings.landing_dir / "crm/contact/a.xlsx",
         [
             HEADER,
@@ -74,7 +74,7 @@ def test_cells_keep_what_they_are(crm: Landing) -> None:
 
 def test_every_kind_of_cell_has_the_text_that_a_csv_would_have(tmp_path: Path) -> None:
     cells = [True, False, 5, 5.0, 5.25, "t", date(2026, 2, 3), datetime(2026, 2, 3, 4, 5, 6, 500_000), time(7, 8)]
-    path = book(tmp_path / "a.xlsx", [["h"], *([cell] for cell in [*cells, timedelta(hours=30, seconds=1)])])
+    path = workbook(tmp_path / "a.xlsx", [["h"], *([cell] for cell in [*cells, timedelta(hours=30, seconds=1)])])
     sheet = excel.read_sheet(as_file(path), None, None)
     texts = [text for batch in sheet.batches() for text in batch["$0"].to_pylist()]
     iso = ["2026-02-03", "2026-02-03T04:05:06.500000", "07:08:00", "30:00:01"]
@@ -85,32 +85,34 @@ def test_every_kind_of_cell_has_the_text_that_a_csv_would_have(tmp_path: Path) -
 def test_a_named_sheet_and_a_header_further_down(crm: Landing) -> None:
     crm.source = source(contact=excel_contact(sheet="Customers", header_row=3))
     rows = [["Customers of 2026"], [], HEADER, ["1", "a@example.com"]]
-    book(crm.settings.landing_dir / "crm/contact/a.xlsx", [["Read me"]], Customers=rows)
+    workbook(crm.settings.landing_dir / "crm/contact/a.xlsx", [["Read me"]], Customers=rows)
     assert crm.land_one().landed == 1
     assert crm.rows("select id, email, _row from raw_crm.contact") == [("1", "a@example.com", 1)]
 
 
 def test_a_sheet_that_is_not_there_is_named_with_those_that_are(crm: Landing) -> None:
     crm.source = source(contact=excel_contact(sheet="Customers"))
-    book(crm.settings.landing_dir / "crm/contact/a.xlsx", [HEADER], Other=[])
+    workbook(crm.settings.landing_dir / "crm/contact/a.xlsx", [HEADER], Other=[])
     report = crm.land_one()
     assert report.status == "failed"
     assert "no sheet is named 'Customers'; there are: Sheet, Other" in str(report.error)
 
 
 def test_a_table_that_starts_in_the_middle(crm: Landing) -> None:
-    book(crm.settings.landing_dir / "crm/contact/a.xlsx", [[], [], [None, None, *HEADER], [None, None, "1", "a@b.nl"]])
+    workbook(
+        crm.settings.landing_dir / "crm/contact/a.xlsx", [[], [], [None, None, *HEADER], [None, None, "1", "a@b.nl"]]
+    )
     assert crm.land_one().landed == 1
 
 
 def test_undeclared_cells_are_kept(crm: Landing) -> None:
-    book(crm.settings.landing_dir / "crm/contact/a.xlsx", [[*HEADER, "Note"], ["1", None, 1, 1, None, "n", "far"]])
+    workbook(crm.settings.landing_dir / "crm/contact/a.xlsx", [[*HEADER, "Note"], ["1", None, 1, 1, None, "n", "far"]])
     crm.land_one()
     assert crm.rows("select _extra from raw_crm.contact") == [('{"column":"far","note":"n"}',)]
 
 
 def test_digits_that_excel_does_not_keep_are_told(crm: Landing) -> None:
-    book(crm.settings.landing_dir / "crm/contact/a.xlsx", [HEADER, [12345678901234567], [5]])
+    workbook(crm.settings.landing_dir / "crm/contact/a.xlsx", [HEADER, [12345678901234567], [5]])
     [warning] = crm.land_one().warnings
     assert "1 numbers have more than 15 digits" in warning
 
@@ -124,7 +126,7 @@ def test_what_is_no_workbook_fails_and_says_so(crm: Landing, content: bytes) -> 
 
 
 def test_a_workbook_cut_short_fails(crm: Landing) -> None:
-    path = book(crm.settings.landing_dir / "crm/contact/a.xlsx", [HEADER, *([str(n)] for n in range(500))])
+    path = workbook(crm.settings.landing_dir / "crm/contact/a.xlsx", [HEADER, *([str(n)] for n in range(500))])
     path.write_bytes(path.read_bytes()[:-100])
     assert crm.land_one().status == "failed"
 
@@ -141,8 +143,8 @@ def test_a_cell_in_the_last_corner_is_refused_before_it_takes_all_memory(crm: La
 
 
 def test_an_empty_workbook_is_a_warning(crm: Landing) -> None:
-    book(crm.settings.landing_dir / "crm/contact/a.xlsx", [HEADER])
-    book(crm.settings.landing_dir / "crm/contact/b.xlsx", [])
+    workbook(crm.settings.landing_dir / "crm/contact/a.xlsx", [HEADER])
+    workbook(crm.settings.landing_dir / "crm/contact/b.xlsx", [])
     report = crm.land_one()
     assert (report.status, report.extracted) == ("nothing_new", 0)
     assert [warning.split(": ")[1] for warning in report.warnings] == ["the sheet has no records."] * 2
@@ -180,7 +182,7 @@ def test_a_header_row_is_counted_from_one(tmp_path: Path) -> None:
     )
 )
 def test_any_table_comes_through(tmp_path_factory: pytest.TempPathFactory, rows: list[list[Any]]) -> None:
-    path = book(tmp_path_factory.mktemp("book") / "a.xlsx", [["a", "b"], *rows])
+    path = workbook(tmp_path_factory.mktemp("book") / "a.xlsx", [["a", "b"], *rows])
     sheet = excel.read_sheet(as_file(path), None, None)
     read = [tuple(row.values()) for batch in sheet.batches() for row in batch.to_pylist()]
 
@@ -193,7 +195,7 @@ def test_any_table_comes_through(tmp_path_factory: pytest.TempPathFactory, rows:
 
 
 def texts(cell: Any) -> set[str | None]:
-    """The texts that a cell may come as: a moment at midnight is a date to Excel."""
+    """The possible texts of a cell: for Excel, a timestamp at midnight is a date."""
     if isinstance(cell, bool):
         return {str(cell).lower()}
     if isinstance(cell, datetime):
@@ -202,7 +204,7 @@ def texts(cell: Any) -> set[str | None]:
 
 
 def as_file(path: Path) -> LandingFile:
-    """The file as landing would find it."""
+    """The file in the form that landing finds."""
     return LandingFile(path.name, path, "excel", path.stat().st_size, 0, None)
 
 

@@ -1,6 +1,6 @@
-"""A connector's run: whole files, a state that moves with them, and failures that leave everything as it was.
+"""A connector's run: complete files, a state that changes with them, and failures that change nothing.
 
-The vendor here is made up and small: people, listed by page and by time of change. Real vendors are in sources/.
+The vendor is a small fake: people, listed by page and by time of change. Real vendors are in sources/.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 class PeopleServer(VendorServer):
-    """Lists people changed since a moment, oldest first, two on a page; and towns."""
+    """Lists changed people, oldest first, two per page; and towns."""
 
     def answer(self, request: Seen) -> Answer:
         name = request.path.strip("/")
@@ -127,8 +127,8 @@ def test_the_next_run_asks_from_the_watermark_less_the_overlap(bench: Bench) -> 
     bench.run()
     bench.server.tables["people"] += [person(9, 60)]
     reports = bench.run()
-    asked = [r.query.get("since") for r in bench.server.requests if r.path == "/people"]
-    assert asked[-1] == "2026-03-01T11:59:00+00:00"
+    requested = [r.query.get("since") for r in bench.server.requests if r.path == "/people"]
+    assert requested[-1] == "2026-03-01T11:59:00+00:00"
     assert reports["people"].watermark_before == "2026-03-01T12:04:00.000000+00:00"
     assert bench.landed()[-1]["id"] == "p9"
 
@@ -154,7 +154,7 @@ def test_a_date_in_the_future_hides_nothing(bench: Bench) -> None:
 
 
 def test_the_state_can_be_had_again_from_what_was_written(bench: Bench) -> None:
-    """dlt's working files are lost; its destination still knows how far each stream was read."""
+    """dlt's working files are lost; its destination still has the state."""
     import shutil
 
     before = bench.run()["people"].watermark_after

@@ -1,4 +1,4 @@
-"""A connector that is killed at any moment: the next run ends where an undisturbed one would have.
+"""A connector that is killed at any time: the next run has the result of an undisturbed one.
 
 TORTURE=<anything> in the environment kills every vendor's connector at fifty random moments.
 """
@@ -43,7 +43,7 @@ assert land(settings, [source]).ok
 
 
 class Runs:
-    """Runs of one vendor's connector, each in a process of its own."""
+    """Runs of one vendor's connector, each in its own process."""
 
     def __init__(self, vendor: Vendor, server: VendorServer) -> None:
         self.vendor = vendor
@@ -62,11 +62,11 @@ class Runs:
         return started
 
     def finish(self, home: Path) -> float:
-        """A run to its end: the seconds that it took after the modules were there, as kills are timed."""
+        """A complete run: its seconds after the imports, to time kills."""
         started = self.start(home)
         began = time.monotonic()
-        _, told = started.communicate()
-        assert started.returncode == 0, told.decode()[-3000:]
+        _, output = started.communicate()
+        assert started.returncode == 0, output.decode()[-3000:]
         return time.monotonic() - began
 
     def rows(self, home: Path) -> list[tuple[Any, ...]]:

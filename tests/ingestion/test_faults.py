@@ -1,7 +1,7 @@
-"""The fault matrix: whatever an API does, no record is lost and none doubled.
+"""The fault matrix: under every fault of an API, no record is lost or duplicated.
 
-Each case lands one stream of a vendor while a fault is played, and compares the raw table with the one that an
-undisturbed run makes. Add here a fault that every API can have; what one vendor alone does stands in sources/.
+Each case lands one stream of a vendor under a fault, and compares the raw table with that of an undisturbed run. Add
+here faults that every API can have; those of one vendor are in sources/.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ OFF = timedelta(hours=2)
 
 @functools.cache
 def only_stream(name: str, stream: str) -> SourceSpec:
-    """A source with the entities of one stream, so that no other table has to be made."""
+    """A source with the entities of one stream, so that no other table is created."""
     source = load_sources()[name]
     assert source.api is not None
     entities = {entity: source.entities[entity] for entity in source.api.streams[stream].entities}
@@ -41,7 +41,7 @@ def only_stream(name: str, stream: str) -> SourceSpec:
 
 @functools.cache
 def undisturbed_rows(vendor: Vendor) -> list[tuple[Any, ...]]:
-    """The rows of a home in which nothing went wrong."""
+    """The rows after an undisturbed run."""
     with tempfile.TemporaryDirectory() as place, vendor.server() as server:
         bench = Bench(Path(place), vendor, server)
         stream, _ = bench.ingest()
@@ -65,7 +65,7 @@ class Bench:
         return self.server.tables[self.vendor.table]
 
     def ingest(self) -> tuple[StreamReport, EntityReport]:
-        """One run: what the stream brought, and what became of the entity. Counts have to reconcile."""
+        """One run: the reports of the stream and of the entity. Counts must reconcile."""
         environment = self.vendor.environment(self.server)
         (stream,) = fetch(self.settings, self.source, streams=[self.vendor.stream], environment=environment)
         report = land(self.settings, [self.source])
@@ -76,7 +76,7 @@ class Bench:
         return stream, entity
 
     def current(self) -> list[tuple[Any, ...]]:
-        """The live rows of the entity: what was declared of them, in order. No two have one key."""
+        """The live rows of the entity in the declared columns, sorted. No two have the same key."""
         entity = self.source.entities[self.vendor.entity]
         columns = [name for name, column in entity.columns.items() if column.compared]
         listed = ", ".join(f'"{column}"' for column in columns)
@@ -106,12 +106,12 @@ def bench(tmp_path: Path, vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> It
 
 @pytest.fixture
 def undisturbed(vendor: Vendor) -> list[tuple[Any, ...]]:
-    """The rows of a home in which nothing went wrong."""
+    """The rows after an undisturbed run."""
     return undisturbed_rows(vendor)
 
 
 def assert_as_fresh(bench: Bench, place: Path) -> None:
-    """The home holds what a new one would of the vendor's records as they are now, and history where that is kept."""
+    """The home has the same rows as a new one, and the history if it is kept."""
     bench.server.before_page = None
     other = Bench(place, bench.vendor, bench.server)
     other.ingest()
@@ -156,7 +156,7 @@ def test_a_fetch_cut_short_leaves_a_good_table_alone(bench: Bench) -> None:
 
 
 def test_a_record_that_changes_between_pages(bench: Bench, tmp_path: Path) -> None:
-    """It changes when half of the pages are out; after the next run its newest state has landed, once."""
+    """It changes in the middle of the pages; after the next run its newest state has landed once."""
 
     def change(number: int) -> None:
         if number == 2:

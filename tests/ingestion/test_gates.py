@@ -1,6 +1,6 @@
-"""Gates: each poison is held by the gate that is named for it, and what is sound passes.
+"""Gates: each kind of bad data is held by its gate, and good data passes.
 
-The shop is synthetic: 400 orders with customers, amounts, currencies and moments of the day, all from one seed.
+The shop is synthetic: 400 orders with customers, amounts, currencies and times of day, all from one seed.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def shop(**changes: Any) -> SourceSpec:
 
 
 def orders(count: int, *, first: int = 0, seed: int = 1, growth: float = 1.0) -> list[Record]:
-    """Orders as a shop has them: most at daytime, amounts of every size, two in ten without a phone."""
+    """Realistic orders: mostly at daytime, with varied amounts, 20 % without a phone."""
     made = random.Random(f"{seed}/{first}")
     found = []
     for number in range(first, first + count):
@@ -119,7 +119,7 @@ def gates(report: EntityReport) -> set[tuple[str, str | None]]:
 
 
 def changed(column: str, value: Callable[[Record], Any], every: int = 1) -> Poison:
-    """Each n-th record with another value in a column."""
+    """Changes a column in each n-th record."""
 
     def poison(records: list[Record]) -> list[Record]:
         return [
@@ -135,7 +135,7 @@ def without(column: str) -> Poison:
 
 
 def shifted(records: list[Record]) -> list[Record]:
-    """The values of three columns moved by one."""
+    """Shifts the values of three columns by one."""
     return [{**one, "email": one["phone"], "phone": one["name"], "name": one["city"]} for one in records]
 
 
@@ -184,7 +184,7 @@ def test_a_poison_is_held_by_its_gate(landing: Landing, name: str, again: bool) 
 
 @pytest.mark.parametrize("form", ["csv", "ndjson"])
 def test_sound_loads_pass(landing: Landing, form: str) -> None:
-    """The twin of the poisons: the same orders again, new ones, ten times as many, and dearer ones."""
+    """The twin: the same orders again, new ones, ten times as many, and more expensive ones."""
     started(landing, form=form)
     write(landing, "2026-02", orders(400), form)
     assert (landing.land_one().status, landing.land_one().unchanged) == ("nothing_new", 0)
@@ -216,7 +216,7 @@ def test_the_same_orders_under_new_ids_are_held(landing: Landing, mode: str, ren
 
 
 def test_equal_content_under_many_keys_is_usual_where_history_has_it(landing: Landing) -> None:
-    """The twin: daily figures, messages and lines are often equal; nothing is said of them."""
+    """The twin: daily statistics, messages and lines are often equal, and pass."""
     columns = {"id": "varchar", "sku": "varchar", "amount": "bigint", "sent_at": "timestamp"}
     landing.source = shop(mode="append", key=["id"], version=None, columns=columns)
 
@@ -340,7 +340,7 @@ def test_a_held_file_does_not_stop_the_others(landing: Landing) -> None:
 
 
 def test_where_order_decides_later_files_wait_and_say_so(landing: Landing) -> None:
-    """A merge without a version: the last file wins, so none overtakes a held one."""
+    """A merge without a version: the last file wins, so later files wait for a held one."""
     started(landing, version=None, complete_within=["city"])
     landing.write_parquet("shop/order/1700000001.1.a.parquet", _payloads(POISONS["amounts times 100"][0](orders(150))))
     landing.write_parquet("shop/order/1700000002.1.a.parquet", _payloads(orders(150, first=400)))
@@ -365,7 +365,7 @@ def _accept(landing: Landing, *names: str) -> EntityReport:
 def test_a_held_load_is_accepted_by_whom_and_why(landing: Landing) -> None:
     started(landing)
     write(landing, "2026-02", list(POISONS["amounts times 100"][0](orders(150, first=400))))
-    assert _accept(landing, "all").status == "held"  # what nobody has seen held is not accepted
+    assert _accept(landing, "all").status == "held"  # a load that was never reported as held is not accepted
     assert _accept(landing, "null_rate").status == "held"
     report = _accept(landing, "number_scale")
     assert (report.status, report.landed) == ("landed", 150)
@@ -395,7 +395,7 @@ def test_a_column_that_is_not_in_the_header_of_a_small_file_is_held(landing: Lan
 
 
 def test_three_records_of_an_api_without_a_column_land(landing: Landing) -> None:
-    """The twin: an API leaves out what is empty, and three records prove nothing."""
+    """The twin: an API leaves out empty fields, and three records are not enough."""
     started(landing)
     write(landing, "2026-02", list(without("email")(orders(3, first=400))), "ndjson")
     assert landing.land_one().landed == 3
@@ -459,7 +459,7 @@ def test_a_rebuild_takes_what_was_accepted_and_not_what_is_held(landing: Landing
 @given(data=st.data())
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_sound_growth_is_never_held(landing: Landing, data: st.DataObject) -> None:
-    """Loads of any size, again and again, dearer by season, with corrections of what came before."""
+    """Repeated loads of any size, with seasonal prices and corrections of earlier records."""
     landing.settings.warehouse_path.unlink(missing_ok=True)
     for file in (landing.settings.landing_dir / "shop/order").glob("*"):
         file.unlink()
@@ -500,7 +500,7 @@ def test_the_demo_and_what_is_added_to_it_are_never_held(landing: Landing) -> No
 
 
 def test_a_held_load_of_consents_makes_deliveries_refuse(landing: Landing) -> None:
-    """A withdrawal may be among what is held: the consent landings say that the load has not landed."""
+    """A held load may have a withdrawal: consent_landings.json says that it has not landed."""
     landing.source = shop(bears_consent=True)
     write(landing, "2026-01", orders(400))
     landing.land()
@@ -538,7 +538,7 @@ KNOWN: dict[str, tuple[Poison, str, str]] = {
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_records_that_are_there_are_their_own_history(landing: Landing, name: str) -> None:
-    """What figures of the whole would not show: a column that few fill, and a shift by one hour."""
+    """What statistics of a whole load do not show: a rarely filled column, and a shift by one hour."""
     poison, gate, column = KNOWN[name]
     landing.source = shop()
     noted = [{**one, "note": "gift" if n % 8 < 2 else None} for n, one in enumerate(orders(400))]
@@ -551,7 +551,7 @@ def test_records_that_are_there_are_their_own_history(landing: Landing, name: st
 
 
 def test_a_small_file_that_is_emptied_or_loses_a_column_is_held(landing: Landing) -> None:
-    """A partner shares a dozen customers: neither needs statistics."""
+    """A partner shares a dozen customers; no statistics are needed."""
     started(landing, count=12)
     landing.write("shop/order/2026-01.csv", "")
     assert gates(landing.land_one()) == {("shrunken_file", None)}
@@ -562,7 +562,7 @@ def test_a_small_file_that_is_emptied_or_loses_a_column_is_held(landing: Landing
 
 
 def test_an_older_version_that_comes_late_is_not_a_loss(landing: Landing) -> None:
-    """The twin: a deal had no reason yet when its older version was written."""
+    """The twin: the older version of a deal had no reason yet."""
     landing.source = shop()
     write(landing, "2026-02", [{**one, "note": "won"} for one in orders(400)])
     landing.land()
@@ -576,7 +576,7 @@ def test_an_older_version_that_comes_late_is_not_a_loss(landing: Landing) -> Non
 
 
 def test_a_day_of_few_visitors_is_not_a_loss(landing: Landing) -> None:
-    """Clicks of one visitor are one observation of whether visitors sign in."""
+    """All clicks of one visitor are one observation of whether visitors sign in."""
     columns = {"id": "varchar", "user_id": "varchar"}
     landing.source = shop(mode="append", version=None, columns=columns)
 
@@ -594,7 +594,7 @@ def test_a_day_of_few_visitors_is_not_a_loss(landing: Landing) -> None:
 
 
 def test_a_few_records_by_hand_are_no_export(landing: Landing) -> None:
-    """A dozen beside four hundred: all without e-mail address, of one name. As many as a slice of them are held."""
+    """A dozen records without e-mail address, all with one name, pass beside four hundred; a slice is held."""
     started(landing)
     by_hand = [{**one, "email": None, "name": "Test"} for one in orders(60, first=400)]
     write(landing, "2026-02", by_hand[:12])
@@ -604,7 +604,7 @@ def test_a_few_records_by_hand_are_no_export(landing: Landing) -> None:
 
 
 def test_appended_consent_decisions_are_never_held(landing: Landing) -> None:
-    """A withdrawal must not wait, and replaces nothing. The failing twin: the same records bear no consent."""
+    """A withdrawal must not wait, and replaces nothing. The failing twin: the same records without consent."""
     appended = {"mode": "append", "version": None}
     started(landing, **appended, bears_consent=True)
     odd = [{**one, "email": None, "name": "Test", "amount": 1} for one in orders(300, first=400)]

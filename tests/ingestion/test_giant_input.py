@@ -1,6 +1,6 @@
-"""Input that is far too wide, long, deep or packed: it is refused, the rest lands, and memory stays within its limit.
+"""Input that is far too wide, long, deep or compressed is refused, the rest lands, and memory stays within its limit.
 
-Each case lands in a process of its own under MERGANSER_MEMORY, and its peak is measured.
+Each case lands in its own process under MERGANSER_MEMORY, and its peak memory is measured.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from tests.ingestion.landing_zone import Landing, contact, source
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is measured on Linux")
 
 MEMORY = "512MB"
-PEAK_MB = 900  # the limit is DuckDB's; Python, its libraries and what DuckDB does not count are beside it
-# ru_maxrss would begin with the peak of the process that started this one.
+PEAK_MB = 900  # the limit is DuckDB's; Python, its libraries and memory that DuckDB does not count come on top
+# ru_maxrss would start with the peak of the parent process.
 LAND = """
 import json, re, sys
 from pathlib import Path
@@ -101,7 +101,7 @@ def test_wide_and_deep_records_land_where_they_are_not_giants(landing: Landing) 
 
 
 def test_records_that_each_have_other_fields(landing: Landing) -> None:
-    """Events with identifiers for keys: no record is wide, but together they have more names than a table columns."""
+    """Events with identifiers as keys: no record is wide, but together they have too many names for a table."""
     landing.write(
         "crm/contact/1.ndjson", "".join(line(str(row), email="a", **fields(50, f"K {row}-")) for row in range(400))
     )
@@ -136,7 +136,7 @@ def test_both_ways_to_read_many_fields_read_the_same(landing: Landing, monkeypat
 
 @pytest.mark.parametrize(("where", "packed"), [("middle", False), ("end", False), ("quoted", True)])
 def test_a_line_without_an_end_is_one_record(landing: Landing, where: str, packed: bool) -> None:
-    """The engine drops a line that is longer than its buffers without a word."""
+    """DuckDB silently drops a line that is longer than its buffers."""
     giant = b"x" * 300_000_000
     text = b"id,email\n1,a\n2," + (b'"' + giant + b'"' if where == "quoted" else giant)
     text += b"" if where == "end" else b"\n3,c\n"

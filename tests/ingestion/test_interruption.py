@@ -1,4 +1,4 @@
-"""Another process in the way, and a process that is killed at any moment."""
+"""Another process holds the warehouse, and processes that are killed at any time."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ print("started", flush=True)
 rebuild(Settings.from_home(Path(sys.argv[1])), SOURCE)
 """
 
-# A disk that is full: no file may grow beyond so many bytes.
+# Simulates a full disk: no file may grow beyond so many bytes.
 CRAMPED = """
 import resource, signal, sys
 from pathlib import Path
@@ -115,7 +115,7 @@ def _write_files(home: Path) -> Settings:
 
 @cache
 def _clicks() -> str:
-    """17 MB of lines, which no compression makes small."""
+    """17 MB of lines that do not compress well."""
     noise = random.Random(5)
     lines = ({"id": str(i), "email": noise.randbytes(2000).hex(), "visits": i} for i in range(4_200))
     return "".join(f"{json.dumps(line)}\n" for line in lines)
@@ -141,7 +141,7 @@ def _content(settings: Settings) -> list[object]:
 
 
 def _kill(code: str, home: Path, after: float) -> bool:
-    """Runs code in a process of its own and kills it after so many seconds; returns whether it was alive then."""
+    """Runs code in its own process and kills it after so many seconds; returns whether it was still alive."""
     process = subprocess.Popen([sys.executable, "-c", code, str(home)], stdout=subprocess.PIPE, cwd=ROOT)
     assert process.stdout is not None
     assert process.stdout.readline() == b"started\n"

@@ -1,4 +1,4 @@
-"""Bad input by the thousand: nothing crashes, every record is in raw or in quarantine, and the counts reconcile."""
+"""Thousands of bad records: nothing crashes, every record is in raw or in quarantine, and the counts reconcile."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def good(number: int) -> dict[str, Any]:
 
 
 def mutated(chance: random.Random, number: int) -> dict[str, Any]:
-    """A record with something odd in it: a value, a type, a field too many or too few."""
+    """A record with an unusual value or type, or with a field too many or too few."""
     record = good(number)
     for _ in range(chance.choice([0, 1, 1, 2])):
         field = chance.choice(COLUMNS)
@@ -83,7 +83,7 @@ def mutated(chance: random.Random, number: int) -> dict[str, Any]:
 
 
 def broken(chance: random.Random, text: bytes) -> bytes:
-    """A line with some bytes changed, lost or added, and no line end in it."""
+    """A line with some bytes changed, removed or added, without a line end."""
     data = bytearray(text)
     for _ in range(chance.choice([0, 0, 1, 3])):
         place = chance.randrange(len(data)) if data else 0

@@ -1,4 +1,4 @@
-"""Proxies and certificate authorities of one's own, as the environment names them."""
+"""Proxies and own certificate authorities from the environment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vendors.errors import PermanentVendorError
 
 
 class Anybody(VendorServer):
-    """Answers everybody, and as a proxy would: whatever host is asked for."""
+    """Accepts every request, like a proxy, for any host."""
 
     def is_authorised(self, request: Seen) -> bool:
         return True

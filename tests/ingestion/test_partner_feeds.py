@@ -1,4 +1,4 @@
-"""Data of others: no licence, purpose or expiry, no entry; what lives too long goes to quarantine."""
+"""Data of partners: refused without licence, purpose and expiry; records with a late expiry go to quarantine."""
 
 from __future__ import annotations
 

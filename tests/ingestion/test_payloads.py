@@ -1,4 +1,4 @@
-"""Records as an API gave them: read by pointers, kept whole, and judged like any other."""
+"""Payloads of an API: read by pointers, kept completely, and landed like other records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever comes, nothing is lost, and how it was cut into files and loads does not matter."""
+"""Nothing is lost, and the split into files and loads does not matter."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _BROKEN_LINES = st.sampled_from(['{"id": ', "[]", "broken"])
 
 
 def _lists(others: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
-    """Lists where one record of any three is valid: a file of three that are all refused does not land."""
+    """Lists where one of any three records is valid: a file of three refused records does not land."""
     groups = st.lists(st.tuples(_VALID, st.lists(others, max_size=2)), max_size=5)
     return groups.map(lambda found: [record for valid, rest in found for record in (valid, *rest)])
 
@@ -47,7 +47,7 @@ CUTS = st.lists(st.tuples(st.integers(0, 14), st.booleans()), max_size=4)
 
 
 def _cut(records: list[Any], cuts: list[tuple[int, bool]]) -> list[list[list[Any]]]:
-    """Loads of files of records, in the order of the records; a cut ends a file, or with True a load too."""
+    """Loads of files, in the order of the records; a cut ends a file, or with True a load."""
     loads: list[list[list[Any]]] = [[[]]]
     ends = dict(cuts)
     for number, record in enumerate(records):

@@ -1,4 +1,4 @@
-"""Refused records: listed without their values, corrected, replayed, marked, and there again after a rebuild."""
+"""Refused records: listed without values, corrected, replayed, marked, and kept in a rebuild."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def again(landing: Landing, selection: Selection, **how: Any) -> ReplayReport:
 
 @pytest.fixture
 def refused(landing: Landing) -> Landing:
-    """One good record, one with an amount that is none, one line that is no record."""
+    """One valid record, one with an invalid amount, one line that is not a record."""
     landing.write("crm/contact/1.csv", HEADER + f"1,a,1.5,1,2026-01-01\n2,{SECRET},much,1,2026-01-01\n3,cut\n")
     landing.land()
     return landing

@@ -1,4 +1,4 @@
-"""A file whose every record is refused is a failed load that says why; corrected, or with its declaration, it lands."""
+"""A load of a file without valid records fails with the cause; corrected, or with another declaration, it lands."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def test_another_sheet(landing: Landing, tmp_path: Path) -> None:
     ],
 )
 def test_a_single_record_stops_nothing(landing: Landing, name: str, data: str) -> None:
-    """One refused record says nothing of its file, and two only when they have a cause in common."""
+    """A single refused record says nothing about its file; two do if they have a common cause."""
     landing.write(f"crm/contact/{name}", data)
     report = landing.land_one()
     assert (report.status, report.error) == ("landed", None)

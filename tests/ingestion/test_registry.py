@@ -1,4 +1,4 @@
-"""Declarations: what is read, and what is refused with the file, the entity, the field and the rule."""
+"""Declarations: which are read, and which are refused with file, entity, field and rule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files are brought from a real S3-compatible server, a real SFTP server and a folder: whole, once, and never half."""
+"""Files are copied from a real S3-compatible server, a real SFTP server and a folder: completely and once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def line(number: int, email: str = "a@example.com") -> str:
 
 @dataclass
 class Place:
-    """Somewhere that files come from, for the test to put them there."""
+    """A place for remote files, which a test can write to."""
 
     url: str
     environment: dict[str, str]
@@ -58,14 +58,14 @@ class Place:
             os.utime(path, (modified, modified))
 
     def remove(self, name: str) -> None:
-        """Takes a file away."""
+        """Deletes a file."""
         if self.root is None:
             self.client.delete_object(Bucket=BUCKET, Key=f"out/{name}")
         else:
             (self.root / "out" / name).unlink()
 
     def through(self, proxy: Proxy, tmp_path: Path) -> Place:
-        """The same place behind a network that fails."""
+        """The same place behind a failing proxy."""
         if self.root is None:
             endpoint = f"http://127.0.0.1:{proxy.port}"
             return Place(self.url, {**self.environment, "AWS_ENDPOINT_URL": endpoint}, None, self.client, self.server)
@@ -123,12 +123,12 @@ def far(request: pytest.FixtureRequest) -> Place:
 
 
 def feed(place: Place, pattern: str = "*.csv") -> SourceSpec:
-    """A source whose only entity comes from there."""
+    """A source whose only entity has its files there."""
     return source(contact=contact(files=None, remote=f"{place.url}{pattern}"))
 
 
 def download(landing: Landing, place: Place, pattern: str = "*.csv") -> remote.DownloadReport:
-    """Brings, and returns the report of the only entity."""
+    """Downloads the files; returns the report of the only entity."""
     landing.source = feed(place, pattern)
     [report] = remote.download(landing.settings, landing.source, environment=place.environment)
     return report

@@ -1,4 +1,4 @@
-"""What is no plain file of the landing folder is passed over, with a warning; the plain files beside it land."""
+"""Anything but plain files is skipped with a warning; the plain files beside it land."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def test_a_file_without_permission_is_refused(landing: Landing) -> None:
 def test_a_file_that_is_replaced_while_it_is_read_waits(
     landing: Landing, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
-    """Its header may be of the one and its records of the other."""
+    """The header may be from one file and the records from the other."""
     texts = {"csv": ("id,email\n2,b\n", "email,id\nc,3\n"), "ndjson": ('{"id": 2}\n', '{"id": 3}\n')}
     beside_a_good_file(landing)
     path = landing.write(f"crm/contact/2.{suffix}", texts[suffix][0])

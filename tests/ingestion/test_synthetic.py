@@ -1,4 +1,4 @@
-"""The demo world: its shapes are the declared ones, it is the same every time, and its truth covers it."""
+"""The demo world: it fits the declarations, is reproducible, and its truth tables cover it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DEMO_SOURCES = (
     "third_party",
     "zendesk",
 )
-# Of what a source declares, the demo makes what it has a shape for; of its columns, what one loader would write.
+# The demo has those entities that have a shape, with the columns that one loader would write.
 DECLARED = {
     f"{source}.{entity}": declaration
     for source in DEMO_SOURCES
@@ -101,7 +101,7 @@ def _digests(place: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Landed]:
-    """The world of the end-to-end tests: 300 customers, everything else as it comes."""
+    """The world of the end-to-end tests: 300 customers and defaults."""
     landed = _write(tmp_path_factory.mktemp("world"), WorldConfig(customers=300))
     yield landed
     landed.connection.close()

@@ -1,4 +1,4 @@
-"""Which of several records of one key is current, and which do not land."""
+"""Which of several records of one key is current, and which ones do not land."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ LOOPBACK = ipaddress.ip_address("127.0.0.1")
 
 
 class Echo(VendorServer):
-    """Answers everybody with what was asked."""
+    """Returns the path and headers of every request."""
 
     def is_authorised(self, request: Seen) -> bool:
         return True

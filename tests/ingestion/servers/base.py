@@ -1,6 +1,6 @@
-"""A real HTTP server on the loopback address that plays a vendor, and the faults that it can be told to play.
+"""A real HTTP server on loopback that simulates a vendor, and the faults that it can inject.
 
-Add here when every vendor's server needs it. Keep out: what one vendor answers (its own module).
+Add here when every vendor's server needs it. Keep out: the responses of one vendor (its own module).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 
 class FaultKind(StrEnum):
-    """What can go wrong with one answer. Up to EMPTY_PAGE the base server plays it; the rest is done to the data."""
+    """Faults of one response. The base server injects those up to EMPTY_PAGE; the others change the data."""
 
     THROTTLED_FOR = "429 with Retry-After"
     THROTTLED = "429 without Retry-After"
@@ -36,7 +36,7 @@ class FaultKind(StrEnum):
 
 @dataclass
 class Fault:
-    """One fault, played at the `at`-th listing request that counts (from 1), `times` times in a row."""
+    """One fault, injected at the `at`-th counted request (from 1), `times` times in a row."""
 
     kind: FaultKind
     at: int = 2
@@ -45,7 +45,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Seen:
-    """A request as the server got it. Names of headers are lower case; the last of equal query names counts."""
+    """A received request. Header names are lower case; of equal query names the last one counts."""
 
     method: str
     path: str
@@ -62,7 +62,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the vendor answers: JSON, text or bytes."""
+    """A response: JSON, text or bytes."""
 
     body: Any = None
     status: int = 200
@@ -76,10 +76,10 @@ class Answer:
 
 
 class VendorServer:
-    """The base of every vendor's server. Subclasses say what is answered, and page through `page`.
+    """The base class of every vendor's server. Subclasses implement `answer`, and use `page` for pages.
 
-    `tables`: the vendor's records by name, to be changed by tests at any time. `requests`: everything that was asked.
-    `token`: what the subclass accepts as the credential; `expired` makes it refuse as the vendor does.
+    `tables`: the vendor's records by name, which tests may change. `requests`: all received requests.
+    `token`: the valid credential; `expired` makes the server refuse it like the vendor.
     """
 
     token = "test-token"
@@ -102,7 +102,7 @@ class VendorServer:
         self._silence = threading.Event()
 
     def reset(self) -> None:
-        """Forgets what was asked so far: faults count from the next request on."""
+        """Forgets all requests: faults count from the next request on."""
         self.requests.clear()
         self.faults, self.expired = [], False
         self._pages = self._countable = 0
@@ -111,29 +111,29 @@ class VendorServer:
     # --- what a vendor defines
 
     def answer(self, request: Seen) -> Answer:
-        """What the vendor answers. Raise nothing; an unknown path is the vendor's 404."""
+        """The response to a request. Must not raise; an unknown path gets the vendor's 404."""
         raise NotImplementedError
 
     def is_authorised(self, request: Seen) -> bool:
-        """Whether the credential is the right one."""
+        """Whether the credential is valid."""
         return request.headers.get("authorization") == f"Bearer {self.token}"
 
     def unauthorised(self) -> Answer:
-        """The vendor's answer to a wrong or an old credential."""
+        """The response to an invalid or expired credential."""
         return Answer({"message": "unauthorized"}, 401)
 
     def throttled(self, seconds: int | None) -> Answer:
-        """The vendor's answer to too many requests."""
+        """The response to too many requests."""
         return Answer({"message": "too many requests"}, 429, {} if seconds is None else {"Retry-After": str(seconds)})
 
     def is_countable(self, request: Seen) -> bool:
-        """Whether faults may be played at this request; sign-in is left alone."""
+        """Whether faults count this request; sign-in is excluded."""
         return True
 
     # --- paging, where faults of data are played
 
     def page(self, records: Sequence[Any], position: int, size: int) -> tuple[list[Any], int | None]:
-        """The slice of `records` from `position` on, and where the next page begins; None after the last one."""
+        """The slice of `records` from `position` on, and the start of the next page; None after the last one."""
         self._pages += 1
         if self.before_page:
             self.before_page(self._pages)

@@ -1,9 +1,9 @@
 """Google Ads over REST: sign-in by refresh token, GAQL searches by page, and its nested error bodies.
 
-It refuses what Google refuses: a query without its fields, statistics without dates, clicks of more than one day or of
-more than ninety days ago, an account that the user may not see.
+Like Google, it refuses a query without fields, statistics without dates, clicks of more than one day or of more than
+ninety days ago, and an account that the user may not see.
 
-Add here what Google does too. Keep out: what a test wants to hold (the test).
+Add here more behaviour of Google. Keep out: the data of a test (the test).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _BESIDE = {
 
 class GoogleAdsServer(VendorServer):
     """`tables` hold rows by resource (customer, campaign, ad_group, ad_group_ad, click_view), and statistics of
-    campaigns as `campaign_stats`. Each sign-in gives a new access token; the one before it goes on to be good."""
+    campaigns as `campaign_stats`. Each sign-in returns a new access token; earlier tokens stay valid."""
 
     largest_page = PAGE
     refresh_token = "refresh-me"
@@ -119,7 +119,7 @@ class GoogleAdsServer(VendorServer):
         )
 
     def _clients(self, account: str, fields: list[str]) -> Answer:
-        """An account itself, and what is below it: one page, which no fault of data changes."""
+        """An account and those below it: one page, which faults of data do not change."""
         below = [
             {"customerClient": {"status": "ENABLED", **row["customer"]}}
             for row in self.tables["customer"]
@@ -129,7 +129,7 @@ class GoogleAdsServer(VendorServer):
 
 
 def _is_known(resource: str, field: str) -> bool:
-    """Whether a resource has a field, or one beside it does."""
+    """Whether a resource, or a related one, has a field."""
     owner, _, name = field.partition(".")
     return owner in {resource, *_BESIDE.get(resource, ())} and name in _FIELDS[owner].split()
 
@@ -143,7 +143,7 @@ def _camel(text: str) -> str:
 
 
 def _selected(row: dict[str, Any], fields: list[str]) -> dict[str, Any]:
-    """The fields that were asked for; Google leaves empty ones out. What a test put beside them stays."""
+    """The requested fields without empty ones, and fields that a test added."""
     chosen: dict[str, Any] = {name: value for name, value in row.items() if not isinstance(value, dict)}
     for field in map(_camel, fields):
         *parents, name = field.split(".")
@@ -167,7 +167,7 @@ def _refused(status: int, name: str, kind: str, code: str, details: dict[str, An
 
 
 def campaign(number: int, **fields: Any) -> dict[str, Any]:
-    """A campaign as a search gives it."""
+    """A campaign in the form of a search result."""
     return {
         "customer": {"resourceName": f"customers/{ACCOUNT}", "id": ACCOUNT},
         "campaign": {
@@ -183,7 +183,7 @@ def campaign(number: int, **fields: Any) -> dict[str, Any]:
 
 
 def stat(number: int, day: str, cost: int = 1_500_000, **segments: Any) -> dict[str, Any]:
-    """A campaign's day: 64-bit numbers are text, as Google's JSON writes them."""
+    """A campaign's day: 64-bit numbers are text, like in Google's JSON."""
     return {
         "customer": {"id": ACCOUNT, "currencyCode": "EUR"},
         "campaign": {"id": str(number)},
@@ -208,7 +208,7 @@ def ad_stat(ad: int, day: str, cost: int = 500_000, **segments: Any) -> dict[str
 
 
 def account(number: str = ACCOUNT, **fields: Any) -> dict[str, Any]:
-    """The account that all of this belongs to, or another one."""
+    """The default account, or another one."""
     return {
         "customer": {
             "id": number,
@@ -229,7 +229,7 @@ def five_campaigns() -> GoogleAdsServer:
 
 
 def environment(server: GoogleAdsServer) -> dict[str, str]:
-    """The variables with which the connector reads this server."""
+    """The variables for the connector to read this server."""
     return {
         "GOOGLE_ADS_BASE_URL": server.url,
         "GOOGLE_ADS_TOKEN_URL": f"{server.url}/token",

@@ -1,11 +1,11 @@
-"""A server that answers as HubSpot's CRM API does: v3 for objects, owners, pipelines, properties, v4 for associations.
+"""A server that behaves like HubSpot's CRM API: v3 for objects, owners, pipelines, properties, v4 for associations.
 
-Tables are named as in the paths: contacts, companies, deals, calls, meetings, emails, notes, tasks, owners, pipelines.
-A record is as HubSpot writes it ({id, properties, createdAt, updatedAt, archived}), a deal's with the changes of its
-stage under `history`. `associations` has {from, from_id, to, to_id}, once for both directions. `custom` has names of
-properties that the account made itself ({object, name}).
+Tables have the names in the paths: contacts, companies, deals, calls, meetings, emails, notes, tasks, owners,
+pipelines. A record has HubSpot's form ({id, properties, createdAt, updatedAt, archived}), a deal's with the changes of
+its stage under `history`. `associations` has {from, from_id, to, to_id}, once for both directions. `custom` has names
+of properties that the account made itself ({object, name}).
 
-Add here what HubSpot answers. Keep out: faults and paging (base.py).
+Add here more behaviour of HubSpot. Keep out: faults and paging (base.py).
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class HubSpotServer(VendorServer):
     """One HubSpot account."""
 
     search_results = 10_000  # a search pages through no more than these
-    page_size = 200  # a page holds no more than these, whatever is asked for
+    page_size = 200  # the largest page
     scopes: frozenset[str] = frozenset(OBJECTS)  # objects that the token may read
-    unreadable: frozenset[str] = frozenset()  # records whose links cannot be read for now
+    unreadable: frozenset[str] = frozenset()  # records whose associations cannot be read
     _listing = ""
 
     def unauthorised(self) -> Answer:
@@ -66,37 +66,37 @@ class HubSpotServer(VendorServer):
     # --- objects
 
     def _search(self, request: Seen, name: str) -> Answer:
-        asked = request.json
-        limit, offset = int(asked.get("limit", 10)), int(asked.get("after") or 0)
+        requested = request.json
+        limit, offset = int(requested.get("limit", 10)), int(requested.get("after") or 0)
         if len(request.body) > SEARCH_BODY_LIMIT or limit > 200:
             return _refused(400, "VALIDATION_ERROR", "the query is too long, or its limit over 200")
         if offset + limit > self.search_results:
             return _refused(400, "VALIDATION_ERROR", "a search pages through no more than 10,000 results")
-        groups = asked.get("filterGroups") or [{"filters": []}]
+        groups = requested.get("filterGroups") or [{"filters": []}]
         found = [
             record
             for record in self.tables.get(name, ())
             if not record.get("archived")
             and any(all(_matches(record, condition) for condition in group["filters"]) for group in groups)
         ]
-        for sort in asked.get("sorts", ())[:1]:
+        for sort in requested.get("sorts", ())[:1]:
             found.sort(
                 key=lambda record: _comparable(sort["propertyName"], record["properties"].get(sort["propertyName"])),
                 reverse=sort["direction"] == "DESCENDING",
             )
         answer = Answer({"results": found[:1]}) if limit == 1 else self._paged(request.path, found, offset, limit)
-        shown = [_shown(record, asked.get("properties", ()), ()) for record in answer.body["results"]]
+        shown = [_shown(record, requested.get("properties", ()), ()) for record in answer.body["results"]]
         return Answer({**answer.body, "total": len(found), "results": shown})
 
     def _read(self, request: Seen, name: str) -> Answer:
-        asked = request.json
-        history = asked.get("propertiesWithHistory") or ()
-        if len(asked["inputs"]) > (50 if history else 100):
+        requested = request.json
+        history = requested.get("propertiesWithHistory") or ()
+        if len(requested["inputs"]) > (50 if history else 100):
             return _refused(400, "VALIDATION_ERROR", "the batch is over its limit")
         archived = request.query.get("archived") == "true"
         records = {r["id"]: r for r in self.tables.get(name, ()) if r.get("archived", False) == archived}
-        wanted = [item["id"] for item in asked["inputs"]]
-        found = [_shown(records[key], asked.get("properties", ()), history) for key in wanted if key in records]
+        wanted = [item["id"] for item in requested["inputs"]]
+        found = [_shown(records[key], requested.get("properties", ()), history) for key in wanted if key in records]
         missing = [key for key in wanted if key not in records]
         errors = [{**_error("OBJECT_NOT_FOUND", "some records were not found"), "context": {"ids": missing}}]
         moments = {"startedAt": "2026-06-30T00:00:00.000Z", "completedAt": "2026-06-30T00:00:00.010Z"}
@@ -198,9 +198,9 @@ def _after(request: Seen) -> int:
 
 
 def _shown(record: Mapping[str, Any], properties: Sequence[str], history: Sequence[str]) -> dict[str, Any]:
-    """What was asked for of a record. What it does not have is left out."""
-    asked = {"hs_object_id", *properties} - {""}
-    kept = {name: record["properties"].get(name) for name in sorted(asked) if name in record["properties"]}
+    """The requested properties of a record, without missing ones."""
+    requested = {"hs_object_id", *properties} - {""}
+    kept = {name: record["properties"].get(name) for name in sorted(requested) if name in record["properties"]}
     shown = {**{key: value for key, value in record.items() if key != "history"}, "properties": kept}
     if history:
         shown["propertiesWithHistory"] = {name: record.get("history", {}).get(name, []) for name in history}
@@ -238,7 +238,7 @@ def _comparable(name: str, value: str | None) -> int:
 
 
 def crm_record(record_id: str | int, changed: datetime, archived: bool = False, **properties: Any) -> dict[str, Any]:
-    """A record as HubSpot keeps it, changed at that moment (for an archived one: archived then)."""
+    """A record in HubSpot's form, changed (or archived) at that time."""
     moment = changed.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     stamps = {"hs_object_id": str(record_id), "hs_lastmodifieddate": moment, "lastmodifieddate": moment}
     record = {
@@ -252,7 +252,7 @@ def crm_record(record_id: str | int, changed: datetime, archived: bool = False, 
 
 
 def from_samples(folder: Path) -> dict[str, list[dict[str, Any]]]:
-    """The pages that dlt recorded of the real API."""
+    """The pages of the real API that dlt recorded."""
     return {
         name: json.loads((folder / f"mock_{name}_data.json").read_text())["results"]
         for name in ("contacts", "companies", "deals")
@@ -348,7 +348,7 @@ def _as_stage(stage: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
-    """A value as HubSpot writes it in a property."""
+    """A value in the form of a HubSpot property."""
     if isinstance(value, datetime):
         return value.replace(tzinfo=UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return str(value).lower() if isinstance(value, bool) else str(value)

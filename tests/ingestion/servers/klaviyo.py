@@ -2,7 +2,7 @@
 
 What it allows (fields, comparisons, page sizes, orders) is what the vendor's OpenAPI files of 2026-07-15 name.
 
-Add here what Klaviyo answers. Keep out: faults and transport (base.py).
+Add here more behaviour of Klaviyo. Keep out: faults and transport (base.py).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class _Listing:
     table: str
     filters: Mapping[str, tuple[str, ...]]
     sorts: tuple[str, ...]
-    sizes: tuple[int, int] | None  # by default, at most; None where the size cannot be asked for
+    sizes: tuple[int, int] | None  # default and maximum; None if the size cannot be chosen
     required_filter: str | None = None
 
 
@@ -92,7 +92,7 @@ class KlaviyoServer(VendorServer):
     """
 
     token = "pk_test"
-    page_size: int | None = None  # a smaller page than was asked for, so that few records make many pages
+    page_size: int | None = None  # smaller pages than requested, so that few records make many pages
     requests_left: int | None = None
 
     def is_authorised(self, request: Seen) -> bool:
@@ -201,7 +201,7 @@ class KlaviyoServer(VendorServer):
 
 
 def _conditions(text: str, listing: _Listing) -> list[tuple[str, str, Any]]:
-    """A filter's conditions. Raises ValueError where the endpoint knows no such field or comparison."""
+    """A filter's conditions. Raises ValueError if the endpoint has no such field or comparison."""
     inner = re.fullmatch(r"and\((.*)\)", text)
     found = re.findall(r"([a-z-]+)\(([a-z._]+),('[^']*'|\[[^\]]*\]|[^,()]+)\)", inner[1] if inner else text)
     if len(found) != text.count("(") - bool(inner) or (len(found) > 1) != bool(inner):
@@ -239,7 +239,7 @@ def _size(text: str | None, listing: _Listing) -> int:
 
 
 def _shown(record: Mapping[str, Any], listing: _Listing, query: Mapping[str, str]) -> dict[str, Any]:
-    """A record as this request sees it: sparse fields, and subscriptions only where asked for."""
+    """A record for this request: sparse fields, and subscriptions only on request."""
     if listing is _MEMBERS:
         return {"type": "profile", "id": record["id"]}
     attributes = dict(record["attributes"])
@@ -259,7 +259,7 @@ def _error(status: int, code: str, title: str) -> Answer:
 
 
 def resource(kind: str, number: str, attributes: Mapping[str, Any], **related: Any) -> dict[str, Any]:
-    """A record as JSON:API writes it. `related`: an id, or several, by relationship and type (profile="p1")."""
+    """A record in the form of JSON:API. `related`: an id, or several, by relationship and type (profile="p1")."""
     name = {"campaign": "campaigns"}.get(kind, f"{kind}s")
     self = f"https://a.klaviyo.com/api/{name}/{number}"
     relationships = {
@@ -293,7 +293,7 @@ def five_profiles() -> KlaviyoServer:
 
 
 def from_world(landing: Path) -> dict[str, list[dict[str, Any]]]:
-    """The demo business's Klaviyo account, from its landing files: what was there at the end of them."""
+    """The demo business's Klaviyo account at its end, from its landing files."""
     persons = _newest(landing, "person", "not _fivetran_deleted")
     events = _newest(landing, "event")
     metrics = _newest(landing, "metric")

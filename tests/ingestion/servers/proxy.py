@@ -1,6 +1,6 @@
-"""A network that fails: a proxy between a client and a server, which breaks off or falls silent when it is told to.
+"""A proxy between a client and a server that breaks or stalls connections.
 
-Add here when a network can fail in another way. Keep out: what is said over it.
+Add here another kind of network failure. Keep out: protocols.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Self
 
 
 class Proxy:
-    """Passes bytes to and from a port of 127.0.0.1, or a socket in the file system.
+    """Forwards bytes to and from a port of 127.0.0.1, or a socket file.
 
-    `cut_after`: that many bytes to the client, the connection breaks; `times` connections do. `hold_after`: silence
-    instead, for ever.
+    `cut_after`: after so many bytes to the client the connection breaks, for `times` connections. `hold_after`: it
+    stalls for ever instead.
     """
 
     def __init__(self, target: int | str) -> None:
@@ -36,7 +36,7 @@ class Proxy:
         self.stop()
 
     def stop(self) -> None:
-        """Takes the network down."""
+        """Closes all connections."""
         self._holding.set()
         for each in self._sockets:
             with suppress(OSError):

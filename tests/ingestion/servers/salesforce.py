@@ -1,10 +1,10 @@
-"""A server that answers as a Salesforce organisation does: OAuth, describe, SOQL by REST, and bulk queries.
+"""A server that behaves like a Salesforce organisation: OAuth, describe, SOQL by REST, and bulk queries.
 
-Tables are named as objects (Account, Contact, ...); a record is as REST writes it. The fields of an object are those of
-its records. SOQL is understood as far as the connector and simple-salesforce ask: fields, one object, conditions joined
-by AND, an order and a limit.
+Tables have the names of objects (Account, Contact, ...); records have the form of REST. The fields of an object are
+those of its records. It supports the SOQL that the connector and simple-salesforce use: fields, one object, conditions
+joined by AND, an order and a limit.
 
-Add here what Salesforce answers. Keep out: faults and paging (base.py).
+Add here more behaviour of Salesforce. Keep out: faults and paging (base.py).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class SalesforceServer(VendorServer):
     page_size = 2000
     client = ("consumer-key", "consumer-secret")
     refresh_token = "refresh-token"
-    failing_jobs = 0  # so many bulk jobs fail
+    failing_jobs = 0  # the number of bulk jobs that fail
 
     def __init__(self, tables: Mapping[str, Sequence[Mapping[str, Any]]] | None = None) -> None:
         super().__init__(tables)
@@ -59,7 +59,7 @@ class SalesforceServer(VendorServer):
         return refused(401, "INVALID_SESSION_ID", "Session expired or invalid")
 
     def throttled(self, seconds: int | None) -> Answer:
-        """The day's limit is a 403 without a word on how long."""
+        """The daily limit is a 403 without a wait."""
         if seconds is None:
             return refused(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
         return Answer([{"message": "busy", "errorCode": "SERVER_UNAVAILABLE"}], 503, {"Retry-After": str(seconds)})
@@ -90,10 +90,10 @@ class SalesforceServer(VendorServer):
         return refused(404, "NOT_FOUND", "The requested resource does not exist")
 
     def _sign_in(self, request: Seen) -> Answer:
-        asked = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
-        if (asked.get("client_id"), asked.get("client_secret")) != self.client:
+        requested = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
+        if (requested.get("client_id"), requested.get("client_secret")) != self.client:
             return Answer({"error": "invalid_client_id", "error_description": "client identifier invalid"}, 400)
-        if asked["grant_type"] == "refresh_token" and asked["refresh_token"] != self.refresh_token:
+        if requested["grant_type"] == "refresh_token" and requested["refresh_token"] != self.refresh_token:
             return Answer({"error": "invalid_grant", "error_description": "expired access/refresh token"}, 400)
         self.expired = False
         self.sessions += 1
@@ -129,8 +129,8 @@ class SalesforceServer(VendorServer):
         if not parsed:
             raise _RefusedError("MALFORMED_QUERY", "unexpected token")
         known = self._fields(parsed["name"])
-        asked = re.split(r",\s*", parsed["fields"])
-        unknown = [field for field in asked if field not in known]
+        requested = re.split(r",\s*", parsed["fields"])
+        unknown = [field for field in requested if field not in known]
         if unknown:
             raise _RefusedError("INVALID_FIELD", f"No such column '{unknown[0]}' on entity '{parsed['name']}'.")
         found = [
@@ -145,7 +145,7 @@ class SalesforceServer(VendorServer):
         path = f"/services/data/v62.0/sobjects/{parsed['name']}"
         return [
             {"attributes": {"type": parsed["name"], "url": f"{path}/{record['Id']}"}}
-            | {field: record.get(field) for field in asked}
+            | {field: record.get(field) for field in requested}
             for record in limited
         ]
 
@@ -179,22 +179,22 @@ class SalesforceServer(VendorServer):
     # --- bulk
 
     def _new_job(self, request: Seen) -> Answer:
-        asked = request.json
-        records = self._select(asked["query"], with_deleted=asked["operation"] == "queryAll")
+        requested = request.json
+        records = self._select(requested["query"], with_deleted=requested["operation"] == "queryAll")
         kinds = self._fields(records[0]["attributes"]["type"]) if records else {}
-        job = {"id": f"750{len(self._jobs):015d}", "operation": asked["operation"], "state": "UploadComplete"}
-        job["object"] = (SOQL.fullmatch(asked["query"]) or {"name": ""})["name"]
+        job = {"id": f"750{len(self._jobs):015d}", "operation": requested["operation"], "state": "UploadComplete"}
+        job["object"] = (SOQL.fullmatch(requested["query"]) or {"name": ""})["name"]
         if {"address", "location"} & {kinds.get(field, "") for field in (records[0] if records else ())}:
             raise _RefusedError("API_ERROR", "Compound fields are not supported by the Bulk API")
-        header = re.split(r",\s*", (SOQL.fullmatch(asked["query"]) or {"fields": ""})["fields"])
-        self._jobs[job["id"]] = {"job": job, "asked": 0, "header": header, "records": records}
+        header = re.split(r",\s*", (SOQL.fullmatch(requested["query"]) or {"fields": ""})["fields"])
+        self._jobs[job["id"]] = {"job": job, "requested": 0, "header": header, "records": records}
         return Answer(job)
 
     def _job(self, request: Seen, job_id: str) -> Answer:
-        """At work when it is first asked for, done after that."""
+        """In progress at the first poll, complete after that."""
         known = self._jobs[job_id]
-        known["asked"] += 1
-        if known["asked"] == 1:
+        known["requested"] += 1
+        if known["requested"] == 1:
             return Answer({**known["job"], "state": "InProgress"})
         if self.failing_jobs:
             self.failing_jobs -= 1
@@ -219,7 +219,7 @@ class SalesforceServer(VendorServer):
 
 
 def refused(status: int, code: str, message: str) -> Answer:
-    """A list with one error, as Salesforce's data API refuses."""
+    """A list with one error, in the form of Salesforce's data API."""
     return Answer([{"message": message, "errorCode": code}], status)
 
 
@@ -246,7 +246,7 @@ def _comparable(value: Any) -> Any:
 
 
 def _cell(value: Any) -> str:
-    """As bulk results write a value: Z for UTC, nothing for null."""
+    """A value in the form of bulk results: Z for UTC, empty for null."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -256,19 +256,19 @@ def _cell(value: Any) -> str:
 
 
 def moment(changed: datetime) -> str:
-    """A moment as REST writes it."""
+    """A timestamp in the form of REST."""
     return changed.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "+0000")
 
 
 def sobject(record_id: str, changed: datetime, **fields: Any) -> dict[str, Any]:
-    """A record as REST writes it, changed at that moment."""
+    """A record in the form of REST, changed at that time."""
     text = moment(changed)
     stamps = {"CreatedDate": text, "LastModifiedDate": text, "SystemModstamp": text}
     return {"Id": record_id, "IsDeleted": False, **stamps, **fields}
 
 
 def from_fivetran(table: Sequence[Mapping[str, str]], fields: Sequence[str]) -> list[dict[str, Any]]:
-    """Rows of a table of Fivetran's as the records that they were made of, in these fields of Salesforce."""
+    """Converts rows of a Fivetran table back to records with these Salesforce fields."""
     return [
         {field: _read(row.get(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", field).lower(), "")) for field in fields}
         for row in table

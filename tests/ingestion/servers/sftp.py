@@ -1,6 +1,6 @@
 """A real SFTP server in this process, over a directory.
 
-Add here when a test needs the server to behave in another way. Keep out: a network that fails (proxy.py).
+Add here more behaviour of the server. Keep out: network failures (proxy.py).
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class SftpServer:
         self._listener.close()
 
     def known_hosts(self, path: Path, port: int | None = None) -> Path:
-        """Writes the file that makes this server known (behind `port`, where a proxy stands before it)."""
+        """Writes the known_hosts file of this server (with `port`, if there is a proxy)."""
         key = f"{self.host_key.get_name()} {self.host_key.get_base64()}"
         path.write_text(f"[127.0.0.1]:{port or self.port} {key}\n")
         return path

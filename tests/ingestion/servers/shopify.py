@@ -1,10 +1,9 @@
-"""Shopify's GraphQL Admin API: a real GraphQL server over the part of the schema that stands in shopify_admin.graphql.
+"""Shopify's GraphQL Admin API: a real GraphQL server for the part of the schema in shopify_admin.graphql.
 
-What the queries mean is graphql-core's work. Added is what Shopify does around it: listings with cursors that hold a
-place and not a number, a search syntax, a price in points for each request and a bucket of them, HTTP 200 for refusals,
-and tokens that an app may ask for.
+graphql-core executes the queries. The server adds Shopify's own behaviour: listings with cursors that are positions in
+the sort order, a search syntax, the cost of requests in points, HTTP 200 for errors, and tokens for apps.
 
-Add here what Shopify does too. Keep out: what a test wants to hold (the test).
+Add here more behaviour of Shopify. Keep out: the data of a test (the test).
 """
 
 from __future__ import annotations
@@ -49,9 +48,9 @@ TERM = re.compile(r"(\w+):(>=|<=|>|<)?'?([^'() ]+)'?")
 
 
 class ShopifyServer(VendorServer):
-    """`tables` hold nodes by the name of their listing; lines and refunds stand in their order as lists.
+    """`tables` hold nodes by the name of their listing; an order has its lines and refunds as lists.
 
-    `points` is what the bucket holds and `full` what it holds at most. `dearest` is what one request may cost.
+    `points`: the available points, at most `full`. `dearest`: the highest cost of one request.
     """
 
     token = "shpat_test"
@@ -61,10 +60,10 @@ class ShopifyServer(VendorServer):
     restore_rate = 100.0
     dearest = 1000
     largest_page = 250
-    keeps_time = False  # true: requests take points from the bucket, and `rest` brings them back
+    keeps_time = False  # true: requests use up points, and `rest` restores them
 
     def rest(self, seconds: float) -> None:
-        """Time goes by: points come back."""
+        """Simulates waiting: points recover."""
         self.points = min(self.full, self.points + seconds * self.restore_rate)
 
     # --- what Shopify answers
@@ -165,7 +164,7 @@ def _connection(records: Sequence[Any], after: str | None, first: int, key: str)
 
 
 def _typed(node: Mapping[str, Any]) -> dict[str, Any]:
-    """A node that says its type, which its id names."""
+    """A node with the type in its id."""
     found = re.match(r"gid://shopify/(\w+)/", str(node.get("id", "")))
     return {"__typename": found[1] if found else "", **node}
 
@@ -180,7 +179,7 @@ def _cursor(node: Mapping[str, Any], key: str) -> str:
 
 
 def _position(records: Sequence[Any], after: str | None, key: str) -> int:
-    """Where the records after a cursor begin: a cursor is a place in the order, so what moves on is met again."""
+    """The index of the first record after a cursor, which is a position in the sort order."""
     if after is None:
         return 0
     place = tuple(json.loads(base64.b64decode(after)))
@@ -188,7 +187,7 @@ def _position(records: Sequence[Any], after: str | None, key: str) -> int:
 
 
 def _matches(node: Mapping[str, Any], search: str, days_alone: bool) -> bool:
-    """Shopify's search syntax, as far as it is used: terms with comparisons, AND between them, OR within brackets."""
+    """The used part of Shopify's search syntax: terms with comparisons, AND between them, OR within brackets."""
     for part in filter(None, search.split(" AND ")):
         alternatives = part.strip("()").split(" OR ")
         if not any(_holds(node, alternative, days_alone) for alternative in alternatives):
@@ -210,7 +209,7 @@ def _holds(node: Mapping[str, Any], term: str, days_alone: bool) -> bool:
 
 
 def _cost(query: str, variables: Mapping[str, Any]) -> int:
-    """Points of a request, as Shopify counts: an object is one, a listing counts as often as it may have nodes."""
+    """The cost of a request by Shopify's rules: one per object, times the requested size for a listing."""
     (operation,) = parse(query).definitions
     assert isinstance(operation, OperationDefinitionNode)
     return _cost_of(operation.selection_set, variables)
@@ -243,7 +242,7 @@ for _interface in (SCHEMA.type_map["Node"], SCHEMA.type_map["Event"]):
 
 
 def money(amount: str, presentment: str | None = None, currency: str = "EUR") -> dict[str, Any]:
-    """An amount in the shop's currency, and in the one that the buyer saw (dollars, where it was another)."""
+    """An amount in the shop's currency and in the buyer's (dollars, if it is another)."""
     seen = {"amount": presentment or amount, "currencyCode": "USD" if presentment else currency}
     return {"shopMoney": {"amount": amount, "currencyCode": currency}, "presentmentMoney": seen}
 
@@ -369,7 +368,7 @@ def order(
 
 
 def abandoned_checkout(number: int, changed: str = "2026-03-01T12:00:00Z", **fields: Any) -> dict[str, Any]:
-    """A checkout that a customer left."""
+    """An abandoned checkout."""
     return {
         "id": f"gid://shopify/AbandonedCheckout/{number}",
         "name": f"#C{number}",
@@ -443,7 +442,7 @@ def _order_of(row: Mapping[str, Any], lines: Sequence[dict[str, Any]]) -> dict[s
     def price(name: str) -> dict[str, Any]:
         return money(row[name], currency=row["currency"])
 
-    told = order(
+    result = order(
         int(row["id"]), row["updated_at"], lines=0, createdAt=row["created_at"], processedAt=row["processed_at"],
         email=row["email"], phone=row["phone"], name=row["name"], lineItems=lines,
         customer=row["customer_id"] and _named("Customer", row["customer_id"]),
@@ -452,7 +451,7 @@ def _order_of(row: Mapping[str, Any], lines: Sequence[dict[str, Any]]) -> dict[s
         subtotalPriceSet=price("subtotal_price"), totalTaxSet=price("total_tax"), totalPriceSet=price("total_price"),
         totalDiscountsSet=price("total_discounts"),
     )  # fmt: skip
-    return {**told, "number": row["order_number"]}
+    return {**result, "number": row["order_number"]}
 
 
 def _line_of(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -480,7 +479,7 @@ def _newest(landing: Path, entity: str, version: str) -> list[dict[str, Any]]:
 
 
 def _told(value: Any) -> Any:
-    """A value as Shopify writes it: moments in UTC to the second, amounts as text."""
+    """A value in Shopify's form: timestamps in UTC to the second, amounts as text."""
     if isinstance(value, datetime):
         return f"{value.isoformat(timespec='seconds')}Z"
     return str(value) if isinstance(value, Decimal) else value

@@ -1,9 +1,9 @@
-"""Stripe's REST API: listings newest first, cursors by id, events of 30 days, and objects that say they are gone.
+"""Stripe's REST API: listings newest first, cursors by id, events of 30 days, and marks for deleted objects.
 
-It refuses what Stripe refuses (an unknown parameter, a cursor that is no object, a limit over 100), and leaves out what
-Stripe leaves out: canceled subscriptions, inactive prices, fields that have to be expanded, parts after the tenth.
+Like Stripe, it refuses an unknown parameter, an unknown cursor, and a limit over 100, and leaves out canceled
+subscriptions, inactive prices, fields that have to be expanded, parts after the tenth.
 
-Add here what Stripe does too. Keep out: what a test wants to hold (the test).
+Add here more behaviour of Stripe. Keep out: the data of a test (the test).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DAYS = 24 * 60 * 60
 class StripeServer(VendorServer):
     """`tables` hold whole objects. `now` is Stripe's clock in epoch seconds; the account began a year before.
 
-    An object's field `changed` is not shown: where a test sets it, there is an event that says that it changed then.
+    An object's field `changed` is not in responses: if a test sets it, there is an event at that time.
     """
 
     now = int(time.time())
@@ -35,7 +35,7 @@ class StripeServer(VendorServer):
     largest_page = 100
 
     def change(self, resource: str, record: Mapping[str, Any], event: str | None = None, at: int | None = None) -> None:
-        """Adds an object or replaces the one with its id, and says so with an event."""
+        """Adds or replaces an object, and adds an event."""
         records = self.tables.setdefault(resource, [])
         known = [index for index, each in enumerate(records) if each["id"] == record["id"]]
         if known:
@@ -45,7 +45,7 @@ class StripeServer(VendorServer):
         self.say(resource, record, event or ("updated" if known else "created"), at)
 
     def delete(self, resource: str, object_id: str, at: int | None = None) -> None:
-        """Deletes an object. A customer stays behind as the mark that it was deleted; others are not found any more."""
+        """Deletes an object. A customer remains as a deletion mark; other objects are not found."""
         (record,) = [each for each in self.tables[resource] if each["id"] == object_id]
         self.tables[resource].remove(record)
         self.say(resource, record, "deleted", at)
@@ -55,7 +55,7 @@ class StripeServer(VendorServer):
             )
 
     def say(self, resource: str, record: Mapping[str, Any], event: str, at: int | None = None) -> None:
-        """An event about an object, whose state it holds."""
+        """An event with the state of an object."""
         events = self.tables.setdefault("events", [])
         events.append(self._event_of(resource, {**record, "changed": self.now if at is None else at}, event))
 
@@ -161,7 +161,7 @@ def _may_expand(resource: str, paths: Sequence[str]) -> bool:
 
 
 def _shown(resource: str, record: Mapping[str, Any], expanded: Sequence[str]) -> dict[str, Any]:
-    """An object as it is answered: without what has to be expanded, its parts as the beginning of a list."""
+    """An object in a response: without expandable fields, and with only the first nested objects."""
     shown = {
         name: value
         for name, value in record.items()

@@ -1,6 +1,6 @@
-"""The vendors whose connectors go through the fault matrix (test_faults.py) and the kills (test_extraction_kills.py).
+"""The vendors in the fault matrix (test_faults.py) and the kills (test_extraction_kills.py).
 
-Add here: one entry for each vendor, made of its server. Keep out: what a vendor answers (its own module).
+Add here: one entry per vendor. Keep out: the responses of a vendor (its own module).
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Vendor:
-    """What the matrix must know of a vendor.
+    """What the fault matrix needs to know about a vendor.
 
-    `server`: a server with at least five records of the stream, so that it needs three pages or more. `stream` is
-    fetched alone and `entity` is what its records become; `table` is where the server keeps them. `text` puts a text
-    into a declared text column of a record, `wrong` spoils a declared number or moment (None: all its columns are
-    text), `lose` takes an optional field away, `touch` says when it changed last. `signs_in`: the connector gets a
-    new token by itself when one expires in the middle. `keeps_history`: a change is a further row of the entity.
+    `server`: a server with at least five records of the stream on at least three pages. Only `stream` is fetched; its
+    records land as `entity`, and the server has them in `table`. `text` sets a
+    declared text column of a record, `wrong` invalidates a declared number or timestamp (None: all columns are text),
+    `lose` removes an optional field, `touch` sets the time of change. `signs_in`: the connector renews a token that
+    expires during a run. `keeps_history`: a change is another row of the entity.
     """
 
     source: str
@@ -91,7 +91,7 @@ def five_contacts() -> HubSpotServer:
 
 
 def touch_contact(record: Record, moment: datetime) -> None:
-    """HubSpot says when a contact changed as a property and beside them."""
+    """HubSpot has the time of change as a property and beside the properties."""
     text = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     record["properties"]["lastmodifieddate"] = record["updatedAt"] = text
 

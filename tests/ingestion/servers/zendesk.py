@@ -1,9 +1,9 @@
 """Zendesk Support as a local server: incremental exports by cursor and by time, and listings by cursor.
 
-Exports are in the order of change, leave out the last minute and refuse to start in it; deleted tickets stay in them as
-what they are. An export by time ends a page only where the second changes, and begins the next one in that second.
+Exports are in the order of change, leave out the last minute and refuse to start in it, and include deleted tickets. An
+export by time ends a page only where the second changes, and begins the next one in that second.
 
-Add here what Zendesk answers. Keep out: faults and transport (base.py).
+Add here more behaviour of Zendesk. Keep out: faults and transport (base.py).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LAST_MINUTE = 60
 class ZendeskServer(VendorServer):
     """Tables: users, organizations, tickets, ticket_events and satisfaction_ratings, as the API gives them.
 
-    `exports_left`: how many exports are answered before 429 begins; `ahead`: how far its clock is ahead of ours.
+    `exports_left`: how many exports succeed before 429; `ahead`: how far its clock is ahead.
     """
 
     email = "admin@nordkai.example"
@@ -140,14 +140,14 @@ class ZendeskServer(VendorServer):
         position = int(request.query.get("page[after]", 0))
         given, following = self.page(found, position, min(size, self.page_size or size))
         next_position = len(found) if following is None else following
-        asked = "&".join(f"{key}={value}" for key, value in request.query.items() if key != "page[after]")
-        link = f"{self.url}{request.path}?{asked}&page[after]={next_position}"
+        requested = "&".join(f"{key}={value}" for key, value in request.query.items() if key != "page[after]")
+        link = f"{self.url}{request.path}?{requested}&page[after]={next_position}"
         meta = {"has_more": following is not None, "after_cursor": str(next_position), "before_cursor": None}
         return Answer({name: given, "meta": meta, "links": {"next": link, "prev": None}})
 
 
 def _without_text(child: Mapping[str, Any]) -> dict[str, Any]:
-    """A comment where the comments themselves were not asked for."""
+    """A comment where the comments themselves were not requested for."""
     if child["event_type"] != "Comment":
         return dict(child)
     return {"id": child["id"], "event_type": "Comment", "comment_present": True, "comment_public": child["public"]}

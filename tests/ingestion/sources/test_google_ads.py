@@ -60,9 +60,9 @@ class Bench:
         return {report.stream: report for report in reports}
 
     def queries(self) -> list[str]:
-        """What was asked of accounts, in order; not which accounts there are."""
-        asked = [request.json["query"] for request in self.server.requests if request.path != "/token"]
-        return [query for query in asked if "customer_client" not in query]
+        """The queries, in order, without those that list accounts."""
+        requested = [request.json["query"] for request in self.server.requests if request.path != "/token"]
+        return [query for query in requested if "customer_client" not in query]
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.settings.warehouse_path), read_only=True) as connection:
@@ -141,9 +141,9 @@ def test_a_later_run_reads_the_last_thirty_days_again(bench: Bench) -> None:
 def test_clicks_are_asked_for_by_day_and_not_beyond_what_google_keeps(bench: Bench) -> None:
     report = bench.ingest("clicks")["clicks"]
     assert report.error is None
-    asked = [query.split("'")[1] for query in bench.queries()]
-    assert min(asked) == day(89)
-    assert len(asked) == len(set(asked))
+    requested = [query.split("'")[1] for query in bench.queries()]
+    assert min(requested) == day(89)
+    assert len(requested) == len(set(requested))
 
 
 def test_an_ads_days_arrive_and_are_restated(bench: Bench) -> None:
@@ -171,8 +171,8 @@ def test_below_a_manager_account_are_all_that_are_open(bench: Bench) -> None:
     bench.variables["GOOGLE_ADS_CUSTOMER_IDS"] = f"900,{ACCOUNT}"
     bench.variables["GOOGLE_ADS_LOGIN_CUSTOMER_ID"] = "9-0-0"
     assert bench.ingest("campaigns", "accounts")["campaigns"].error is None
-    asked = [request.path for request in bench.server.requests if b"FROM campaign" in request.body]
-    assert asked == [f"/v26/customers/{number}/googleAds:search" for number in (ACCOUNT, "333")]
+    requested = [request.path for request in bench.server.requests if b"FROM campaign" in request.body]
+    assert requested == [f"/v26/customers/{number}/googleAds:search" for number in (ACCOUNT, "333")]
     assert bench.query("select id from raw_google_ads.account_history order by 1") == [(ACCOUNT,), ("333",)]
     assert {r.headers.get("login-customer-id") for r in bench.server.requests if r.path != "/token"} == {"900"}
 

@@ -51,7 +51,7 @@ class Account:
         return {report.stream: report for report in reports}
 
     def new(self, entity: str, complete: bool = False) -> list[dict[str, Any]]:
-        """What the runs since the last call brought of an entity: its records, or the scopes that came whole."""
+        """The records of an entity that runs since the last call wrote, or the complete scopes."""
         rows = [
             row
             for path in sorted((self.settings.landing_dir / "hubspot" / entity).glob("*"))
@@ -68,7 +68,7 @@ class Account:
             return [value for (value,) in connection.execute(sql).fetchall()]
 
     def forget(self) -> None:
-        """Takes away the files that are there, to see what the next run brings."""
+        """Deletes the landing files, to see only those of the next run."""
         for path in (self.settings.landing_dir / "hubspot").glob("*/*"):
             path.unlink()
 
@@ -81,7 +81,7 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account
 
 
 def test_what_staging_reads_is_asked_for() -> None:
-    """A property that nobody asks for does not come; the names of an account's own are asked for."""
+    """Properties must be requested; the connector requests the custom properties of the account."""
     made_here = {"contract_status", "contract_end_date"}
     for name, crm_object in OBJECTS.items():
         declared = {column.path or "" for column in HUBSPOT.entities[name].columns.values()}
@@ -339,13 +339,13 @@ def test_their_client_pages_through_our_server(account: Account, official: Any) 
     second = api.get_page(limit=1, properties=["email"], after=first.paging.next.after)
     assert [page.results[0].id for page in (first, second)] == ["1", "51"]
     assert second.paging is None
-    asked = PublicObjectSearchRequest(
+    requested = PublicObjectSearchRequest(
         filter_groups=[{"filters": [{"propertyName": "hs_object_id", "operator": "GT", "value": "1"}]}],
         sorts=[{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
         properties=["email"],
         limit=200,
     )
-    found = official.turned(official.crm.contacts.search_api).do_search(asked)
+    found = official.turned(official.crm.contacts.search_api).do_search(requested)
     assert (found.total, [record.id for record in found.results]) == (1, ["51"])
 
 
@@ -357,10 +357,10 @@ def test_their_client_reads_batches_links_and_history(account: Account, official
                  "updatedAt": "2026-01-01T00:00:00Z", "type": "PERSON"}],
         associations=[{"from": "deals", "from_id": "1", "to": "contacts", "to_id": "5"}],
     )  # fmt: skip
-    asked = BatchReadInputSimplePublicObjectId(
+    requested = BatchReadInputSimplePublicObjectId(
         properties=["dealname"], properties_with_history=["dealstage"], inputs=[{"id": "1"}, {"id": "404"}]
     )
-    read = official.turned(official.crm.deals.batch_api).read(asked)
+    read = official.turned(official.crm.deals.batch_api).read(requested)
     assert read.results[0].properties["dealname"] == "One"
     assert read.results[0].properties_with_history["dealstage"][0].value == "won"
     assert read.num_errors == 1

@@ -80,7 +80,7 @@ class Account:
         with duckdb.connect(str(self.settings.warehouse_path), read_only=True) as connection:
             return connection.execute(sql).fetchall()
 
-    def asked(self, path: str) -> list[dict[str, str]]:
+    def requested(self, path: str) -> list[dict[str, str]]:
         return [dict(request.query) for request in self.server.requests if request.path == path]
 
 
@@ -141,8 +141,8 @@ def test_requests_name_key_and_revision_and_keep_the_limits_of_a_page(whole: Acc
     headers = [request.headers for request in whole.server.requests]
     assert {header["revision"] for header in headers} == {"2026-04-15"}
     assert {header["authorization"] for header in headers} == {"Klaviyo-API-Key pk_test"}
-    assert {query.get("page[size]") for query in whole.asked("/api/profiles")} == {"100"}
-    assert {query.get("page[size]") for query in whole.asked("/api/events")} == {"1000"}
+    assert {query.get("page[size]") for query in whole.requested("/api/profiles")} == {"100"}
+    assert {query.get("page[size]") for query in whole.requested("/api/events")} == {"1000"}
 
 
 def test_what_is_listed_whole_says_so_once_at_its_end(whole: Account) -> None:
@@ -408,9 +408,9 @@ def test_requests_are_what_the_vendor_allows(whole: Account, path: str) -> None:
         pytest.skip("skipped: needs ../shared/specs/klaviyo")
     allowed = json.loads((SPECS / f"{name}.json").read_text())["paths"][declared]["get"]["parameters"]
     schemas = {parameter["name"]: parameter["schema"] for parameter in allowed if parameter["in"] == "query"}
-    asked = whole.asked(path)
-    assert asked
-    for query in asked:
+    requested = whole.requested(path)
+    assert requested
+    for query in requested:
         for parameter, text in query.items():
             schema = schemas[parameter]
             if schema["type"] == "array":

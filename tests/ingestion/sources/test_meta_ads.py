@@ -56,7 +56,7 @@ class Bench:
         return {report.stream: report for report in reports}
 
     def spans(self) -> list[dict[str, str]]:
-        """Days that reports were asked for, in order."""
+        """The days of the requested reports, in order."""
         return [json.loads(r.query["time_range"]) for r in self.server.requests if r.method == "POST"]
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:

@@ -1,6 +1,6 @@
-"""Salesforce's connector against a server that answers as Salesforce does, and that server against simple-salesforce.
+"""Salesforce's connector against a simulated server, and that server against simple-salesforce.
 
-Add here: what is Salesforce's own. Keep out: faults (test_faults.py), what every connector does (test_extraction.py).
+Keep out: faults (test_faults.py), what every connector does (test_extraction.py).
 """
 
 from __future__ import annotations
@@ -57,16 +57,16 @@ class Organisation:
         return {report.stream: report for report in reports}
 
     def records(self, entity: str) -> list[dict[str, Any]]:
-        """What lies in the landing zone of an entity."""
+        """The landed files of an entity."""
         files = sorted((self.settings.landing_dir / "salesforce" / entity).glob("*"))
         return [json.loads(row["_payload"]) for path in files for row in pq.read_table(path).to_pylist()]
 
     def forget(self) -> None:
-        """Takes away the files that are there, to see what the next run brings."""
+        """Deletes the landing files, to see only those of the next run."""
         for path in (self.settings.landing_dir / "salesforce").glob("*/*"):
             path.unlink()
 
-    def asked(self, part: str) -> int:
+    def requested(self, part: str) -> int:
         return sum(part in request.path for request in self.server.requests)
 
     def land(self) -> None:
@@ -91,15 +91,15 @@ def test_a_first_load_goes_through_a_bulk_job_and_the_next_by_rest(organisation:
     ]
     report = organisation.run("contact")["contact"]
     assert (report.error, report.records) == (None, {"contact": 350})
-    assert (organisation.asked("/results"), organisation.asked("/query/01g")) == (4, 0)
+    assert (organisation.requested("/results"), organisation.requested("/query/01g")) == (4, 0)
     assert organisation.records("contact") == organisation.server.tables["Contact"]
     organisation.forget()
     organisation.server.page_size = 50
     organisation.run("contact")
-    assert organisation.asked("/results") == 4
+    assert organisation.requested("/results") == 4
     # From 12:34:54 less fifteen minutes on, in pages of fifty.
     assert len(organisation.records("contact")) == 151
-    assert organisation.asked("/query/01g") == 3
+    assert organisation.requested("/query/01g") == 3
     known = {record["Id"]: record for record in organisation.server.tables["Contact"]}
     assert all(record == known[record["Id"]] for record in organisation.records("contact"))
 
@@ -120,7 +120,7 @@ def test_a_query_too_long_for_a_url_goes_by_bulk(organisation: Organisation) -> 
     organisation.server.tables["Account"] = [sobject(record_id("001", 1), at(0), **wide)]
     organisation.run("account")
     organisation.run("account")
-    assert organisation.asked("/results") == 2
+    assert organisation.requested("/results") == 2
     assert organisation.records("account")[1]["A_Custom_Field_With_A_Long_Name_299__c"] == "299"
 
 
@@ -213,7 +213,7 @@ def test_history_and_contracts_reach_their_tables(organisation: Organisation) ->
 
 def test_an_organisation_that_tracks_no_field_has_no_field_history(organisation: Organisation) -> None:
     report = organisation.run("opportunity_field_history")["opportunity_field_history"]
-    assert (report.error, organisation.asked("jobs")) == (None, 0)
+    assert (report.error, organisation.requested("jobs")) == (None, 0)
 
 
 def test_a_job_that_fails_keeps_nothing_and_can_be_repeated(organisation: Organisation) -> None:
@@ -267,7 +267,7 @@ def test_a_bulk_result_that_came_broken_is_asked_for_again(organisation: Organis
     organisation.server.page_size = 10
     organisation.server.faults = [Fault(kind, at=6)]
     assert organisation.run("task")["task"].error is None
-    assert organisation.asked("/results") == 4
+    assert organisation.requested("/results") == 4
     assert organisation.records("task") == organisation.server.tables["Task"]
 
 
@@ -276,7 +276,7 @@ def test_a_bulk_result_that_came_broken_is_asked_for_again(organisation: Organis
 
 @pytest.fixture
 def official(organisation: Organisation) -> Salesforce:
-    """Their client, turned to the server; it would insist on https."""
+    """Their client, directed to the server; by itself it requires https."""
     official = Salesforce(instance_url=organisation.server.url, session_id=organisation.server.token)
     official.base_url = f"{organisation.server.url}/services/data/v59.0/"
     official.bulk2_url = f"{organisation.server.url}/services/data/v59.0/jobs/"

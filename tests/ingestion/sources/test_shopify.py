@@ -51,7 +51,7 @@ class Bench:
         return report
 
     def land(self) -> LandingReport:
-        """Lands what was fetched, of which nothing may be quarantined."""
+        """Lands the fetched records; none may be quarantined."""
         report = land(self.settings, [get_source("shopify")])
         assert report.ok
         assert report.quarantined == 0
@@ -69,13 +69,13 @@ class Bench:
         rows = [row for path in files for row in pq.read_table(path).to_pylist()]
         return [json.loads(row["_payload"]) for row in rows if not row["_complete"]]
 
-    def asked(self) -> list[dict[str, Any]]:
+    def requested(self) -> list[dict[str, Any]]:
         """The variables of each query so far."""
         return [request.json["variables"] for request in self.server.requests if request.path.endswith("graphql.json")]
 
     def filters(self) -> list[str | None]:
-        """What listings were narrowed by, in order and each once."""
-        return list(dict.fromkeys(variables["filter"] for variables in self.asked() if "filter" in variables))
+        """The filters of listings, in order and each once."""
+        return list(dict.fromkeys(variables["filter"] for variables in self.requested() if "filter" in variables))
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_a_request_that_is_too_dear_is_asked_in_smaller_pages(bench: Bench) -> N
     bench.server.tables["orders"] = [order(n) for n in range(1, 8)]
     bench.server.dearest = 300
     assert bench.run("orders").records["order"] == 7
-    sizes = [variables["first"] for variables in bench.asked()]
+    sizes = [variables["first"] for variables in bench.requested()]
     assert sizes[:3] == [50, 25, 13]
     assert sizes == sorted(sizes, reverse=True)
     bench.server.dearest = 3
@@ -156,7 +156,7 @@ def test_a_bucket_that_is_empty_is_waited_for(bench: Bench, monkeypatch: pytest.
     bench.server.points = 0
     bench.server.tables["customers"] = [customer(n) for n in range(1, 121)]
     assert bench.run("customers").records == {"customer": 120}
-    # 50 customers are dear; the bucket gives back 100 points in a second.
+    # 50 customers cost much; 100 points recover per second.
     cost = bench.server.answer(_same_query(bench)).body["extensions"]["cost"]["requestedQueryCost"]
     assert any(cost / 100 <= seconds <= cost / 100 + 0.5 for seconds in slept)
 
@@ -172,7 +172,7 @@ def test_a_refusal_with_http_200_is_one(bench: Bench, monkeypatch: pytest.Monkey
     assert report.error is not None
     assert "ACCESS_DENIED" in report.error
     assert "person1" not in report.error
-    assert len(bench.asked()) == 1
+    assert len(bench.requested()) == 1
 
 
 def test_an_error_inside_of_shopify_passes(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,7 +229,7 @@ def test_a_backfill_names_both_ends(bench: Bench) -> None:
 
 
 def test_every_declared_column_of_an_order_has_its_value(bench: Bench) -> None:
-    """Money as the shop and the buyer saw it, consent for both channels, and ids by which other loaders know them."""
+    """Money in the currencies of shop and buyer, consent for both channels, and the ids of other loaders."""
     bench.server.tables["customers"] = [customer(1)]
     bench.server.tables["orders"] = [order(1, refunds=1, test=True, cancelledAt="2026-03-01T00:00:00Z")]
     for stream in ("customers", "orders"):
@@ -314,6 +314,6 @@ def test_the_demo_shop_comes_through_the_api_as_its_files_tell_it(bench: Bench, 
         )
         sql = f'select {seconds} from raw_shopify."{entity}" where _superseded_at is null order by 1'
         with duckdb.connect(str(by_file.warehouse_path), read_only=True) as connection:
-            told = connection.execute(sql).fetchall()
-        assert told
-        assert bench.query(sql) == told
+            rows = connection.execute(sql).fetchall()
+        assert rows
+        assert bench.query(sql) == rows

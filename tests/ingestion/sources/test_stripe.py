@@ -1,4 +1,4 @@
-"""Stripe's connector against a server that behaves as Stripe does, and that server against Stripe's own client."""
+"""Stripe's connector against a simulated server, and that server against Stripe's own client."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Bench:
         return report
 
     def rows(self, entity: str) -> list[tuple[bool, dict[str, Any]]]:
-        """All that was fetched of an entity so far, in order: whether it is a scope, and the record."""
+        """All fetched rows of an entity, in order: whether it is a scope, and the record."""
         files = sorted(
             (self.settings.landing_dir / "stripe" / entity).glob("*"), key=lambda path: path.stat().st_mtime_ns
         )
@@ -84,7 +84,7 @@ class Bench:
         return [record for is_scope, record in self.rows(entity) if not is_scope]
 
     def land(self) -> None:
-        """Lands what was fetched, of which nothing may be quarantined."""
+        """Lands the fetched records; none may be quarantined."""
         report = land(self.settings, [get_source("stripe")])
         assert report.ok
         assert report.quarantined == 0
@@ -93,7 +93,7 @@ class Bench:
         with duckdb.connect(str(self.settings.warehouse_path), read_only=True) as connection:
             return connection.execute(sql).fetchall()
 
-    def asked(self, path: str) -> list[dict[str, str]]:
+    def requested(self, path: str) -> list[dict[str, str]]:
         return [dict(request.query) for request in self.server.requests if request.path == path]
 
 
@@ -109,7 +109,7 @@ def test_a_first_run_lists_everything_newest_first(bench: Bench) -> None:
         bench.server.change("customers", customer(number))
     report = bench.run("customers")
     assert [each["id"] for each in bench.records("customer")] == [f"cus_{n:03}" for n in reversed(range(250))]
-    assert [query.get("starting_after") for query in bench.asked("/v1/customers")] == [None, "cus_150", "cus_050"]
+    assert [query.get("starting_after") for query in bench.requested("/v1/customers")] == [None, "cus_150", "cus_050"]
     assert report.watermark_after == datetime.fromtimestamp(bench.server.now, UTC).isoformat(timespec="microseconds")
 
 
@@ -124,12 +124,12 @@ def test_changes_arrive_as_the_objects_are_now(bench: Bench) -> None:
     (changed,) = bench.records("customer")[2:]
     assert changed["email"] == "second@example.com"
     assert changed["changed_at"] == datetime.fromtimestamp(bench.server.now - 30, UTC).isoformat()
-    assert "shape" not in changed  # what an event holds has the shape of another version
+    assert "shape" not in changed  # the object in an event has the form of another version
     assert report.records == {"customer": 1}
 
 
 def test_the_watermark_moves_with_events_of_any_kind(bench: Bench) -> None:
-    """Else a stream that is quiet for 30 days would be listed again and again."""
+    """Otherwise a stream without changes for 30 days would be listed again and again."""
     bench.server.change("customers", customer(1), at=bench.server.now - 20 * DAYS)
     bench.server.change("charges", {"id": "ch_0"}, "succeeded", at=bench.server.now - 10 * DAYS)
     bench.run("customers")
@@ -145,7 +145,7 @@ def test_a_pause_longer_than_events_are_kept_lists_everything_again(bench: Bench
     bench.server.tables["events"][0]["created"] -= 40 * DAYS
     bench.run("customers")
     bench.server.now += 40 * DAYS
-    bench.server.tables["customers"][0]["email"] = "forgotten@example.com"  # its event is gone
+    bench.server.tables["customers"][0]["email"] = "forgotten@example.com"  # its event has expired
     bench.server.change("products", {"id": "prod_1", "created": bench.server.now, "active": True})
     bench.run("customers")
     assert [each["email"] for each in bench.records("customer")] == ["person1@example.com", "forgotten@example.com"]
@@ -179,7 +179,7 @@ def test_a_canceled_subscription_is_not_a_deleted_one(bench: Bench) -> None:
     bench.run("subscriptions")
     last = bench.records("subscription_history")[-1]
     assert (last["status"], "deleted" in last) == ("canceled", False)
-    assert bench.asked("/v1/subscriptions")[0]["status"] == "all"
+    assert bench.requested("/v1/subscriptions")[0]["status"] == "all"
 
 
 def test_an_object_that_goes_between_two_requests_is_left_to_its_own_event(bench: Bench) -> None:
@@ -209,7 +209,7 @@ def test_long_invoices_bring_all_their_lines(bench: Bench) -> None:
 
 
 def test_from_the_api_to_the_raw_tables(bench: Bench) -> None:
-    """A state that comes back is current again, parts that left are deleted, and so is what Stripe deleted."""
+    """A state that returns is current again; removed nested objects and deleted objects are deleted."""
     now = bench.server.now
     subscription = {"id": "sub_1", "object": "subscription", "status": "active", "created": now - 9000}
     items = [
@@ -259,7 +259,7 @@ def test_the_key_is_nowhere_but_in_the_header(bench: Bench) -> None:
     assert "STRIPE_API_KEY" in report.error
     assert "401 (invalid_request_error)" in report.error
     assert "rk_live_wrong" not in report.error
-    assert all("rk_live" not in json.dumps(query) for query in bench.asked("/v1/events"))
+    assert all("rk_live" not in json.dumps(query) for query in bench.requested("/v1/events"))
 
 
 # --- the server, by Stripe's own client and objects
@@ -309,7 +309,7 @@ def test_event_types_are_stripes() -> None:
 @pytest.mark.skipif(not FIXTURES.is_file(), reason="skipped: needs ../shared/data/sources/stripe_api_fixtures")
 @pytest.mark.parametrize("stream", list(_RESOURCES))
 def test_stripes_own_objects_bring_what_the_columns_name(bench: Bench, stream: str) -> None:
-    """Each column's place exists in the object that Stripe publishes, and the whole object arrives."""
+    """Each column's path exists in the object that Stripe publishes, and the complete object lands."""
     resource = _RESOURCES[stream]
     objects = json.loads(FIXTURES.read_text())["resources"]
     given = objects[stream.removesuffix("s")]
@@ -327,7 +327,7 @@ def test_stripes_own_objects_bring_what_the_columns_name(bench: Bench, stream: s
     assert lacking <= NOT_IN_THE_FIXTURES
 
 
-# Fivetran's alone, told by an older API version, told of deleted objects only, or left out of the published example.
+# Only from Fivetran, from an older API version, for deleted objects, or missing in the published example.
 NOT_IN_THE_FIXTURES = {
     ("customer", "is_deleted"),
     ("product", "is_deleted"),
@@ -349,7 +349,7 @@ NOT_IN_THE_FIXTURES = {
 
 
 def _reaches(record: Any, pointer: str) -> bool:
-    """Whether a record has the last name of a JSON pointer, or null on the way."""
+    """Whether a record has the last key of a JSON pointer, or null before it."""
     for name in pointer.split("/")[1:]:
         if record is None:
             return True

@@ -1,4 +1,4 @@
-"""Zendesk's connector against a server that behaves as Zendesk.
+"""Zendesk's connector against a simulated server.
 
 Add here: what Zendesk does in its own way. Keep out: faults that every vendor has (test_faults.py).
 """
@@ -34,7 +34,7 @@ TABLES = {
 
 
 class HelpDesk:
-    """A home that reads from a Zendesk account, and what lies in its landing zone."""
+    """A home that reads from a Zendesk account, and its landing zone."""
 
     def __init__(self, home: Path, server: ZendeskServer) -> None:
         self.settings = Settings.from_home(home)
@@ -67,7 +67,7 @@ class HelpDesk:
         with duckdb.connect(str(self.settings.warehouse_path), read_only=True) as connection:
             return connection.execute(sql).fetchall()
 
-    def asked(self, path: str) -> list[dict[str, str]]:
+    def requested(self, path: str) -> list[dict[str, str]]:
         return [dict(request.query) for request in self.server.requests if request.path == f"/api/v2/{path}"]
 
 
@@ -106,7 +106,7 @@ def test_comments_cost_one_call_for_many(desk: HelpDesk) -> None:
     desk.server.page_size = None
     desk.fetch("ticket_comments")
     assert len(desk.server.requests) == 1
-    assert desk.asked("incremental/ticket_events.json") == [
+    assert desk.requested("incremental/ticket_events.json") == [
         {"start_time": "0", "per_page": "1000", "include": "comment_events"}
     ]
 
@@ -117,7 +117,7 @@ def test_only_what_changed_is_asked_for_again(desk: HelpDesk) -> None:
     ticket.update(status="closed", updated_at="2026-07-01T10:00:00Z", generated_timestamp=1782900000)
     reports = desk.fetch("tickets")
     starts = [
-        int(query["start_time"]) for query in desk.asked("incremental/tickets/cursor.json") if "start_time" in query
+        int(query["start_time"]) for query in desk.requested("incremental/tickets/cursor.json") if "start_time" in query
     ]
     assert starts == [0, datetime.fromisoformat(str(before)).timestamp() - 300]
     assert 1 <= reports["tickets"].records["ticket"] < 6
@@ -187,15 +187,15 @@ def test_a_backfill_ends_where_it_was_told_to(desk: HelpDesk) -> None:
         if window.since.timestamp() <= ticket["generated_timestamp"] < window.until.timestamp()  # type: ignore[union-attr]
     }
     assert within <= set(by_id(desk.records("ticket")))
-    assert len(desk.asked("incremental/tickets/cursor.json")) < 4
-    assert {query["end_time"] for query in desk.asked("satisfaction_ratings.json")} == {
+    assert len(desk.requested("incremental/tickets/cursor.json")) < 4
+    assert {query["end_time"] for query in desk.requested("satisfaction_ratings.json")} == {
         str(int(datetime(2026, 4, 15, tzinfo=UTC).timestamp()))
     }
 
 
 def test_a_start_that_zendesk_would_refuse_is_moved_back(desk: HelpDesk) -> None:
     desk.fetch("tickets", window=Window(since=datetime.now(UTC) - timedelta(seconds=5)))
-    [query] = desk.asked("incremental/tickets/cursor.json")
+    [query] = desk.requested("incremental/tickets/cursor.json")
     assert int(query["start_time"]) < datetime.now(UTC).timestamp() - 60
 
 
