@@ -71,8 +71,8 @@ class SchemaChangedError(PermanentError):
     """The fields or types of a file conflict with the declaration or with what has landed."""
 
 
-class DeliveryRefusedError(PermanentError):
-    """A delivery that replaces a whole table is empty or cut short."""
+class BatchRefusedError(PermanentError):
+    """A batch that replaces a whole table is empty or cut short."""
 
 
 class WarehouseDamagedError(PermanentError):

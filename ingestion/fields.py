@@ -1,7 +1,7 @@
 """The known fields of each entity (raw_ops.fields), so that a new or lost field is reported once.
 
 A field is known by the declared column that it fills, else by its name or JSON pointer. It is lost when every record so
-far had it and no record of a delivery does. Nothing is reported for the first delivery of an entity.
+far had it and no record of a batch does. Nothing is reported for the first batch of an entity.
 
 Add here when a change of fields is to be reported. Keep out: what it does to records (readers/, by policy).
 """
@@ -20,14 +20,14 @@ _REPORTED = 20  # names of fields in one message
 
 @dataclass(frozen=True)
 class Seen:
-    """A field of a delivery: whether every record has it, and its type if the format has types."""
+    """A field of a batch: whether every record has it, and its type if the format has types."""
 
     always: bool
     type: str | None = None
 
 
 def merged(parts: Iterable[Mapping[str, Seen]]) -> dict[str, Seen]:
-    """The fields of all files of a delivery. A field that one file does not have is not in every record."""
+    """The fields of all files of a batch. A field that one file does not have is not in every record."""
     every = list(parts)
     fields: dict[str, Seen] = {}
     for name in sorted({name for part in every for name in part}):
@@ -45,7 +45,7 @@ def note_fields(
     load_id: str,
     fields: Mapping[str, Seen],
 ) -> str | None:
-    """Updates the known fields; returns what has changed since the last delivery, or None."""
+    """Updates the known fields; returns what has changed since the last batch, or None."""
     rows = connection.execute(
         "select field, is_in_every_record, type, first_load_id, lost_load_id from raw_ops.fields"
         " where source = ? and entity = ? order by field",

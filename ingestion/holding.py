@@ -85,7 +85,7 @@ class HeldLoad:
 
 
 class LoadHeldError(IngestionError):
-    """Units of a delivery break gates; nothing of the delivery was kept."""
+    """Units of a batch break gates; nothing of the batch was kept."""
 
     def __init__(self, held: Sequence[HeldLoad]) -> None:
         super().__init__("; ".join(map(str, held)))
@@ -93,7 +93,7 @@ class LoadHeldError(IngestionError):
 
 
 class Gatekeeper:
-    """Examines the deliveries of one entity in one load, and records what it holds in raw_ops.held_loads."""
+    """Examines the batches of one entity in one load, and records what it holds in raw_ops.held_loads."""
 
     def __init__(
         self,
@@ -116,7 +116,7 @@ class Gatekeeper:
     def examine(
         self, outcome: Outcome, staged: Incoming, files: Sequence[LandingFile], *, alone: bool
     ) -> Mapping[str, int]:
-        """Compares a delivery with the entity's history, in the delivery's transaction; returns records per file.
+        """Compares a batch with the entity's history, in the batch's transaction; returns records per file.
 
         `alone`: its files are held together or not at all. Raises LoadHeldError for what breaks a gate and was not
         accepted.
@@ -198,7 +198,7 @@ class Gatekeeper:
     def _profile(
         self, outcome: Outcome, staged: Incoming, files: Sequence[LandingFile], extracted: int, *, alone: bool
     ) -> list[Finding]:
-        """Profiles the delivery, stores the profiles, and returns the gates that its columns and contents break."""
+        """Profiles the batch, stores the profiles, and returns the gates that its columns and contents break."""
         lost = self._lost_columns(outcome, staged, files)
         if extracted < SMALLEST_PROFILE_ROWS:
             return lost
@@ -218,7 +218,7 @@ class Gatekeeper:
         return findings
 
     def _lost_columns(self, outcome: Outcome, staged: Incoming, files: Sequence[LandingFile]) -> list[Finding]:
-        """Declared columns that every earlier record had, and that no file of this delivery has."""
+        """Declared columns that every earlier record had, and that no file of this batch has."""
         # APIs and JSON lines may leave out empty fields: there a column is lost if it is never filled.
         is_structured = all(file.format != "ndjson" and not re.match(EXTRACTED_FILE, file.name) for file in files)
         if not staged.fields or not is_structured or self.entity.policy.missing_columns == "ignore":
@@ -280,7 +280,7 @@ class Gatekeeper:
         )
 
     def _is_all_new(self, outcome: Outcome, extracted: int) -> bool:
-        """Whether this load has only this delivery so far, and every record of it landed."""
+        """Whether this load has only this batch so far, and every record of it landed."""
         loaded = f"{self.table} where _load_id = {literal(self.load.load_id)}"
         [(landed,)] = self.connection.execute(f"select count(*) from {loaded}").fetchall()
         return bool(landed == extracted)
@@ -306,7 +306,7 @@ class Gatekeeper:
             return []
         version = self.entity.version
         newer = f" and given.{quote(version)} >= raw.{quote(version)}" if version else ""
-        # The latest version of each key before this delivery: it is current, or this load has superseded it.
+        # The latest version of each key before this batch: it is current, or this load has superseded it.
         rows = self.connection.execute(
             "with given as materialized (select *,"
             f" {key_hash(self.entity)} as _hash from sample where hash(_row) % greatest((select count(*) from sample)"
@@ -390,7 +390,7 @@ class Gatekeeper:
         return f"_load_id = {literal(self.load.load_id)} and rowid >= {outcome.first_row}"
 
     def _before(self, outcome: Outcome) -> str:
-        """A where clause: rows from before this delivery."""
+        """A where clause: rows from before this batch."""
         if outcome.first_row is None:
             [(first,)] = self.connection.execute(
                 f"select min(rowid) from {self.table} where _load_id = {literal(self.load.load_id)}"

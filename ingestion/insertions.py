@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ingestion.loads import DeliveryLoad, changed_rows
+from ingestion.loads import BatchLoad, changed_rows
 from ingestion.spec import EntitySpec
 from ingestion.statements import literal, quote
 
@@ -28,33 +28,33 @@ def is_flagged(entity: EntitySpec) -> str:
     return f"coalesce(cast({quote(entity.flag.column)} as varchar) in ({values}), false)"
 
 
-def insert_new(delivery: DeliveryLoad, records: str) -> Inserted:
+def insert_new(batch: BatchLoad, records: str) -> Inserted:
     """Inserts records (content, file, row) as current ones."""
-    return _insert(delivery, f"select *, cast(null as timestamp) as superseded_at from ({records})")
+    return _insert(batch, f"select *, cast(null as timestamp) as superseded_at from ({records})")
 
 
-def insert_contested(delivery: DeliveryLoad) -> Inserted:
+def insert_contested(batch: BatchLoad) -> Inserted:
     """Inserts the contested records whose verdict is `landed`, in the order of their versions."""
-    version = delivery.entity.version
+    version = batch.entity.version
     order = f"{quote(version)} nulls first, arrival" if version else "arrival"
     return _insert(
-        delivery,
-        f"select {delivery.columns}, _file, _row, superseded_at from contested inner join verdicts using (arrival)"
+        batch,
+        f"select {batch.columns}, _file, _row, superseded_at from contested inner join verdicts using (arrival)"
         f" where verdict = 'landed' order by {order}",
     )
 
 
-def _insert(delivery: DeliveryLoad, records: str) -> Inserted:
+def _insert(batch: BatchLoad, records: str) -> Inserted:
     """Inserts records (content, file, row, superseded_at) with the load's id and moment."""
-    flagged = is_flagged(delivery.entity)
-    cursor = delivery.connection.execute(
-        f"insert into {delivery.table}"
-        f" ({delivery.columns}, _file, _row, _superseded_at, _load_id, _loaded_at, _deleted_at)"
+    flagged = is_flagged(batch.entity)
+    cursor = batch.connection.execute(
+        f"insert into {batch.table}"
+        f" ({batch.columns}, _file, _row, _superseded_at, _load_id, _loaded_at, _deleted_at)"
         " select *, cast($load as varchar), cast($loaded_at as timestamp),"
         f" case when {flagged} then cast($loaded_at as timestamp) end from ({records})",
-        {"load": delivery.load.load_id, "loaded_at": delivery.load.loaded_at},
+        {"load": batch.load.load_id, "loaded_at": batch.load.loaded_at},
     )
     count = changed_rows(cursor)
-    if not count or delivery.entity.flag is None:
+    if not count or batch.entity.flag is None:
         return Inserted(count)
-    return Inserted(count, delivery.count(f"({records}) where superseded_at is null and {flagged}"))
+    return Inserted(count, batch.count(f"({records}) where superseded_at is null and {flagged}"))

@@ -1,24 +1,24 @@
-"""Judging: which records of a delivery land, which supersede or delete others, and which are unchanged.
+"""Judging: which records of a batch land, which supersede or delete others, and which are unchanged.
 
-Most keys of a delivery are new and occur once; their records are inserted directly. The others are found by a 64 bit
-hash and then compared completely. An *unchanged* key occurs once in the delivery, with the content of its raw row. Any
-other key that is in the raw table, or twice in the delivery, is *contested*:
+Most keys of a batch are new and occur once; their records are inserted directly. The others are found by a 64 bit
+hash and then compared completely. An *unchanged* key occurs once in the batch, with the content of its raw row. Any
+other key that is in the raw table, or twice in the batch, is *contested*:
 
 - append: the record that came first stays. An equal one is unchanged, one with other content is a duplicate_key.
 - merge with a version: every content lands once. The highest version is current; between equal ones (or none) the later
   arrival is. An older version that comes late lands as superseded.
-- merge without a version: a delivery has one content for a key (the first; others are duplicate_key), and it replaces
+- merge without a version: a batch has one content for a key (the first; others are duplicate_key), and it replaces
   the current one unless they are equal. If records came in pages, the last page has the newest.
-- replace: like merge, but a delivery is the whole table: only current rows count, and an absent key is deleted.
-- snapshot: a delivery is the whole table and lands completely; all earlier rows are superseded.
+- replace: like merge, but a batch is the whole table: only current rows count, and an absent key is deleted.
+- snapshot: a batch is the whole table and lands completely; all earlier rows are superseded.
 
 A delete is a mark (`_deleted_at`) on the current row, or on the new row if a declared flag says so. A key that comes
 back after it was absent lands again.
 
-The order of arrival is that of deliveries, then of file names (in one extraction: of pages), then of records in a file.
+The order of arrival is that of batches, then of file names (in one extraction: of pages), then of records in a file.
 Without a key the whole content is the key; with the key [_file, _row] each line of a file is a record of its own.
 
-Add here when a delivery does something new to a raw table. Keep out: parsing (readers/), what a load is (landing.py).
+Add here when a batch does something new to a raw table. Keep out: parsing (readers/), what a load is (landing.py).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ import duckdb
 from ingestion.absences import delete_absent, refuse_empty
 from ingestion.errors import IngestionError
 from ingestion.insertions import Inserted, insert_contested, insert_new, is_flagged
-from ingestion.loads import EXTRACTED_FILE, Counts, DeliveryLoad, Outcome, column_list, key_in
+from ingestion.loads import EXTRACTED_FILE, BatchLoad, Counts, Outcome, column_list, key_in
 from ingestion.readers.incoming import Incoming
 from ingestion.readers.relations import Stream
 from ingestion.refusals import quarantine_duplicates, quarantine_problems, quarantine_rejected
@@ -41,16 +41,16 @@ from ingestion.verdicts import append_verdicts, keeps_history, ranked_verdicts, 
 
 
 class _CountMismatchError(IngestionError):
-    """Records of a delivery were lost or counted twice."""
+    """Records of a batch were lost or counted twice."""
 
 
 class NotStreamableError(IngestionError):
-    """A record of a streamed delivery is invalid, or its key is not new; the delivery has to be staged."""
+    """A record of a streamed batch is invalid, or its key is not new; the batch has to be staged."""
 
 
 @dataclass(frozen=True)
 class _Judged:
-    """What became of the valid records of a delivery."""
+    """What became of the valid records of a batch."""
 
     inserted: Inserted
     unchanged: int = 0
@@ -63,27 +63,27 @@ def may_stream(entity: EntitySpec) -> bool:
     return entity.mode == "append" and entity.flag is None
 
 
-def land_staged(delivery: DeliveryLoad, staged: Incoming, *, allow_empty: bool) -> Outcome:
-    """Lands the staged records of a delivery.
+def land_staged(batch: BatchLoad, staged: Incoming, *, allow_empty: bool) -> Outcome:
+    """Lands the staged records of a batch.
 
-    Raises DeliveryRefusedError if a whole delivery is empty and the raw table is not, and NotStreamableError if a
-    record of a stream is invalid, or its key is in the raw table or twice in the delivery.
+    Raises BatchRefusedError if a whole batch is empty and the raw table is not, and NotStreamableError if a
+    record of a stream is invalid, or its key is in the raw table or twice in the batch.
     """
     if staged.streams:
-        return _land_streams(delivery, staged.streams)
-    extracted = delivery.count("incoming") + delivery.count("rejected")
-    refused = quarantine_rejected(delivery)
-    broken = quarantine_problems(delivery) if staged.may_have_problems else 0
+        return _land_streams(batch, staged.streams)
+    extracted = batch.count("incoming") + batch.count("rejected")
+    refused = quarantine_rejected(batch)
+    broken = quarantine_problems(batch) if staged.may_have_problems else 0
     good = '(select * from incoming where "$problems" is null)' if broken else "incoming"
-    if delivery.is_whole and not allow_empty:
-        refuse_empty(delivery, good)
-    absences = delete_absent(delivery, staged, has_unreadable=refused > 0)
-    judged = _land_good(delivery, good)
+    if batch.is_whole and not allow_empty:
+        refuse_empty(batch, good)
+    absences = delete_absent(batch, staged, has_unreadable=refused > 0)
+    judged = _land_good(batch, good)
     quarantined = refused + broken + judged.duplicates
     if extracted != judged.inserted.count + quarantined + judged.unchanged:
         raise _CountMismatchError(
             f"{extracted} records were read, but {judged.inserted.count} landed, {quarantined} were quarantined and"
-            f" {judged.unchanged} were unchanged. Nothing of this delivery was kept; this is a bug, please report it."
+            f" {judged.unchanged} were unchanged. Nothing of this batch was kept; this is a bug, please report it."
         )
     deleted = absences.deleted + judged.inserted.deleted
     return Outcome(
@@ -97,43 +97,41 @@ def land_staged(delivery: DeliveryLoad, staged: Incoming, *, allow_empty: bool) 
 # --- streams
 
 
-def _land_streams(delivery: DeliveryLoad, streams: Sequence[Stream]) -> Outcome:
+def _land_streams(batch: BatchLoad, streams: Sequence[Stream]) -> Outcome:
     """Inserts records while they are parsed, then checks that all keys are new and single, as they nearly always are.
 
     The caller makes the connection keep their order.
     """
-    table = delivery.table
-    was_empty = not delivery.has_rows(table)
+    table = batch.table
+    was_empty = not batch.has_rows(table)
     first_rows = []
     for stream in streams:
         try:
-            insert_new(delivery, f"select {delivery.columns}, _file, cast(null as bigint) from ({stream.select})")
+            insert_new(batch, f"select {batch.columns}, _file, cast(null as bigint) from ({stream.select})")
         except duckdb.InvalidInputException as error:
             raise NotStreamableError from error
-        first_rows.append(_number_streamed(delivery, stream))
+        first_rows.append(_number_streamed(batch, stream))
     total = sum(stream.count for stream in streams)
-    arrived = f"{table} where _load_id = {literal(delivery.load.load_id)} and rowid >= {first_rows[0]}"
-    key = key_hash(delivery.entity)
-    if delivery.has_rows(f"(select {key} as hash from {arrived} group by hash having count(*) > 1)"):
+    arrived = f"{table} where _load_id = {literal(batch.load.load_id)} and rowid >= {first_rows[0]}"
+    key = key_hash(batch.entity)
+    if batch.has_rows(f"(select {key} as hash from {arrived} group by hash having count(*) > 1)"):
         raise NotStreamableError
     # The whole table is searched, not only the rows before: for a filtered table DuckDB underestimates the rows, and
     # builds the hash table on the larger side.
-    if not was_empty and delivery.count(f"{table} where {key_in(delivery.entity, arrived)}") > total:
+    if not was_empty and batch.count(f"{table} where {key_in(batch.entity, arrived)}") > total:
         raise NotStreamableError
     return Outcome(Counts(total, total, 0, 0, 0), first_row=first_rows[0])
 
 
-def _number_streamed(delivery: DeliveryLoad, stream: Stream) -> int:
+def _number_streamed(batch: BatchLoad, stream: Stream) -> int:
     """Numbers the inserted records of a stream in their order; returns the row id of the first."""
-    here = f"{delivery.table} where _load_id = {literal(delivery.load.load_id)} and _row is null"
-    [(first, last, count)] = delivery.connection.execute(
-        f"select min(rowid), max(rowid), count(*) from {here}"
-    ).fetchall()
+    here = f"{batch.table} where _load_id = {literal(batch.load.load_id)} and _row is null"
+    [(first, last, count)] = batch.connection.execute(f"select min(rowid), max(rowid), count(*) from {here}").fetchall()
     if not last - first + 1 == count == stream.count:
         raise NotStreamableError
-    delivery.connection.execute(
-        f"update {delivery.table} set _row = rowid - {first} + 1"
-        f" where _load_id = {literal(delivery.load.load_id)} and _row is null"
+    batch.connection.execute(
+        f"update {batch.table} set _row = rowid - {first} + 1"
+        f" where _load_id = {literal(batch.load.load_id)} and _row is null"
     )
     return int(first)
 
@@ -141,44 +139,44 @@ def _number_streamed(delivery: DeliveryLoad, stream: Stream) -> int:
 # --- staged records
 
 
-def _land_good(delivery: DeliveryLoad, good: str) -> _Judged:
+def _land_good(batch: BatchLoad, good: str) -> _Judged:
     """Lands the valid records."""
-    entity, records = delivery.entity, f"select {delivery.columns}, _file, _row from {good}"
+    entity, records = batch.entity, f"select {batch.columns}, _file, _row from {good}"
     if entity.mode == "snapshot" and not entity.key:
-        return _Judged(insert_new(delivery, records))
-    has_known_keys = _sort_keys(delivery, good)
-    unchanged, contested = delivery.count("unchanged_keys"), delivery.count("contested_keys")
+        return _Judged(insert_new(batch, records))
+    has_known_keys = _sort_keys(batch, good)
+    unchanged, contested = batch.count("unchanged_keys"), batch.count("contested_keys")
     if unchanged + contested == 0:
-        return _Judged(insert_new(delivery, records), has_known_keys=has_known_keys)
+        return _Judged(insert_new(batch, records), has_known_keys=has_known_keys)
     known = f"{key_hash(entity)} in (from unchanged_keys union all from contested_keys)"
-    inserted = insert_new(delivery, f"{records} where not ({known})")
+    inserted = insert_new(batch, f"{records} where not ({known})")
     if contested == 0:
         return _Judged(inserted, unchanged, has_known_keys=has_known_keys)
-    _collect_contested(delivery, good)
+    _collect_contested(batch, good)
     if entity.mode == "append":
-        delivery.connection.execute(append_verdicts(entity))
-    elif entity.version is None and not delivery.is_paged:
-        delivery.connection.execute(unversioned_verdicts(entity))
+        batch.connection.execute(append_verdicts(entity))
+    elif entity.version is None and not batch.is_paged:
+        batch.connection.execute(unversioned_verdicts(entity))
     else:
-        delivery.connection.execute(ranked_verdicts(entity), [delivery.load.loaded_at])
-    duplicates = quarantine_duplicates(delivery)
-    unchanged += delivery.count("(from verdicts where verdict = 'unchanged')")
+        batch.connection.execute(ranked_verdicts(entity), [batch.load.loaded_at])
+    duplicates = quarantine_duplicates(batch)
+    unchanged += batch.count("(from verdicts where verdict = 'unchanged')")
     if entity.mode != "append":
-        _supersede_replaced(delivery)
-    return _Judged(inserted + insert_contested(delivery), unchanged, duplicates, has_known_keys)
+        _supersede_replaced(batch)
+    return _Judged(inserted + insert_contested(batch), unchanged, duplicates, has_known_keys)
 
 
-def _sort_keys(delivery: DeliveryLoad, good: str) -> bool:
-    """Sorts the keys of the delivery by their hashes; returns whether `known_rows` was filled.
+def _sort_keys(batch: BatchLoad, good: str) -> bool:
+    """Sorts the keys of the batch by their hashes; returns whether `known_rows` was filled.
 
-    `unchanged_keys`: once in the delivery and equal to a raw row, like most of a full export. `contested_keys`: other
-    keys that are in the raw table (`known_rows` has these rows) or twice in the delivery. The rest is new and single.
+    `unchanged_keys`: once in the batch and equal to a raw row, like most of a full export. `contested_keys`: other
+    keys that are in the raw table (`known_rows` has these rows) or twice in the batch. The rest is new and single.
     """
-    entity, table, connection = delivery.entity, delivery.table, delivery.connection
+    entity, table, connection = batch.entity, batch.table, batch.connection
     key = key_hash(entity)
     current = "" if keeps_history(entity) else " and _superseded_at is null"
     connection.execute("create temp table known_rows (raw_row bigint, hash ubigint, is_absent boolean)")
-    has_known_keys = delivery.has_rows(table)
+    has_known_keys = batch.has_rows(table)
     if has_known_keys:
         connection.execute(
             f"insert into known_rows select rowid, {key}, _superseded_at is null and {_is_absent(entity)} from {table}"
@@ -189,8 +187,8 @@ def _sort_keys(delivery: DeliveryLoad, good: str) -> bool:
         f" select hash from (select {key} as hash from {good}) group by hash having count(*) > 1"
     )
     connection.execute("create temp table unchanged_keys (hash ubigint)")
-    if delivery.has_rows("known_rows"):
-        content = delivery.content
+    if batch.has_rows("known_rows"):
+        content = batch.content
         raw_columns = ", ".join(f"raw.{quote(column)}" for column in content)
         connection.execute(
             "insert into unchanged_keys select given.hash"
@@ -208,34 +206,34 @@ def _sort_keys(delivery: DeliveryLoad, good: str) -> bool:
 
 
 def _is_absent(entity: EntitySpec) -> str:
-    """A condition on a raw row: it was deleted because a delivery did not have it. Equal content is new then."""
+    """A condition on a raw row: it was deleted because a batch did not have it. Equal content is new then."""
     return f"(_deleted_at is not null and not {is_flagged(entity)})"
 
 
-def _collect_contested(delivery: DeliveryLoad, good: str) -> None:
+def _collect_contested(batch: BatchLoad, good: str) -> None:
     """Creates `contested`, the records of contested keys in order of arrival, and `existing`, their raw rows."""
     extraction = f"coalesce(nullif(regexp_extract(_file, {literal(EXTRACTED_FILE)}, 1), ''), _file)"
-    delivery.connection.execute(
+    batch.connection.execute(
         f'create temp table contested as select row_number() over (order by {extraction}, "$page", _file, _row)'
-        f' as arrival, {delivery.columns}, _file, _row, "$page" from {good}'
-        f" where {key_hash(delivery.entity)} in (from contested_keys)"
+        f' as arrival, {batch.columns}, _file, _row, "$page" from {good}'
+        f" where {key_hash(batch.entity)} in (from contested_keys)"
     )
-    is_absent = f"bool_or(known_rows.is_absent) over (partition by {column_list(identity_columns(delivery.entity))})"
-    delivery.connection.execute(
-        f"create temp table existing as select known_rows.raw_row, {delivery.columns}, _file, _row,"
+    is_absent = f"bool_or(known_rows.is_absent) over (partition by {column_list(identity_columns(batch.entity))})"
+    batch.connection.execute(
+        f"create temp table existing as select known_rows.raw_row, {batch.columns}, _file, _row,"
         f" _superseded_at is null as is_current, {is_absent} as is_absent"
-        f" from {delivery.table} as raw inner join known_rows on raw.rowid = known_rows.raw_row"
+        f" from {batch.table} as raw inner join known_rows on raw.rowid = known_rows.raw_row"
         " where known_rows.hash in (from contested_keys)"
     )
 
 
-def _supersede_replaced(delivery: DeliveryLoad) -> None:
+def _supersede_replaced(batch: BatchLoad) -> None:
     """Supersedes the current raw rows that landing records replace."""
-    delivery.connection.execute(
-        f"update {delivery.table} set _superseded_at = ? where rowid in ("
+    batch.connection.execute(
+        f"update {batch.table} set _superseded_at = ? where rowid in ("
         " select existing.raw_row from existing inner join contested"
-        f" on {same(delivery.entity.key, 'existing', 'contested')}"
+        f" on {same(batch.entity.key, 'existing', 'contested')}"
         " inner join verdicts on contested.arrival = verdicts.arrival"
         " where existing.is_current and verdicts.verdict = 'landed' and verdicts.superseded_at is null)",
-        [delivery.load.loaded_at],
+        [batch.load.loaded_at],
     )

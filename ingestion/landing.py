@@ -1,6 +1,6 @@
 """Landing: writes files to raw tables, and records that break a rule to quarantine. Nothing else writes raw tables.
 
-A delivery of an entity (deliveries.py) is one transaction, so a crash leaves all of it or nothing. It only commits if
+A batch of an entity (file_batches.py) is one transaction, so a crash leaves all of it or nothing. It only commits if
 extracted = landed + quarantined + unchanged. Python never handles single records: every step is a DuckDB statement.
 
 Add here when a load does something new. Keep out: parsing (readers/), what happens to a record (judging.py), DDL
@@ -19,14 +19,14 @@ from typing import Literal
 import duckdb
 
 from ingestion.consent_landings import announce_landing, ensure_consent_landings, settle_landing
-from ingestion.deliveries import Delivery, deliveries
 from ingestion.diagnosis import refuse_bad_files
-from ingestion.errors import DeliveryRefusedError, IngestionError, SchemaChangedError, UnreadableFileError
+from ingestion.errors import BatchRefusedError, IngestionError, SchemaChangedError, UnreadableFileError
 from ingestion.fields import note_fields
+from ingestion.file_batches import FileBatch, file_batches
 from ingestion.files import KnownFile, LandingFile, changed_files, find_files, find_replays, refuse_replaced
 from ingestion.holding import Acceptance, Gatekeeper, HeldLoad, LoadHeldError
 from ingestion.judging import NotStreamableError, land_staged, may_stream
-from ingestion.loads import Counts, DeliveryLoad, Load, Target
+from ingestion.loads import BatchLoad, Counts, Load, Target
 from ingestion.readers.incoming import Incoming, clear_stage, in_order, stage
 from ingestion.refusals import mark_replayed
 from ingestion.settings import Settings
@@ -143,7 +143,7 @@ def land(
     """Lands the new and changed files of these sources.
 
     `loaded_at`: the time of the load (naive UTC, or aware), by default now. It becomes one microsecond after that of
-    the last load if it is not later. `allow_empty`: a delivery that is the whole table may be empty. `acceptance`:
+    the last load if it is not later. `allow_empty`: a batch that is the whole table may be empty. `acceptance`:
     lands held loads. `unfetched`: by source and entity, why fetching failed before; existing files land, and the load
     counts as failed. `progress`: a callback, called before and after each entity. An entity that fails or is held is
     reported with the reason and stays unchanged; the others continue. Raises WarehouseLockedError if another process
@@ -277,26 +277,26 @@ def land_files(
     gatekeeper: Gatekeeper | None = None,
     refused: Sequence[str] = (),
 ) -> EntityReport:
-    """Lands these files of an entity, delivery by delivery, and records each in raw_ops.
+    """Lands these files of an entity, batch by batch, and records each in raw_ops.
 
     A file that cannot be read, or has no valid record, stays for the next load, and the others land; the load counts as
-    failed. A delivery that cannot land ends the load; earlier ones stay landed. If the order of arrival matters, a held
-    delivery also ends it: later ones wait, unless one is the whole table and so replaces the held one. `failure`: an
-    error that is already known. `gatekeeper`: examines each delivery; without one, no gate applies. `refused`: errors
+    failed. A batch that cannot land ends the load; earlier ones stay landed. If the order of arrival matters, a held
+    batch also ends it: later ones wait, unless one is the whole table and so replaces the held one. `failure`: an
+    error that is already known. `gatekeeper`: examines each batch; without one, no gate applies. `refused`: errors
     of files that are not among these.
     """
     log = _LoadLog(connection, target, load, refused)
     try:
         log.open()
         if failure is None:
-            pending = deliveries(target.entity, files)
+            pending = file_batches(target.entity, files)
             if not pending:
                 log.keep(log.report)
-            for number, delivery in enumerate(pending, start=1):
+            for number, batch in enumerate(pending, start=1):
                 later = any(other.is_whole for other in pending[number:])
                 attempt = _Attempt(connection, settings, log, gatekeeper, allow_empty=allow_empty, has_later=later)
-                _land_delivery(attempt, delivery)
-                if log.report.held and delivery.is_ordered and number < len(pending):
+                _land_batch(attempt, batch)
+                if log.report.held and batch.is_ordered and number < len(pending):
                     log.wait(len(pending) - number)
                     break
             if gatekeeper:
@@ -317,7 +317,7 @@ def land_files(
 
 @dataclass(frozen=True)
 class _Attempt:
-    """The context of landing a delivery. `has_later`: a later delivery of this load is the whole table."""
+    """The context of landing a batch. `has_later`: a later batch of this load is the whole table."""
 
     connection: duckdb.DuckDBPyConnection
     settings: Settings
@@ -326,73 +326,73 @@ class _Attempt:
     allow_empty: bool
     has_later: bool
 
-    def land(self, delivery: Delivery, *, try_streaming: bool) -> None:
-        """Lands a delivery in a transaction. Raises LoadHeldError, and the errors of stage and land_staged."""
+    def land(self, batch: FileBatch, *, try_streaming: bool) -> None:
+        """Lands a batch in a transaction. Raises LoadHeldError, and the errors of stage and land_staged."""
         connection, log = self.connection, self.log
-        staged = stage(connection, self.settings, log.target.entity, delivery.files, try_streaming=try_streaming)
-        if delivery.is_whole and staged.is_cut_short:
-            raise DeliveryRefusedError(
-                f"{delivery.files[-1].name} looks cut short: its last record is broken and has no line end. It is"
+        staged = stage(connection, self.settings, log.target.entity, batch.files, try_streaming=try_streaming)
+        if batch.is_whole and staged.is_cut_short:
+            raise BatchRefusedError(
+                f"{batch.files[-1].name} looks cut short: its last record is broken and has no line end. It is"
                 " declared to be the whole table, so nothing of it landed; provide the complete file"
             )
-        with _streaming(connection, delivery) if staged.streams else nullcontext(), log.transaction():
-            step = DeliveryLoad(connection, log.target, log.load, delivery.is_whole, delivery.is_paged)
+        with _streaming(connection, batch) if staged.streams else nullcontext(), log.transaction():
+            step = BatchLoad(connection, log.target, log.load, batch.is_whole, batch.is_paged)
             try:
                 outcome = land_staged(step, staged, allow_empty=self.allow_empty and not self.has_later)
-            except DeliveryRefusedError:
-                refuse_bad_files(connection, log.target, delivery.files)
+            except BatchRefusedError:
+                refuse_bad_files(connection, log.target, batch.files)
                 raise
-            if outcome.counts.quarantined and not delivery.is_replay:
-                refuse_bad_files(connection, log.target, delivery.files)
-            for file in delivery.files:
+            if outcome.counts.quarantined and not batch.is_replay:
+                refuse_bad_files(connection, log.target, batch.files)
+            for file in batch.files:
                 refuse_replaced(file)
             records: Mapping[str, int] = {}
-            if delivery.is_replay:
+            if batch.is_replay:
                 mark_replayed(step)
             elif self.gatekeeper:
-                records = self.gatekeeper.examine(outcome, staged, delivery.files, alone=delivery.is_ordered)
-            log.add(staged, outcome.counts, delivery, records)
+                records = self.gatekeeper.examine(outcome, staged, batch.files, alone=batch.is_ordered)
+            log.add(staged, outcome.counts, batch, records)
 
 
-def _land_delivery(attempt: _Attempt, delivery: Delivery) -> None:
-    """Lands one delivery, without the files that are held.
+def _land_batch(attempt: _Attempt, batch: FileBatch) -> None:
+    """Lands one batch, without the files that are held.
 
-    A delivery that is refused or held is skipped if a later one is the whole table.
+    A batch that is refused or held is skipped if a later one is the whole table.
     """
     log = attempt.log
     try:
         try:
-            attempt.land(delivery, try_streaming=may_stream(log.target.entity))
+            attempt.land(batch, try_streaming=may_stream(log.target.entity))
         except NotStreamableError:
-            attempt.land(delivery, try_streaming=False)
-    except (DeliveryRefusedError, UnreadableFileError) as error:
+            attempt.land(batch, try_streaming=False)
+    except (BatchRefusedError, UnreadableFileError) as error:
         if attempt.has_later:
             with log.transaction():
-                log.skip(delivery, f"skipped, because there is a later delivery: {error}")
+                log.skip(batch, f"skipped, because there is a later batch: {error}")
             return
-        if isinstance(error, DeliveryRefusedError) or not error.files or delivery.is_whole or delivery.is_paged:
+        if isinstance(error, BatchRefusedError) or not error.files or batch.is_whole or batch.is_paged:
             raise
         log.refused += error.messages
-        rest = tuple(file for file in delivery.files if file.name not in error.files)
+        rest = tuple(file for file in batch.files if file.name not in error.files)
         if rest:
-            _land_delivery(attempt, replace(delivery, files=rest))
+            _land_batch(attempt, replace(batch, files=rest))
     except LoadHeldError as error:
         if attempt.has_later:
             with log.transaction():
-                log.skip(delivery, f"would be held, but is skipped because there is a later delivery: {error}")
+                log.skip(batch, f"would be held, but is skipped because there is a later batch: {error}")
             return
         with log.transaction():
             log.hold(error.held, attempt.gatekeeper)
         names = {name for one in error.held for name in one.files}
-        rest = tuple(file for file in delivery.files if file.name not in names)
+        rest = tuple(file for file in batch.files if file.name not in names)
         if rest:
-            _land_delivery(attempt, replace(delivery, files=rest))
+            _land_batch(attempt, replace(batch, files=rest))
 
 
 @contextmanager
-def _streaming(connection: duckdb.DuckDBPyConnection, delivery: Delivery) -> Iterator[None]:
+def _streaming(connection: duckdb.DuckDBPyConnection, batch: FileBatch) -> Iterator[None]:
     """The settings for streams: records keep their order, and large streams bypass the log."""
-    is_large = sum(file.size_bytes for file in delivery.files) >= _LOG_BYTES
+    is_large = sum(file.size_bytes for file in batch.files) >= _LOG_BYTES
     with in_order(connection), direct_commits(connection) if is_large else nullcontext():
         yield
 
@@ -474,18 +474,18 @@ class _LoadLog:
             self.report = before
             raise
 
-    def add(self, staged: Incoming, counts: Counts, delivery: Delivery, records: Mapping[str, int]) -> None:
-        """Records a delivery that landed."""
+    def add(self, staged: Incoming, counts: Counts, batch: FileBatch, records: Mapping[str, int]) -> None:
+        """Records a batch that landed."""
         name, changes = self.target.name, None
-        if staged.fields and not delivery.is_replay:
+        if staged.fields and not batch.is_replay:
             changes = note_fields(self.connection, self.target.source, name, self.load.load_id, staged.fields)
         report = self.report
         changed = (f"fields that changed: {changes}.",) if changes else ()
         status: Status = "landed" if counts.changed or report.status == "landed" else "nothing_new"
-        self._store_files(delivery, records)
+        self._store_files(batch, records)
         self.keep(
             replace(
-                self._with_files(delivery),
+                self._with_files(batch),
                 status="held" if report.held else status,
                 extracted=report.extracted + counts.extracted,
                 landed=report.landed + counts.landed,
@@ -506,16 +506,14 @@ class _LoadLog:
         self.keep(replace(self.report, status="held", held=every, error=_describe_held(self.target, every)))
 
     def wait(self, count: int) -> None:
-        """Records that later deliveries wait for a held one."""
-        waiting = (
-            f"{count} later deliver{'y waits' if count == 1 else 'ies wait'} behind it, because their order matters."
-        )
+        """Records that later batches wait for a held one."""
+        waiting = f"{count} later batch{' waits' if count == 1 else 'es wait'} behind it, because their order matters."
         self.keep(replace(self.report, error=f"{self.report.error} {waiting}"))
 
-    def skip(self, delivery: Delivery, warning: str) -> None:
-        """Records the files of a delivery that is skipped."""
-        self._store_files(delivery, {})
-        self.keep(replace(self._with_files(delivery), warnings=(*self.report.warnings, warning)))
+    def skip(self, batch: FileBatch, warning: str) -> None:
+        """Records the files of a batch that is skipped."""
+        self._store_files(batch, {})
+        self.keep(replace(self._with_files(batch), warnings=(*self.report.warnings, warning)))
 
     def keep(self, report: EntityReport) -> None:
         """Sets the report, and stores it in raw_ops.loads."""
@@ -548,12 +546,12 @@ class _LoadLog:
         )
         self.report = report
 
-    def _with_files(self, delivery: Delivery) -> EntityReport:
-        size = sum(file.size_bytes for file in delivery.files)
-        count = self.report.file_count + len(delivery.files)
+    def _with_files(self, batch: FileBatch) -> EntityReport:
+        size = sum(file.size_bytes for file in batch.files)
+        count = self.report.file_count + len(batch.files)
         return replace(self.report, file_count=count, bytes=self.report.bytes + size)
 
-    def _store_files(self, delivery: Delivery, records: Mapping[str, int]) -> None:
+    def _store_files(self, batch: FileBatch, records: Mapping[str, int]) -> None:
         source, name, load_id = self.target.source.source, self.target.name, self.load.load_id
         self.connection.executemany(
             "insert into raw_ops.files (source, entity, file_name, size_bytes, modified_ns, sha256, load_id,"
@@ -563,7 +561,7 @@ class _LoadLog:
                     *(source, name, file.name, file.size_bytes, file.modified_ns, file.sha256, load_id),
                     records.get(file.name),
                 )
-                for file in delivery.files
+                for file in batch.files
             ],
         )
 

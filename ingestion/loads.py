@@ -1,4 +1,4 @@
-"""A load and one delivery of it on its way into a raw table: what the steps of landing share."""
+"""A load and one batch of it on its way into a raw table: what the steps of landing share."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Counts:
-    """What a delivery did. extracted = landed + quarantined + unchanged; `deleted`: rows marked as deleted."""
+    """What a batch did. extracted = landed + quarantined + unchanged; `deleted`: rows marked as deleted."""
 
     extracted: int
     landed: int
@@ -61,10 +61,10 @@ class Counts:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a delivery did, and what the gates need to know about it.
+    """What a batch did, and what the gates need to know about it.
 
-    `first_row`: row id of the first record of a streamed delivery. `has_known_keys`: the temporary table `known_rows`
-    has the raw rows with keys of the delivery. `removed`, `rows_before`: rows that are absent from a whole table or
+    `first_row`: row id of the first record of a streamed batch. `has_known_keys`: the temporary table `known_rows`
+    has the raw rows with keys of the batch. `removed`, `rows_before`: rows that are absent from a whole table or
     scope, and how many there were.
     """
 
@@ -76,10 +76,10 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class DeliveryLoad:
-    """One staged delivery, within a transaction that the caller opened.
+class BatchLoad:
+    """One staged batch, within a transaction that the caller opened.
 
-    `is_whole`: the delivery is the whole table. `is_paged`: its records came in pages, so that a later one is newer.
+    `is_whole`: the batch is the whole table. `is_paged`: its records came in pages, so that a later one is newer.
     """
 
     connection: duckdb.DuckDBPyConnection

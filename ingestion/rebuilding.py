@@ -117,7 +117,7 @@ def _land_again(
 ) -> EntityReport:
     total = EntityReport(target.source.source, target.name, "nothing_new")
     for load, files in loads:
-        # What was accepted then is accepted again; refused deliveries are not among the files.
+        # What was accepted then is accepted again; refused batches are not among the files.
         report = land_files(work, workplace, target, load, files, allow_empty=True)
         if report.status == "failed":
             raise IngestionError(

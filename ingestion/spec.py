@@ -431,7 +431,7 @@ class EntitySpec(Dialect):
             raise ValueError("mode append has no deletes: an appended record stays")
         if self.deletes == "absent" and self.mode == "merge":
             raise ValueError(
-                "`deletes: absent` is for mode replace and snapshot, where a delivery is the whole table; with merge,"
+                "`deletes: absent` is for mode replace and snapshot, where a batch is the whole table; with merge,"
                 " use `complete_within`"
             )
         if flag is not None and not self.columns[flag].compared:
@@ -459,7 +459,7 @@ class EntitySpec(Dialect):
 
     @property
     def is_whole(self) -> bool:
-        """Whether each delivery is the whole table."""
+        """Whether each batch is the whole table."""
         return self.mode in ("replace", "snapshot")
 
     @property

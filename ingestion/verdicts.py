@@ -1,6 +1,6 @@
 """Statements that decide about contested records: each creates `verdicts` (arrival, verdict, superseded_at).
 
-They read `contested`, the records of a delivery whose keys occur twice in it or are in the raw table with other
+They read `contested`, the records of a batch whose keys occur twice in it or are in the raw table with other
 content, and `existing`, the raw rows with these keys. A verdict is landed, unchanged or duplicate_key.
 """
 
@@ -50,7 +50,7 @@ def unversioned_verdicts(entity: EntitySpec) -> str:
 def ranked_verdicts(entity: EntitySpec) -> str:
     """Every content lands once; the highest version is current, then the latest arrival. One parameter: loaded_at.
 
-    Where history is kept, current raw rows compete too; elsewhere the delivery decides.
+    Where history is kept, current raw rows compete too; elsewhere the batch decides.
     """
     key = column_list(entity.key)
     version = quote(entity.version) if entity.version else "cast(null as bigint)"

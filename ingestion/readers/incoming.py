@@ -1,4 +1,4 @@
-"""From files to the temporary relations `incoming`, `rejected`, `scopes` and `replays` of one delivery.
+"""From files to the temporary relations `incoming`, `rejected`, `scopes` and `replays` of one batch.
 
 `incoming` has the declared columns in their types, _extra, _payload, _file, _row, $page, and for a record that breaks a
 rule $problems (a list of field and rule) and $record (its text). Text is parsed once into a temporary table. Parquet
@@ -66,7 +66,7 @@ def stage(
 ) -> Incoming:
     """Reads these files into `incoming` and `rejected`.
 
-    Also creates `scopes`, which the delivery holds completely, and `replays`, the quarantined records that are landed
+    Also creates `scopes`, which the batch holds completely, and `replays`, the quarantined records that are landed
     again. `try_streaming`: if every file is plain JSON lines, return `streams` instead; every record must then be
     valid. Raises UnreadableFileError, and SchemaChangedError if the entity's policy is to fail.
     """

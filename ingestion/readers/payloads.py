@@ -25,7 +25,7 @@ def payloads_of(relation: Relation) -> str:
 
 
 def stage_payloads(connection: duckdb.DuckDBPyConnection, entity: EntitySpec, source: str, plan: Plan) -> None:
-    """Stages payloads. A row with _complete is not a record: it names a scope that the delivery holds completely."""
+    """Stages payloads. A row with _complete is not a record: it names a scope that the batch holds completely."""
     if entity.complete_within:
         plan.has_scopes = _stage_scopes(connection, entity, source) or plan.has_scopes
     records = f"(select * from {source} where not _complete)"

@@ -346,7 +346,7 @@ def test_where_order_decides_later_files_wait_and_say_so(landing: Landing) -> No
     landing.write_parquet("shop/order/1700000002.1.a.parquet", _payloads(orders(150, first=400)))
     report = landing.land_one()
     assert (report.status, report.landed) == ("held", 0)
-    assert "1 later delivery waits behind it" in str(report.error)
+    assert "1 later batch waits behind it" in str(report.error)
     accepted = _accept(landing, "number_scale")
     assert (accepted.status, accepted.landed) == ("landed", 300)
 
@@ -499,7 +499,7 @@ def test_the_demo_and_what_is_added_to_it_are_never_held(landing: Landing) -> No
     assert landing.rows("select count(*) from raw_ops.held_loads") == [(0,)]
 
 
-def test_a_held_load_of_consents_makes_deliveries_refuse(landing: Landing) -> None:
+def test_a_held_load_of_consents_stops_exports(landing: Landing) -> None:
     """A held load may have a withdrawal: consent_landings.json says that it has not landed."""
     landing.source = shop(bears_consent=True)
     write(landing, "2026-01", orders(400))

@@ -26,7 +26,7 @@ def counts(landing: Landing, entity: str) -> tuple[int, int, int, int]:
     return report.extracted, report.landed, report.quarantined, report.unchanged
 
 
-def test_a_repeated_delivery_is_unchanged_though_the_loader_marks_it_anew(landing: Landing) -> None:
+def test_a_repeated_delivery_is_unchanged_although_its_loader_columns_change(landing: Landing) -> None:
     """RudderStack's uuid_ts differs between syncs; a late event is new; a message id with other content is reported."""
     at(landing, "segment")
     call = {"id": "m1", "user_id": "u1", "event": "search", "received_at": MOMENT, "Query Text": "tea"}

@@ -40,7 +40,7 @@ def snapshot(landing: Landing) -> Landing:
     return landing
 
 
-def test_what_a_whole_delivery_lacks_is_deleted(replace: Landing) -> None:
+def test_what_a_whole_batch_lacks_is_deleted(replace: Landing) -> None:
     replace.write("crm/contact/1.csv", lines("1,a", "2,b", "3,c"))
     replace.land()
     replace.write("crm/contact/2.csv", lines("1,a", "2,other"))
@@ -65,7 +65,7 @@ def test_a_deleted_record_that_comes_back_lives_again(replace: Landing) -> None:
     assert replace.rows("select count(*), count(_deleted_at) from raw_crm.contact where id = '2'") == [(2, 1)]
 
 
-def test_several_whole_deliveries_of_one_load_land_in_order(replace: Landing) -> None:
+def test_several_whole_batches_of_one_load_land_in_order(replace: Landing) -> None:
     replace.write("crm/contact/1.csv", lines("1,a", "2,b"))
     replace.write("crm/contact/2.csv", lines("1,a", "3,c"))
     replace.write("crm/contact/3.csv", lines("1,a", "2,b", "4,d"))
@@ -73,7 +73,7 @@ def test_several_whole_deliveries_of_one_load_land_in_order(replace: Landing) ->
     assert living(replace) == [("1", "a"), ("2", "b"), ("4", "d")]
 
 
-def test_files_of_one_extraction_are_one_delivery(replace: Landing) -> None:
+def test_files_of_one_extraction_are_one_batch(replace: Landing) -> None:
     replace.write_payloads("crm/contact/7.1.b.parquet", [[{"id": "1"}]])
     replace.write_payloads("crm/contact/7.1.a.parquet", [[{"id": "2"}]])
     assert counts(replace.land_one()) == (2, 0, 0, 0)
@@ -81,7 +81,7 @@ def test_files_of_one_extraction_are_one_delivery(replace: Landing) -> None:
     assert counts(replace.land_one()) == (0, 0, 1, 1)
 
 
-def test_an_older_version_in_a_whole_delivery_is_the_truth(landing: Landing) -> None:
+def test_an_older_version_in_a_whole_batch_is_the_truth(landing: Landing) -> None:
     landing.source = source(contact=contact(mode="replace"))
     landing.write("crm/contact/1.csv", HEADER + "1,new,2026-01-02\n1,old,2026-01-01\n2,b,\n")
     assert landing.land_one().landed == 3
@@ -92,7 +92,7 @@ def test_an_older_version_in_a_whole_delivery_is_the_truth(landing: Landing) -> 
 
 
 @pytest.mark.parametrize("mode", ["replace", "snapshot"])
-def test_an_empty_delivery_of_a_table_with_rows_stops_and_asks(landing: Landing, mode: str) -> None:
+def test_an_empty_batch_of_a_table_with_rows_stops_and_asks(landing: Landing, mode: str) -> None:
     landing.source = source(contact=contact(mode=mode, version=None))
     landing.write("crm/contact/1.csv", lines("1,a", "2,b"))
     landing.land()
@@ -109,7 +109,7 @@ def test_a_table_without_rows_may_stay_empty(replace: Landing) -> None:
     assert replace.land_one().status == "nothing_new"
 
 
-def test_an_empty_delivery_is_passed_over_where_a_later_one_is_not(replace: Landing) -> None:
+def test_an_empty_batch_is_passed_over_where_a_later_one_is_not(replace: Landing) -> None:
     replace.write("crm/contact/1.csv", lines("1,a", "2,b"))
     replace.land()
     replace.write("crm/contact/2.csv", HEADER)
@@ -120,7 +120,7 @@ def test_an_empty_delivery_is_passed_over_where_a_later_one_is_not(replace: Land
     assert replace.land_one().file_count == 0
 
 
-def test_deliveries_before_one_that_stops_are_kept(replace: Landing) -> None:
+def test_batches_before_one_that_stops_are_kept(replace: Landing) -> None:
     replace.write("crm/contact/1.csv", lines("1,a"))
     replace.write("crm/contact/2.csv", HEADER)
     report = replace.land_one()
