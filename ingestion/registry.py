@@ -34,8 +34,8 @@ def load_sources(
 
     Reads ingestion/sources/*/source.yml of the product and of the folder of additions (runtime/project.py), then every
     *.yml in the directories of MERGANSER_SOURCES (separated by the system's path separator), in <home>/sources (`home`:
-    by default MERGANSER_HOME), and in `extra` (directories or files). Raises DeclarationError, which names file, entity,
-    field and rule, and if two files declare the same name.
+    by default MERGANSER_HOME), and in `extra` (directories or files). Raises DeclarationError, which names file,
+    entity, field and rule, and if two files declare the same name.
     """
     found: dict[str, tuple[Path, SourceSpec]] = {}
     for path in _declaration_files(extra, shipped=shipped, home=home):
