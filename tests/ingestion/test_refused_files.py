@@ -141,7 +141,7 @@ def test_another_sheet(landing: Landing, tmp_path: Path) -> None:
     landing.write("crm/contact/1.xlsx", (tmp_path / "1.xlsx").read_bytes())
     assert "is the table in another sheet" in str(landing.land_one().error)
     landing.source = source(contact=contact(sheet="Contact"))
-    assert "there are: Sheet, Contacts" in str(landing.land_one().error)
+    assert "the sheets are Sheet, Contacts" in str(landing.land_one().error)
     landing.source = source(contact=contact(sheet="Contacts"))
     assert landing.land_one().landed == 1
 

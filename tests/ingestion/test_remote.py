@@ -324,7 +324,7 @@ def test_a_file_that_never_rests_waits_for_the_next_run_and_others_come(landing:
     sftp.server.before_open = grow
     report = download(landing, sftp)
     assert report.downloaded == 1
-    assert "a.csv: is being written just now" in str(report.error)
+    assert "a.csv: is being written now" in str(report.error)
     assert landed_files(landing) == ["crm/contact/b.csv"]
 
 
