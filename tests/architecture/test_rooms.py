@@ -31,13 +31,6 @@ ALLOWED_PARENTS = {
 }
 # Models that still read staging, and why. Take a model out once it reads conformed models; add none.
 READS_STAGING = {
-    "int_crm__contacts_unioned": "contacts have no conformed model yet",
-    "int_crm__deal_contacts": "deals have no conformed model yet",
-    "int_crm__deal_stages": "deal stages have no conformed model yet",
-    "int_crm__deals": "deals have no conformed model yet",
-    "int_crm__deals_unioned": "deals have no conformed model yet",
-    "int_crm__engagements": "engagements have no conformed model yet",
-    "int_crm__stages": "pipelines have no conformed model yet",
     "int_identity__persons": "attributes have no conformed model yet",
     "int_traits__golden_records": "attributes have no conformed model yet",
 }

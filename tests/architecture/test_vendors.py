@@ -14,13 +14,6 @@ PLACES = ("models/staging/", "models/conformed/")
 # Files that still name a vendor, and why. Take a file out once it does not; add none.
 EXCEPTIONS = {
     "macros/normalisation/normalize_salesforce_id.sql": "only staging models of Salesforce call it",
-    "models/intermediate/crm/int_crm__contacts_unioned.sql": "contacts have no conformed model yet",
-    "models/intermediate/crm/int_crm__deal_contacts.sql": "deals have no conformed model yet",
-    "models/intermediate/crm/int_crm__deal_stages.sql": "deal stages have no conformed model yet",
-    "models/intermediate/crm/int_crm__deals.sql": "deals have no conformed model yet",
-    "models/intermediate/crm/int_crm__deals_unioned.sql": "deals have no conformed model yet",
-    "models/intermediate/crm/int_crm__engagements.sql": "engagements have no conformed model yet",
-    "models/intermediate/crm/int_crm__stages.sql": "pipelines have no conformed model yet",
     "models/intermediate/identity/int_identity__persons.sql": "attributes have no conformed model yet",
     "models/intermediate/traits/int_traits__golden_records.sql": "attributes have no conformed model yet",
 }

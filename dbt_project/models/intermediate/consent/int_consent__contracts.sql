@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 {#
-    grain: one row per (source, identifier) with an order or a contract, and when the first of them began
-    rebuild: a view over orders and conformed contracts
+    grain: one row per (source, identifier) with an order or a deal, and when the first of them began
+    rebuild: a view over orders and conformed deals
     why here: a customer with a contract may be served under it without a consent
 #}
 with
@@ -13,9 +13,15 @@ orders as (
 
 ),
 
-stated as (
+deals as (
 
-    {{ union_concept('contracts') }}
+    {{ union_concept('deals') }}
+
+),
+
+deal_contacts as (
+
+    {{ union_concept('deal_contacts') }}
 
 ),
 
@@ -31,11 +37,13 @@ contracts as (
     union all
 
     select
-        source,
-        identifier_type,
-        identifier_value,
-        contracted_at
-    from stated
+        deal_contacts.source,
+        deal_contacts.identifier_type,
+        deal_contacts.identifier_value,
+        coalesce(deals.created_at, deals.loaded_at) as contracted_at
+    from deal_contacts
+    inner join deals
+        on deal_contacts.source = deals.source and deal_contacts.deal_id = deals.deal_id
 
 ),
 

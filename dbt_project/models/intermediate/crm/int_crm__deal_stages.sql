@@ -4,23 +4,7 @@
 #}
 with unioned as (
 
-    select
-        'hubspot' as source,
-        cast(deal_id as {{ dbt.type_string() }}) as deal_id,
-        cast(stage_id as {{ dbt.type_string() }}) as stage_id,
-        entered_at
-    from {{ ref('stg_hubspot__deal_stages') }}
-    where is_current and not is_deleted
-
-    union all
-
-    select
-        'salesforce' as source,
-        cast(deal_id as {{ dbt.type_string() }}) as deal_id,
-        cast(stage_id as {{ dbt.type_string() }}) as stage_id,
-        entered_at
-    from {{ ref('stg_salesforce__deal_stages') }}
-    where is_current and not is_deleted
+    {{ union_concept('deal_stages') }}
 
 ),
 
@@ -32,22 +16,15 @@ deals as (
 
 stages as (
 
-    select * from {{ ref('int_crm__stages') }}
+    {{ union_concept('stages') }}
 
 ),
 
 entries as (
 
-    select distinct
-        unioned.source,
-        unioned.deal_id,
-        unioned.stage_id,
-        unioned.entered_at
+    select unioned.*
     from unioned
-    inner join deals
-        on unioned.source = deals.source and unioned.deal_id = deals.deal_id
-    -- A change of the deal that names no stage, or no moment, is no entry into one.
-    where unioned.entered_at is not null and unioned.stage_id is not null
+    inner join deals on unioned.source = deals.source and unioned.deal_id = deals.deal_id
 
 ),
 

@@ -6,31 +6,19 @@
 {% set default_currency = var('default_currency', 'EUR') | upper %}
 with deals as (
 
-    select * from {{ ref('int_crm__deals_unioned') }}
+    {{ union_concept('deals') }}
 
 ),
 
 stages as (
 
-    select * from {{ ref('int_crm__stages') }}
+    {{ union_concept('stages') }}
 
 ),
 
 deal_contacts as (
 
     select * from {{ ref('int_crm__deal_contacts') }}
-
-),
-
-companies_deals as (
-
-    select
-        'hubspot' as source,
-        cast(deal_id as {{ dbt.type_string() }}) as deal_id,
-        min(cast(company_id as {{ dbt.type_string() }})) as company_id
-    from {{ ref('stg_hubspot__companies_deals') }}
-    where is_current and not is_deleted
-    group by 1, 2
 
 ),
 
@@ -50,7 +38,6 @@ joined as (
 
     select
         deals.*,
-        coalesce(deals.company_id, companies_deals.company_id) as deal_company_id,
         identifiers.identifier_no,
         stages.pipeline_name,
         -- A source without a list of stages names them by their id.
@@ -65,14 +52,12 @@ joined as (
     from deals
     left join stages
         on deals.source = stages.source and deals.stage_id = stages.stage_id
-    left join companies_deals
-        on deals.source = companies_deals.source and deals.deal_id = companies_deals.deal_id
     left join deal_contacts
         on deals.source = deal_contacts.source and deals.deal_id = deal_contacts.deal_id
     left join identifiers
         on
             deal_contacts.identifier_type = identifiers.identifier_type
-            and deal_contacts.contact_id = identifiers.identifier_value
+            and deal_contacts.identifier_value = identifiers.identifier_value
 
 ),
 
@@ -81,7 +66,7 @@ final as (
     select
         joined.deal_id,
         joined.identifier_no,
-        joined.deal_company_id as company_id,
+        joined.company_id,
         joined.owner_id,
         joined.stage_id,
         joined.source,

@@ -1,0 +1,38 @@
+{{ config(materialized='view') }}
+{#
+    grain: one row per engagement that is not deleted; key: engagement_type, engagement_id
+    rebuild: a view over staging
+#}
+{#- What a kind has beside its moment, by the columns of staging; what it lacks is null. -#}
+{%- set kinds = {
+    'call': {'direction': 'direction', 'status': 'disposition', 'duration_seconds': 'duration_seconds'},
+    'email': {'status': 'status', 'subject': 'subject'},
+    'meeting': {'subject': 'subject', 'duration_seconds': 'duration_seconds'},
+    'task': {'status': 'status', 'subject': 'subject'},
+} -%}
+with
+
+final as (
+
+    {% for kind, given in kinds.items() %}
+        select
+            '{{ kind }}' as engagement_type,
+            cast({{ kind }}_id as {{ dbt.type_string() }}) as engagement_id,
+            {% for column in ['direction', 'status', 'subject'] -%}
+                cast({{ given.get(column, 'null') }} as {{ dbt.type_string() }}) as {{ column }},
+            {% endfor -%}
+            cast({{ given.get('duration_seconds', 'null') }} as {{ dbt.type_bigint() }}) as duration_seconds,
+            occurred_at,
+            loaded_at
+        from {{ ref('stg_salesforce__' ~ kind ~ 's') }}
+        where is_current and not is_deleted
+        {% if not loop.last %}
+
+            union all
+
+        {% endif %}
+    {% endfor %}
+
+)
+
+select * from final
