@@ -38,16 +38,19 @@ RECORD_TYPES = (
     "zendesk_user_id",
     "partner_record_id",
 )
+ATTRIBUTES = ("first_name", "last_name", "email", "phone", "birth_date", "city")
 KEYED = (*RECORD_TYPES, "email", "phone", "user_id")
 SELECTION = ("+bdg_customer_identifiers", "+dim_customer_redirects", "+int_traits__golden_records")
 SELECTION += ("+int_identity__refused_edges", "int_identity__edges")  # what the tests of the others read
 PERSONS = f"""
-    select distinct on (record_id)
-        golden.identifier_type || ':' || golden.identifier_value as record_id,
-        source, first_name, last_name, email, phone, birth_date::varchar as birth_date, city
-    from intermediate.int_traits__golden_records as golden
+    select
+        identifier_type || ':' || identifier_value as record_id,
+        any_value(source) as source,
+        {", ".join(f"any_value(value) filter (attribute = '{name}') as {name}" for name in ATTRIBUTES)}
+    from intermediate.int_traits__golden_records
     where identifier_type in {RECORD_TYPES} and record_type in ('contact', 'customer', 'person', 'user')
-    order by record_id
+    group by 1
+    order by 1
 """
 RETIRED = "select retired_customer_id from marts.dim_customer_redirects"
 Members = dict[str, str]

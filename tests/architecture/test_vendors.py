@@ -14,8 +14,6 @@ PLACES = ("models/staging/", "models/conformed/")
 # Files that still name a vendor, and why. Take a file out once it does not; add none.
 EXCEPTIONS = {
     "macros/normalisation/normalize_salesforce_id.sql": "only staging models of Salesforce call it",
-    "models/intermediate/identity/int_identity__persons.sql": "attributes have no conformed model yet",
-    "models/intermediate/traits/int_traits__golden_records.sql": "attributes have no conformed model yet",
 }
 
 

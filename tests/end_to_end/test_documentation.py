@@ -46,6 +46,7 @@ FOLLOWED_HERE = {
     "docs/guides/add_a_source.md",
     "docs/guides/add_a_sync.md",
     "docs/guides/add_a_trait.md",
+    "docs/guides/add_an_attribute.md",
     "docs/guides/add_an_identifier_type.md",
     APART,
     "docs/guides/match_persons.md",
@@ -157,6 +158,40 @@ def test_add_a_trait(project: ProjectCopy) -> None:
     published = dict(project.query("select customer_id, distinct_product_count from marts.dim_customers"))
     assert max(published.values()) > 1
     assert published == {customer: expected.get(customer, 0) for customer in published}
+
+
+def test_add_an_attribute(project: ProjectCopy) -> None:
+    """One entry and one line per source: the column is typed, described, masked, and comes with the company."""
+    guide = document("docs/guides/add_an_attribute.md")
+    assert [block.said.split()[1] for block in guide.blocks if block.said] == [
+        "dbt_project.yml",
+        "dbt_project/models/conformed/hubspot/cnf_hubspot__attributes.sql",
+        "dbt_project/models/conformed/salesforce/cnf_salesforce__attributes.sql",
+    ]
+    follow(guide, project)
+    expected = dict(
+        project.query(
+            """
+            select companies.customer_id, contacts.job_title
+            from marts.fct_customer_attributes as companies
+            inner join staging.stg_hubspot__contacts as contacts
+                on companies.source = 'hubspot' and companies.source_record_id = contacts.contact_id
+            where companies.attribute = 'company_name' and contacts.is_current and contacts.job_title is not null
+            """
+        )
+    )
+    assert expected
+    assert (
+        dict(project.query("select customer_id, job_title from marts.dim_customers where job_title is not null"))
+        == expected
+    )
+    manifest = json.loads((project.home / "dbt" / "target" / "manifest.json").read_text())
+    column = manifest["nodes"]["model.merganser.dim_customers"]["columns"]["job_title"]
+    assert (column["data_type"], column["description"], column["config"]["meta"]) == (
+        "string",
+        "Job title.",
+        {"pii": "indirect"},
+    )
 
 
 def test_add_a_sync(project: ProjectCopy) -> None:

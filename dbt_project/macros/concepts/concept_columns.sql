@@ -5,6 +5,17 @@
     {%- set amount = 'decimal(18, 2)' -%}
     {%- set moment = dbt.type_timestamp() -%}
     {%- set concepts = {
+        'attributes': {
+            'record_type': text,
+            'record_id': text,
+            'identifier_type': text,
+            'identifier_value': text,
+            'attribute': text,
+            'value': text,
+            'allows_matching': 'boolean',
+            'allows_attributes': 'boolean',
+            'observed_at': moment,
+        },
         'consents': {
             'decision_key': text,
             'entity': text,

@@ -1,23 +1,60 @@
 {#
-    One block of int_traits__golden_records: the attributes that a current record offers to the customer whom it names.
-    identifier: [identifier type, column] of the customer; offered: {attribute: column}; what is not offered is null.
+    One block of a cnf_<source>__attributes model: a row per record and attribute that it has a value for.
+    record_type: as in the seed attribute_rules. record_id: SQL, unique among the rows of `relation`.
+    identifier: [SQL of the identifier's type, SQL of its value], the customer whom the record is about.
+    offered: {attribute: SQL}. allows_matching, allows_attributes: SQL, whether a record's values may be compared with those
+    of others, and shown on a customer. matching_only, shown_only: attributes that are for one of the two.
 #}
-{% macro offer_attributes(source, record_type, relation, record_id, identifier, observed_at, offered, where) -%}
-    {%- set nothing = 'cast(null as ' ~ dbt.type_string() ~ ')' -%}
+{% macro offer_attributes(
+    record_type, relation, record_id, identifier, observed_at, offered, allows_matching='true',
+    allows_attributes='true', matching_only=[], shown_only=[]
+) -%}
     select
-        '{{ source }}' as source,
         '{{ record_type }}' as record_type,
-        {{ record_id }} as record_id,
-        {{ identifier[0] }} as identifier_type,
-        {{ identifier[1] }} as identifier_value,
-        {%- for attribute in [
-            'email', 'phone', 'first_name', 'last_name', 'street', 'city', 'region', 'postal_code', 'country_code',
-            'company_name', 'lifecycle_stage', 'loyalty_tier'
-        ] %}
-        {{ offered.get(attribute, nothing) }} as {{ attribute }},
+        records.record_id,
+        records.identifier_type,
+        records.identifier_value,
+        case slots.slot
+            {%- for attribute in offered %}
+            when {{ loop.index }} then '{{ attribute }}'
+            {%- endfor %}
+        end as attribute,
+        case slots.slot
+            {%- for attribute in offered %}
+            when {{ loop.index }} then records.value_{{ loop.index }}
+            {%- endfor %}
+        end as value,
+        {%- for flag, without in [('allows_matching', shown_only), ('allows_attributes', matching_only)] %}
+        {%- set slots_without = [] -%}
+        {%- for attribute in offered if attribute in without -%}
+            {%- do slots_without.append((offered.keys() | list).index(attribute) + 1) -%}
         {%- endfor %}
-        {{ offered.get('birth_date', 'cast(null as date)') }} as birth_date,
-        {{ observed_at }} as observed_at
-    from {{ relation }}
-    where {{ where }}
+        records.{{ flag }}
+            {%- if slots_without %} and slots.slot not in ({{ slots_without | join(', ') }}){% endif %} as {{ flag }},
+        {%- endfor %}
+        records.observed_at
+    from (
+        select
+            {{ record_id }} as record_id,
+            {{ identifier[0] }} as identifier_type,
+            {{ identifier[1] }} as identifier_value,
+            {%- for value in offered.values() %}
+            cast({{ value }} as {{ dbt.type_string() }}) as value_{{ loop.index }},
+            {%- endfor %}
+            {{ allows_matching }} as allows_matching,
+            {{ allows_attributes }} as allows_attributes,
+            {{ observed_at }} as observed_at
+        from {{ relation }}
+    ) as records
+    cross join (
+        {%- for _ in offered %}
+        select {{ loop.index }} as slot{{ ' union all' if not loop.last }}
+        {%- endfor %}
+    ) as slots
+    where
+        case slots.slot
+            {%- for _ in offered %}
+            when {{ loop.index }} then records.value_{{ loop.index }}
+            {%- endfor %}
+        end is not null
 {%- endmacro %}

@@ -13,81 +13,34 @@
     rebuild: rows that changed get a new revision_no, what is gone says so and nothing else; a full refresh starts over
     why here: what the probabilistic tier compares; empty while it is off
 #}
-{%- set living = 'is_current and not coalesce(is_deleted, false)' -%}
-{%- set moment = 'coalesce(updated_at, created_at, loaded_at)' -%}
 {%- set names = ['first_name', 'last_name'] -%}
 {%- set place = ['city', 'region', 'postal_code', 'country_code'] -%}
 {%- set contact = names + ['email', 'mobile_phone', 'phone', 'company_name', 'street'] + place -%}
 {%- set columns = contact + ['full_name', 'birth_date'] -%}
-{%- set nothing = 'cast(null as ' ~ dbt.type_string() ~ ')' -%}
 with
 
-{# Second-party data is compared only where its licence allows matching, and never after its expiry. #}
-partner_customers as (
+offered as (
 
-    select customers.*
-    from {{ ref('stg_partner__customers') }} as customers
-    inner join {{ ref('partner_licences') }} as licences
-        on customers.licence = licences.licence and customers.purpose = licences.purpose
-    where licences.allows_matching and customers.expires_at > {{ as_of() }}
+    {{ union_concept('attributes') }}
 
 ),
 
 records as (
 
-    {% for identifier_type, relation, identifier, observed_at, offered, where in [
-        ('hubspot_contact_id', ref('stg_hubspot__contacts'), 'contact_id', moment, contact + ['birth_date'], living),
-        (
-            'salesforce_contact_id', ref('stg_salesforce__contacts'), 'contact_id', moment,
-            contact + ['birth_date'], living,
-        ),
-        ('salesforce_lead_id', ref('stg_salesforce__leads'), 'lead_id', moment, contact, living),
-        (
-            'shopify_customer_id', ref('stg_shopify__customers'), 'shopify_customer_id', moment,
-            names + ['email', 'phone'], living,
-        ),
-        (
-            'user_id', ref('stg_segment__users'), 'user_id', 'coalesce(received_at, loaded_at)',
-            names + ['email', 'phone', 'birth_date'], living,
-        ),
-        (
-            'user_id', ref('stg_segment__identifies'), 'user_id', 'coalesce(occurred_at, loaded_at)',
-            names + ['email', 'phone', 'birth_date'], 'user_id is not null',
-        ),
-        (
-            'klaviyo_person_id', ref('stg_klaviyo__persons'), 'person_id', moment,
-            names + ['email', 'phone'] + place, living,
-        ),
-        (
-            'zendesk_user_id', ref('stg_zendesk__users'), 'zendesk_user_id', moment,
-            ['full_name', 'email', 'phone'], living ~ " and coalesce(role, 'end-user') = 'end-user'",
-        ),
-        (
-            'stripe_customer_id', ref('stg_stripe__customers'), 'stripe_customer_id',
-            'coalesce(created_at, loaded_at)', ['full_name', 'email', 'phone', 'street'] + place,
-            living ~ ' and not is_test',
-        ),
-        (
-            'partner_record_id', 'partner_customers', 'partner_record_id', 'coalesce(shared_at, loaded_at)',
-            names + ['email', 'phone', 'postal_code', 'country_code'], living,
-        ),
-    ] %}
-        select
-            '{{ identifier_type }}' as identifier_type,
-            {{ identifier }} as identifier_value,
-            {% for column in columns -%}
-                {%- set missing = 'cast(null as date)' if column == 'birth_date' else nothing -%}
-                {{ column if column in offered else missing }} as {{ column }},
-            {% endfor -%}
-            {{ observed_at }} as observed_at
-        from {{ relation }}
-        where {{ where }}
-        {% if not loop.last %}
-
-            union all
-
-        {% endif %}
-    {% endfor %}
+    select
+        source,
+        record_type,
+        record_id,
+        identifier_type,
+        identifier_value,
+        {% for column in columns -%}
+            {%- set value = "max(case when attribute = '" ~ column ~ "' then value end)" -%}
+            {{ 'cast(' ~ value ~ ' as date)' if column == 'birth_date' else value }} as {{ column }},
+        {% endfor -%}
+        max(observed_at) as observed_at
+    from offered
+    where allows_matching
+    group by 1, 2, 3, 4, 5
 
 ),
 

@@ -23,44 +23,46 @@ attribute_rules as (
 
 ),
 
-owned as (
+attributes as (
 
-    select
-        records.*,
-        customer_identifiers.customer_id
-    from records
-    inner join customer_identifiers
-        on
-            records.identifier_type = customer_identifiers.identifier_type
-            and records.identifier_value = customer_identifiers.identifier_value
-    where customer_identifiers.customer_id is not null
+    {% for attribute in golden_attributes() %}
+        select
+            '{{ attribute.name }}' as attribute,
+            '{{ attribute.group }}' as attribute_group,
+            {{ 'true' if attribute.survivorship == 'best_record' else 'false' }} as is_competing
+        {% if not loop.last %}
+
+            union all
+
+        {% endif %}
+    {% endfor %}
 
 ),
 
+{# A source without a rule for the group comes after all that have one. #}
 offers as (
 
     select
-        owned.*,
-        attribute_rules.attribute_group,
-        attribute_rules.priority,
-        case attribute_rules.attribute_group
-            when 'email' then owned.email
-            when 'phone' then owned.phone
+        records.*,
+        owners.customer_id,
+        attributes.attribute_group,
+        attributes.is_competing,
+        coalesce(attribute_rules.priority, 100) as priority,
+        case
+            when attributes.attribute_group in ('email', 'phone') then records.value
         end as contact_value
-    from owned
-    inner join attribute_rules
-        on owned.source = attribute_rules.source and owned.record_type = attribute_rules.record_type
-    where
-        case attribute_rules.attribute_group
-            when 'name' then coalesce(owned.first_name, owned.last_name)
-            when 'address' then coalesce(owned.street, owned.city, owned.postal_code)
-            when 'email' then owned.email
-            when 'phone' then owned.phone
-            when 'birth_date' then cast(owned.birth_date as {{ dbt.type_string() }})
-            when 'company' then owned.company_name
-            when 'lifecycle_stage' then owned.lifecycle_stage
-            when 'loyalty_tier' then owned.loyalty_tier
-        end is not null
+    from records
+    inner join attributes on records.attribute = attributes.attribute
+    inner join customer_identifiers as owners
+        on
+            records.identifier_type = owners.identifier_type
+            and records.identifier_value = owners.identifier_value
+    left join attribute_rules
+        on
+            attributes.attribute_group = attribute_rules.attribute_group
+            and records.source = attribute_rules.source
+            and records.record_type = attribute_rules.record_type
+    where owners.customer_id is not null
 
 ),
 
@@ -70,6 +72,7 @@ reachable as (
     select
         offers.*,
         case
+            when not offers.is_competing then null
             when offers.contact_value is null then 0
             when
                 contacts.identifier_status = 'usable' and contacts.customer_id = offers.customer_id
@@ -86,73 +89,47 @@ reachable as (
 
 ),
 
+{# A record competes for a group if it has a value of an attribute that competes; the others go with it. #}
+competing as (
+
+    select
+        *,
+        max(reach) over (partition by source, record_type, record_id, attribute_group) as record_reach
+    from reachable
+
+),
+
 ranked as (
 
     select
         *,
-        row_number() over (
+        rank() over (
             partition by customer_id, attribute_group
             order by
-                reach asc,
+                record_reach asc,
                 priority asc,
                 observed_at desc,
                 source asc,
                 record_type asc,
                 record_id asc
         ) as choice
-    from reachable
-
-),
-
-attributes as (
-
-    {% for attribute, group in [
-        ('first_name', 'name'), ('last_name', 'name'),
-        ('street', 'address'), ('city', 'address'), ('region', 'address'), ('postal_code', 'address'),
-        ('country_code', 'address'),
-        ('email', 'email'), ('phone', 'phone'), ('birth_date', 'birth_date'),
-        ('company_name', 'company'), ('lifecycle_stage', 'lifecycle_stage'), ('loyalty_tier', 'loyalty_tier'),
-    ] %}
-        select
-            '{{ attribute }}' as attribute,
-            '{{ group }}' as attribute_group
-        {% if not loop.last %}
-
-            union all
-
-        {% endif %}
-    {% endfor %}
-
-),
-
-chosen as (
-
-    select
-        ranked.customer_id,
-        attributes.attribute,
-        case attributes.attribute
-            {% for attribute in [
-                'first_name', 'last_name', 'street', 'city', 'region', 'postal_code', 'country_code', 'email',
-                'phone', 'company_name', 'lifecycle_stage', 'loyalty_tier'
-            ] %}
-                when '{{ attribute }}' then ranked.{{ attribute }}
-            {% endfor %}
-            when 'birth_date' then cast(ranked.birth_date as {{ dbt.type_string() }})
-        end as value,
-        ranked.source,
-        ranked.record_id as source_record_id,
-        concat(ranked.source, ' ', ranked.record_type, ', priority ', ranked.priority) as rule,
-        ranked.observed_at
-    from ranked
-    inner join attributes on ranked.attribute_group = attributes.attribute_group
-    where ranked.choice = 1
+    from competing
+    where record_reach is not null
 
 ),
 
 final as (
 
-    select * from chosen
-    where value is not null
+    select
+        customer_id,
+        attribute,
+        value,
+        source,
+        record_id as source_record_id,
+        concat(source, ' ', record_type, ', priority ', priority) as rule,
+        observed_at
+    from ranked
+    where choice = 1
 
 )
 

@@ -3,6 +3,7 @@
     rebuild: full table
     why here: the golden record, wide, with what the identity graph itself knows about the customer
 #}
+{%- set attributes = golden_attributes() %}
 with
 
 customer_identifiers as (
@@ -73,11 +74,8 @@ golden as (
 
     select
         customer_id,
-        {% for attribute in [
-            'email', 'phone', 'first_name', 'last_name', 'street', 'city', 'region', 'postal_code',
-            'country_code', 'company_name', 'lifecycle_stage', 'loyalty_tier', 'birth_date'
-        ] %}
-        max(case when attribute = '{{ attribute }}' then value end) as {{ attribute }}
+        {% for attribute in attributes %}
+        max(case when attribute = '{{ attribute.name }}' then value end) as {{ attribute.name }}
         {{- ',' if not loop.last }}
     {% endfor %}
     from golden_attributes
@@ -89,19 +87,11 @@ final as (
 
     select
         members.customer_id,
-        golden.email,
-        golden.phone,
-        golden.first_name,
-        golden.last_name,
-        golden.street,
-        golden.city,
-        golden.region,
-        golden.postal_code,
-        golden.country_code,
-        golden.company_name,
-        golden.lifecycle_stage,
-        golden.loyalty_tier,
-        cast(golden.birth_date as date) as birth_date,
+        {% for attribute in attributes %}
+            {% set column = 'golden.' ~ attribute.name %}
+            {% set is_text = attribute.data_type == 'string' %}
+            {{ column if is_text else try_cast_to(column, attribute.data_type) }} as {{ attribute.name }},
+        {% endfor %}
         members.identifier_count,
         sources.source_count,
         members.email_count,

@@ -1,6 +1,6 @@
 {#
     grain: one row per customer; key: customer_id
-    why here: the golden attributes joined with what orders, web, messages, support and CRM know; a trait is one more left join
+    why here: the golden attributes (var attributes) beside what orders, web, messages, support and CRM know
 #}
 {% set reporting_currency = var('reporting_currency', 'EUR') | upper %}
 with golden as (
@@ -43,18 +43,9 @@ final as (
 
     select
         golden.customer_id,
-        golden.email,
-        golden.phone,
-        golden.first_name,
-        golden.last_name,
-        golden.street,
-        golden.city,
-        golden.region,
-        golden.postal_code,
-        golden.country_code,
-        golden.company_name,
-        golden.lifecycle_stage,
-        golden.loyalty_tier,
+        {% for attribute in golden_attributes() %}
+            golden.{{ attribute.name }},
+        {% endfor %}
         '{{ reporting_currency }}' as revenue_currency,
         cast(coalesce(golden.identifier_count, 0) as bigint) as identifier_count,
         cast(coalesce(golden.source_count, 0) as bigint) as source_count,
@@ -77,7 +68,6 @@ final as (
         {{ money('coalesce(crm.pipeline_amount, 0)', 18) }} as pipeline_amount,
         golden.is_identified,
         golden.is_employee,
-        golden.birth_date,
         golden.first_seen_at,
         golden.last_seen_at,
         commerce.first_order_at,
