@@ -121,7 +121,8 @@ def _decisions() -> str:
         from marts.fct_consent_events
         where
             unreadable_reason is not null
-            and ($source is null or source = $source)
+            -- A loader variant (hubspot_fivetran) is listed under its source (hubspot).
+            and ($source is null or source = $source or starts_with($source, source || '_'))
             and ($entity is null or entity = $entity)
         group by source, entity, coalesce(quarantine_id, record_key), quarantine_id, decision_field
         order by holds desc, customer_count desc, arrived_at desc, source, entity, record_key

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from publication.consent import list_unreadable
 from tests.warehouse.workbench import Workbench
 
 Records = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -42,8 +43,8 @@ def arrive(bench: Workbench, moment: datetime, records: Records) -> None:
 
 
 # Contacts: 1 changed last by the API, 2 by Fivetran, 3 deleted by Fivetran, 4 deleted by the API, 5 took in 6 by the
-# merge audit and 6 is gone from the API, 7 only in the API, 8 only in Fivetran, 9 opted out by Fivetran where the later
-# version of the API does not say, 10 opted out by Fivetran and in again by the API's later version.
+# merge audit and 6 is gone from the API, 7 only in the API, 8 only in Fivetran. Opted out by Fivetran: 9, where the
+# API's later version does not say; 10, in again by the API's later version; 11, in a record that landing refused.
 BOTH: Records = {
     "hubspot/contacts": [
         api_contact(1, "2026-06-05", hs_email_optout="true"),
@@ -55,6 +56,7 @@ BOTH: Records = {
         api_contact(7, "2026-06-01"),
         api_contact(9, "2026-06-05"),
         api_contact(10, "2026-06-05", hs_email_optout="false"),
+        api_contact(11, "2026-06-05", hs_email_optout="false"),
     ],
     "hubspot_fivetran/contact": [
         fivetran_contact(1, "2026-06-01"),
@@ -64,6 +66,7 @@ BOTH: Records = {
         fivetran_contact(8, "2026-06-01"),
         fivetran_contact(9, "2026-06-01", property_hs_email_optout="true"),
         fivetran_contact(10, "2026-06-01", property_hs_email_optout="true"),
+        fivetran_contact(11, "2026-06-01", property_hs_email_optout="true", property_createdate="soon"),
     ],
     "hubspot_fivetran/contact_merge_audit": [
         {"canonical_vid": "5", "vid_to_merge": "6", "timestamp": "2026-06-09", "_fivetran_synced": "2026-06-09"},
@@ -262,6 +265,16 @@ def test_a_no_holds_until_a_later_version_states_the_field(both: Workbench) -> N
     )
     assert [statuses.get(customer_of(both, number)) for number in (1, 9)] == ["withdrawn", "withdrawn"]
     assert customer_of(both, 10) not in statuses
+
+
+def test_a_record_that_landing_refused_holds_until_its_own_loader_brings_it_again(both: Workbench) -> None:
+    statuses = "select distinct status from marts.dim_consents where customer_id = ? and channel = 'email'"
+    assert both.query(statuses, [customer_of(both, 11)]) == [("unreadable",)]
+    for name in (None, "hubspot", "hubspot_fivetran"):
+        assert [(one.source, one.entity, one.record_key) for one in list_unreadable(both.home, source=name)] == [
+            ("hubspot", "contact", "11")
+        ]
+    assert list_unreadable(both.home, source="shopify_graphql") == []
 
 
 def test_a_deal_in_both_loaders_counts_once_with_one_history(both: Workbench) -> None:
