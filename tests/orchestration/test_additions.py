@@ -79,17 +79,17 @@ def test_vars_that_cannot_be_extended_stay_as_they_are(text: str, root: Path) ->
 
 def test_an_attribute_is_offered_by_a_source(root: Path) -> None:
     additions.add_source("loyalty", root=root)
-    report = additions.add_attribute("loyalty_tier", pii="none", source="loyalty", column="tier", root=root)
+    report = additions.add_attribute("loyalty_level", pii="none", source="loyalty", column="tier", root=root)
     model = root / "custom/dbt_project/models/conformed/loyalty/cnf_loyalty__attributes.sql"
-    assert "    'loyalty_tier': 'tier',\n" in model.read_text()
+    assert "    'loyalty_level': 'tier',\n" in model.read_text()
     assert [path.name for path in report.changed] == ["vars.yml", model.name]
-    with pytest.raises(WrongUseError, match="has an attribute loyalty_tier already"):
-        additions.add_attribute("loyalty_tier", root=root)
+    with pytest.raises(WrongUseError, match="has an attribute loyalty_level already"):
+        additions.add_attribute("loyalty_level", root=root)
 
 
 def test_an_attribute_of_a_source_that_is_not_there_changes_nothing(root: Path) -> None:
     with pytest.raises(WrongUseError, match="does not exist"):
-        additions.add_attribute("loyalty_tier", source="hubspot", root=root)
+        additions.add_attribute("loyalty_level", source="hubspot", root=root)
     assert contents(root / "custom") == {}
 
 
