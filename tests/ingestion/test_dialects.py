@@ -201,7 +201,7 @@ def test_replays_are_of_the_entitys_dialect_but_not_of_its_encoding(landing: Lan
         ("date_format", "DD.MM.YYYY", "strptime"),
         ("date_format", "%Q", "strptime"),
         ("time_zone", "Mars/Base", "time zone"),
-        ("true_values", [True], "quotes"),
+        ("true_values", [True], "quote such words"),
         ("encoding", "latin-99", "encoding"),
         ("encoding", "base64", "encoding"),
         ("quote", ",", "quote"),

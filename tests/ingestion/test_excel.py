@@ -95,7 +95,7 @@ def test_a_sheet_that_is_not_there_is_named_with_those_that_are(crm: Landing) ->
     workbook(crm.settings.landing_dir / "crm/contact/a.xlsx", [HEADER], Other=[])
     report = crm.land_one()
     assert report.status == "failed"
-    assert "no sheet is named 'Customers'; there are: Sheet, Other" in str(report.error)
+    assert "no sheet is named 'Customers'; the sheets are Sheet, Other" in str(report.error)
 
 
 def test_a_table_that_starts_in_the_middle(crm: Landing) -> None:

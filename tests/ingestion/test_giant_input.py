@@ -236,7 +236,7 @@ def test_a_workbook_that_unpacks_to_more_than_memory_is_refused(landing: Landing
     landing.write("crm/contact/good.csv", "id\n1\n")
     status, landed, _, error = land_within(landing)
     assert (status, landed) == ("failed", 1)
-    assert "crm/contact/1.xlsx: a workbook is held in memory whole" in error
+    assert "crm/contact/1.xlsx: a workbook is read into memory" in error
     assert "MERGANSER_MEMORY" in error
 
 

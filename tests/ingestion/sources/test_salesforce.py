@@ -173,7 +173,7 @@ def test_the_loss_reason_is_the_field_that_the_setting_names(organisation: Organ
     assert organisation.query("select loss_reason_c from raw_salesforce.opportunity") == [("Price",)]
     organisation.environment["SALESFORCE_LOSS_REASON_FIELD"] = "Loss_Reason__c"
     refused = organisation.run("opportunity")["opportunity"].error
-    assert "SALESFORCE_LOSS_REASON_FIELD is Loss_Reason__c, which no opportunity has" in str(refused)
+    assert "SALESFORCE_LOSS_REASON_FIELD is Loss_Reason__c, which opportunities do not have" in str(refused)
 
 
 def test_history_and_contracts_reach_their_tables(organisation: Organisation) -> None:
