@@ -2,7 +2,7 @@
 identity_overrides, which the next build reads; what it would change is asked of the engine itself, beforehand.
 
 Add here: another way to come to a decision, another reason why one cannot be kept. Keep out: what the engine makes of a
-decision (dbt_project/models/intermediate/identity), how one is asked for on a terminal (identity_console.py).
+decision (dbt_project/models/intermediate/identity), the terminal (orchestration/cli/identity.py).
 """
 
 from __future__ import annotations

@@ -12,10 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runtime.errors import LockedError
 from runtime.files import make_private
-from runtime.home import Home
+
+if TYPE_CHECKING:
+    from runtime.home import Home
 
 
 @contextmanager

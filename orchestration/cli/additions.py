@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestration.cli.command_line import EXIT_CODES, JsonOption, end
+from orchestration.cli.console import out
 
 if TYPE_CHECKING:
     from orchestration.additions import AdditionReport
@@ -86,7 +87,18 @@ def new_attribute(
 
 def _finish(report: AdditionReport, as_json: bool) -> None:
     if not as_json:
-        from orchestration.cli import console
-
-        console.show_addition(report)
+        show_addition(report)
     end(as_json, f"new {report.kind}", report)
+
+
+def show_addition(report: AdditionReport) -> None:
+    """The files of an addition, and what to do next."""
+    console = out()
+    console.print(f"The {report.kind} {report.name} is in {report.folder}:", markup=False)
+    for path in report.files:
+        console.print(f"  new      {path.relative_to(report.folder)}", markup=False)
+    for path in report.changed:
+        console.print(f"  one line {path.relative_to(report.folder)}", markup=False)
+    console.print("Then:", style="bold")
+    for step in report.next_steps:
+        console.print(f"  {step}", markup=False)

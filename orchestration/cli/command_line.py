@@ -1,17 +1,18 @@
-"""What every verb of the command shares: its options, how it opens a home, how it answers and ends.
+"""What the commands share: common options, opening a home, the JSON report, and how a command ends.
 
-Add here: what verbs of more than one file need. Keep out: verbs (cli.py, identity_cli.py).
+Add here: what more than one command group needs. Keep out: commands, and how they look on a terminal (console.py).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestration.cli import console
 from runtime.errors import EXIT_OK, MerganserError
 
 if TYPE_CHECKING:
@@ -30,8 +31,7 @@ AsOfOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="The report as JSON alone on standard output.")]
 
-
-_homes: list[Home] = []  # the one that this process works on; told where storage fails without saying which file
+_homes: list[Home] = []  # the home of this process's command: a storage error does not always name its file
 
 
 def last_home() -> Home | None:
@@ -40,30 +40,41 @@ def last_home() -> Home | None:
 
 
 def home_at(path: str | None, as_of: str | None) -> Home:
-    """The home that a command works on; one that other users can open is closed to them, and the user reads so."""
+    """Opens the home of a command. If other users could open it, closes it to them and prints a note."""
     from runtime.files import is_private, make_private
     from runtime.home import open_home
 
     home = open_home(path, as_of)
     _homes[:] = [home]
     if not is_private(home.path) and (narrowed := make_private(home.path)):
-        from orchestration.cli import console
-
         console.show_note(f"Other users could open {home.path}: {narrowed:,} files and directories are closed to them.")
     return home
 
 
 def end(as_json: bool, command: str, report: Any, error: MerganserError | None = None) -> None:
-    """Print the report as JSON where asked, tell the error of the command if there is one, and end with its code."""
+    """Prints the report as JSON if requested. With an error, prints it and exits with its code."""
     if as_json:
-        told = {"error": error.message, "hint": error.hint} if error else {}
-        code = error.exit_code if error else EXIT_OK
-        typer.echo(json.dumps({"command": command, "ok": error is None, "exit_code": code, **told, **plain(report)}))
+        content = {"command": command, **_outcome(error), **plain(report)}
+        typer.echo(json.dumps(content))
     if error is not None:
-        from orchestration.cli import console
-
         console.show_error(error)
         raise typer.Exit(error.exit_code)
+
+
+def report_failure(error: MerganserError, *, as_json: bool) -> None:
+    """Prints an error that stopped a command before it had a report."""
+    if as_json:
+        typer.echo(json.dumps(_outcome(error)))
+    console.show_error(error)
+
+
+def raised_by(function: Callable[[], object]) -> MerganserError | None:
+    """The MerganserError that the function raises; None if it raises none."""
+    try:
+        function()
+    except MerganserError as error:
+        return error
+    return None
 
 
 def plain(value: Any) -> Any:
@@ -77,3 +88,9 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, str | int | float | bool):
         return value
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def _outcome(error: MerganserError | None) -> dict[str, Any]:
+    if error is None:
+        return {"ok": True, "exit_code": EXIT_OK}
+    return {"ok": False, "exit_code": error.exit_code, "error": error.message, "hint": error.hint}

@@ -104,7 +104,7 @@ def test_an_unknown_source_is_told_with_the_known_ones(tmp_path: Path, merganser
 def test_ingest_wants_a_source_or_all(tmp_path: Path, merganser: Invoke) -> None:
     code, _, error = merganser("ingest", "--home", tmp_path)
     assert code == 2
-    assert "Name a source, or say --all" in error
+    assert "Name a source, or use --all" in error
     assert "shopify" in error
     assert merganser("ingest", "shopify", "--all", "--home", tmp_path)[0] == 2
 

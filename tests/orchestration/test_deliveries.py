@@ -90,7 +90,7 @@ def test_a_lost_ledger_is_rebuilt_after_a_look(world: World, merganser: Command)
     assert f"merganser export adopt {META}" in " ".join(error.split())
     code, told, _ = merganser("export", "adopt", META, "--home", world.home)
     assert code == 0
-    assert "Nothing was written: say --yes" in told
+    assert "Nothing was written: use --yes" in told
     assert not (world.home / "ledger").exists()
     code, told, _ = merganser("export", "adopt", META, "--yes", "--home", world.home, "--json")
     assert code == 0

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from identity import decisions, graph, picture
 from identity.decisions import Decision
 from identity.graph import Edge, GraphAnswer, Identifier
-from orchestration.cli import identity_console
+from orchestration.cli import identity as identity_cli
 from runtime import building
 from runtime import home as places
 from runtime.errors import MerganserError, WrongUseError
@@ -328,7 +328,7 @@ def test_a_hostile_value_is_shown_and_does_nothing(capsys: pytest.CaptureFixture
     """It is no markup of the terminal's, clears no screen and breaks no picture."""
     whole = a_customer(2)
     hostile = replace(whole, identifiers=[replace(one, value=HOSTILE) for one in whole.identifiers])
-    identity_console.show_graph(hostile)
+    identity_cli.show_graph(hostile)
     told = capsys.readouterr().out
     assert "[/red]" in told
     assert "\x1b" not in told
