@@ -7,17 +7,14 @@ Add here when: delivery.py needs to know something of every destination. Keep ou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
 
 from exports.spec import ExportSpec
-
-if TYPE_CHECKING:
-    from exports.files import Rendering
 
 Cell = str | int | float | bool | Decimal | date | datetime | None
 Action = Literal["remove", "retract", "add", "update"]
@@ -68,6 +65,22 @@ class DeliveryContext:
     spec: ExportSpec
     delivery_id: str
     planned_at: datetime
+
+
+class Rendering(Protocol):
+    """How the files of one destination show a record."""
+
+    def header(self, batch: Batch) -> Sequence[str]:
+        """Names of the columns of the batch's file."""
+        ...
+
+    def line(self, batch: Batch, record: Record) -> Sequence[Cell]:
+        """Values in the order of the header. Raises RecordUnfitError (exports/files.py)."""
+        ...
+
+    def read(self, row: Mapping[str, str | None]) -> tuple[str | None, dict[str, str | None]]:
+        """The reverse: the record's key in a row of a file (None if it has none), and the export's fields."""
+        ...
 
 
 class Session(Protocol):

@@ -14,18 +14,18 @@ import csv
 import hashlib
 import io
 import json
-import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
-from exports.destination import Batch, BatchResult, Cell, DeliveryContext, Record
+from exports.destination import Batch, BatchResult, Cell, DeliveryContext, Record, Rendering
 from exports.errors import DestinationError
+from runtime.files import whole_file
 
 # A spreadsheet takes a cell that begins with one of these, or with its full-width or small form, for a formula.
 FORMULA_STARTS = ("=", "+", "-", "@")
@@ -45,22 +45,6 @@ class RecordUnfitError(Exception):
 
 class FileUnreadableError(Exception):
     """A delivered file that is no longer there as it was; the message names it."""
-
-
-class Rendering(Protocol):
-    """What a record looks like at one receiver."""
-
-    def header(self, batch: Batch) -> Sequence[str]:
-        """Names of the columns of the batch's file."""
-        ...
-
-    def line(self, batch: Batch, record: Record) -> Sequence[Cell]:
-        """Values in the order of the header. Raises RecordUnfitError."""
-        ...
-
-    def read(self, row: Mapping[str, str | None]) -> tuple[str | None, dict[str, str | None]]:
-        """The other way round: the record's key in a row of a file (None: it holds none), and the export's fields."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -157,30 +141,15 @@ class FileSession:
 
     def _replace(self, path: Path, write: Callable[[BinaryIO], object]) -> None:
         """Writes a file aside, flushes it to disk and renames it, so that no reader ever sees half of it."""
-        aside = path.with_name(f".{path.name}.tmp")
         try:
-            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
+            with whole_file(path) as file:
                 write(file)
-                file.flush()
-                os.fsync(file.fileno())
-            aside.replace(path)
         except OSError as error:
-            _discard(aside)
             raise DestinationError(
                 f"{path} cannot be written to ({error.strerror}): free space or correct its "
                 f"permissions, then run `merganser export deliver {self._context.spec.name}` again; the plan is kept",
                 code="not_writable",
             ) from None
-
-
-def _discard(path: Path) -> None:
-    """Removes a half-written file where the file system lets us; an unreadable leftover is overwritten by the next
-    attempt.
-    """
-    if os.access(path.parent, os.W_OK):
-        path.unlink(missing_ok=True)
 
 
 def _csv_lines(rendering: Rendering, batch: Batch, rejected: dict[str, str]) -> Iterator[tuple[bytes, int]]:

@@ -9,7 +9,6 @@ Add here when: a delivery leaves another trace. Keep out: what a delivery held (
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import duckdb
 from exports.errors import DestinationError, LedgerLostError
 from exports.settings import Settings
 from exports.spec import ExportSpec
+from runtime.files import whole_file
 
 NOTE = "last_delivery.json"
 DELIVERY_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
@@ -30,16 +30,10 @@ def note_delivery(settings: Settings, spec: ExportSpec, delivery_id: str) -> Non
     Raises DestinationError where the note cannot be written; nothing may be sent then.
     """
     path = settings.exports_dir / spec.name / NOTE
-    aside = path.with_name(f".{NOTE}.tmp")
     text = json.dumps({"export": spec.name, "destination": spec.destination, "delivery_id": delivery_id}) + "\n"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
+        with whole_file(path) as file:
+            file.write(text.encode())
     except OSError as error:
         raise DestinationError(
             f"{path} cannot be written to ({error.strerror}): free space or correct its permissions, then run "

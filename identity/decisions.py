@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import fcntl
 import io
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
@@ -22,6 +21,7 @@ from identity.graph import Identifier, opened_graph, resolve
 from runtime import building
 from runtime import home as places
 from runtime.errors import MerganserError, WrongUseError
+from runtime.files import append_line
 from runtime.home import Home
 from runtime.locking import held
 from runtime.progress import Progress, silent
@@ -108,13 +108,10 @@ def write(decision: Decision) -> Path:
     """Append a decision to the file and return its path. Raises WrongUseError when a decision that is there by now
     contradicts it: two people may be deciding at the same time."""
     with _opened_file() as file:
-        text = file.read()
-        refuse_contradiction(_parse(text), decision)
+        refuse_contradiction(_parse(file.read()), decision)
         row = io.StringIO()
-        csv.writer(row, lineterminator="\n").writerow(astuple(decision))
-        file.write(("" if text.endswith("\n") else "\n") + row.getvalue())
-        file.flush()
-        os.fsync(file.fileno())
+        csv.writer(row, lineterminator="").writerow(astuple(decision))
+        append_line(overrides_file(), row.getvalue())
     return overrides_file()
 
 

@@ -11,7 +11,6 @@ Add here when people must do something else with refused records. Keep out: the 
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,6 +31,7 @@ from ingestion.readers.payloads import PAGE, PAYLOAD
 from ingestion.settings import Settings
 from ingestion.spec import EntitySpec, SourceSpec
 from ingestion.warehouse import ensure_operations, open_warehouse
+from runtime.files import whole_file
 
 _MARK = secrets.token_hex(8)  # prefix of decimal numbers while a record is corrected, so that no digit changes
 
@@ -244,15 +244,10 @@ def _corrected(entity: EntitySpec, text: str, changes: Mapping[str, str], *, is_
 
 
 def _write(directory: Path, lines: Iterator[str]) -> None:
-    """Writes a file to the landing zone with one rename at the end."""
-    directory.mkdir(parents=True, exist_ok=True)
+    """Writes the lines to a new file of the landing zone."""
     name = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f.ndjson")
-    unfinished = directory / f".{name}"
-    with unfinished.open("w", encoding="utf-8") as file:
-        file.writelines(f"{line}\n" for line in lines)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.rename(directory / name)
+    with whole_file(directory / name) as file:
+        file.writelines(f"{line}\n".encode() for line in lines)
 
 
 def _outcomes(settings: Settings, ids: Sequence[str]) -> dict[str, int]:

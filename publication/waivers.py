@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 
 from runtime.errors import WrongUseError
-from runtime.files import damaged, make_private_directory, read_mapping, write_whole
+from runtime.files import append_line, damaged, make_private_directory, read_mapping, write_whole
 from runtime.home import Home
 
 _SUGGESTED = 3
@@ -106,13 +105,8 @@ def suggestion(written: str, known: Collection[str]) -> str:
 def log_use(home: Home, how: str, rule: str, **details: str) -> None:
     """Append one line to the home's log of exceptions: granted, waived (in a check), overridden (in a publication)."""
     make_private_directory(home.path)
-    line = json.dumps({"at": now(), "how": how, "rule": rule, **details}) + "\n"
-    descriptor = os.open(home.overrides_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    try:
-        os.write(descriptor, line.encode())
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    line = json.dumps({"at": now(), "how": how, "rule": rule, **details})
+    append_line(home.overrides_log, line)
 
 
 def waiver_for(waivers: Sequence[Waiver], table: str, rule: str) -> Waiver | None:

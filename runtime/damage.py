@@ -20,7 +20,9 @@ _DAMAGE = re.compile(
     r"version number|older version",
     re.IGNORECASE,
 )
-_FULL = re.compile(r"No space left on device|disk quota exceeded|disk is full|File too large", re.IGNORECASE)
+_FULL = re.compile(
+    r"No space left on device|Could not write|disk quota exceeded|disk is full|File too large", re.IGNORECASE
+)
 
 
 def remedies(home: Home) -> dict[Path, str]:

@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runtime.errors import MerganserError
+from runtime.files import write_whole
 from runtime.home import Home
 
 if TYPE_CHECKING:
@@ -42,14 +44,14 @@ def handed_on(project: Path, home: Home) -> Iterator[None]:
         return
     own = home.dbt_target / PARSE
     if kept.exists() and not (own.exists() and checksum in own.read_bytes()):
-        _write(own, kept.read_bytes().replace(_BLANK, checksum))
+        write_whole(own, kept.read_bytes().replace(_BLANK, checksum))
     before = own.stat().st_mtime_ns if own.exists() else None
     yield
     if own.exists() and (own.stat().st_mtime_ns != before or not kept.exists()):
         parsed = own.read_bytes()
-        if checksum in parsed and str(home.path).encode() not in parsed:  # what hangs on the home's path stays in it
-            with contextlib.suppress(OSError):  # the project may belong to somebody else
-                _write(kept, parsed.replace(checksum, _BLANK))
+        if checksum in parsed and str(home.path).encode() not in parsed:  # else it is specific to the home
+            with contextlib.suppress(MerganserError):  # the project may belong to another user
+                write_whole(kept, parsed.replace(checksum, _BLANK))
 
 
 def _by_profile(project: Path, home: Home) -> tuple[bytes, Path]:
@@ -72,14 +74,3 @@ def profile_of(project: Path, home: Home) -> Profile:
     set_invocation_context({**os.environ, **home.environment()})
     set_from_args(Namespace(profiles_dir=str(project)), None)
     return load_profile(str(project), {})
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all, as other processes read and write here too."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(f".{os.getpid()}")
-    try:
-        aside.write_bytes(content)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -14,7 +15,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from exports import files, ledger, traces
+from exports import ledger, traces
 from exports.delivery import deliver, list_exports, plan
 from exports.errors import DestinationError, LedgerDamagedError, LedgerLostError, ServingError
 from tests.exports.servers import Receiver
@@ -100,12 +101,12 @@ def test_a_full_disk_while_an_artefact_is_written(world: World, monkeypatch: pyt
     calls = {"count": 0}
 
     def full(descriptor: int) -> None:
-        calls["count"] += 1
+        calls["count"] += stat.S_ISREG(os.fstat(descriptor).st_mode)
         if calls["count"] == ["note", "file", "manifest"].index(moment) + 1:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         inner(descriptor)
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     named = {"note": traces.NOTE, "file": ".add.csv", "manifest": ".done"}[moment]
     with pytest.raises(DestinationError, match=rf"{named} cannot be written to \(No space left on device\)"):
         deliver(world.settings, META)

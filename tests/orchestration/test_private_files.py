@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from runtime.errors import MerganserError
-from runtime.files import is_private, make_private, read_mapping, write_whole
+from runtime.files import append_line, is_private, make_private, read_mapping, write_whole
 from runtime.home import Home, open_home
 from tests.command import call, environment, merganser
 
@@ -142,3 +142,28 @@ def test_a_file_is_written_whole_or_stays_as_it_was(tmp_path: Path, monkeypatch:
     write_whole(path, '{"number": 3}')
     assert read_mapping(path, "") == {"number": 3}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_killed_writer_leaves_nothing_behind(tmp_path: Path) -> None:
+    """The next writer of the file deletes what it left, and not what a running process is writing."""
+    dying = "import os, sys, pathlib; from runtime.files import whole_file\n"
+    dying += "with whole_file(pathlib.Path(sys.argv[1])) as file: file.write(b'half'); file.flush(); os._exit(9)"
+    path = tmp_path / "record.json"
+    assert subprocess.run([sys.executable, "-c", dying, str(path)], check=False).returncode == 9
+    assert len(list(tmp_path.iterdir())) == 1
+    assert not path.exists()
+    other = tmp_path / f".record.json.{os.getppid()}.tmp"
+    other.write_text("a running process writes this")
+    write_whole(path, "{}")
+    assert sorted(tmp_path.iterdir()) == [other, path]
+
+
+def test_lines_are_appended(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    append_line(path, "first")
+    append_line(path, "second")
+    assert path.read_text() == "first\nsecond\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.write_text("without an end")
+    append_line(path, "third")
+    assert path.read_text() == "without an end\nthird\n"

@@ -8,7 +8,6 @@ again is kept once. Add here: nothing a real receiver would do beyond that. Keep
 from __future__ import annotations
 
 import hmac
-import os
 import re
 import threading
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from exports.destinations.webhook.rendering import sign
+from runtime.files import whole_file
 
 KEY = re.compile(r"[A-Za-z0-9_-]{1,128}")
 LONGEST_BODY = 64 << 20
@@ -69,11 +69,8 @@ def _handler(inbox: Path, secret: str | None) -> type[BaseHTTPRequestHandler]:
             path = inbox / f"{key}.json"
             with lock:
                 if not path.exists():
-                    aside = inbox / f".{key}.tmp"
-                    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-                    with os.fdopen(descriptor, "wb") as file:
+                    with whole_file(path) as file:
                         file.write(body)
-                    aside.replace(path)
             self._answer(200)
 
         def _answer(self, status: int) -> None:
