@@ -24,7 +24,7 @@ import numpy as np
 from benchmarks import splink_demos
 from benchmarks.measuring import measured_cli, timed
 from identity.accuracy import bcubed, pairwise
-from identity.closure import components
+from identity.components import connected_components
 from ingestion.synthetic import World, WorldConfig
 from ingestion.synthetic.config import Mess
 
@@ -148,7 +148,7 @@ def _by_keys(home: Path) -> Members:
     names = sorted({name for edge in edges for name in edge})
     place = {name: number for number, name in enumerate(names)}
     ends = np.array([(place[a], place[b]) for a, b in edges], np.int64).reshape(-1, 2)
-    labels = components(ends[:, 0], ends[:, 1], len(names))
+    labels = connected_components(ends[:, 0], ends[:, 1], len(names))
     return {name: names[label] for name, label in zip(names, labels.tolist(), strict=True)}
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks import demo_business, splink_demos
 from benchmarks.measuring import measured_cli
 from identity.accuracy import bcubed, pairwise
-from identity.closure import components
+from identity.components import connected_components
 
 ROOT = Path(__file__).resolve().parents[1]
 SETS = ROOT.parent / "shared" / "data" / "eval"
@@ -151,7 +151,7 @@ def _by_keys(records: Path) -> tuple[dict[str, Any], float]:
         )
         found = connection.execute(edges).fetchnumpy()
         ids = [row[0] for row in connection.execute("select record_id from persons order by place").fetchall()]
-    labels = components(np.asarray(found["a"], np.int64), np.asarray(found["b"], np.int64), len(ids))
+    labels = connected_components(np.asarray(found["a"], np.int64), np.asarray(found["b"], np.int64), len(ids))
     return dict(zip(ids, labels.tolist(), strict=True)), time.monotonic() - started
 
 

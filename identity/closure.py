@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from identity.components import connected_components
+
 JOINING_WEIGHT = 0.0
 """Bits from which a pair joins: more likely than not."""
 
@@ -54,23 +56,6 @@ class Pairs:
         return Pairs(self.a[kept], self.b[kept], self.weight[kept])
 
 
-def components(a: Numbers, b: Numbers, size: int) -> Numbers:
-    """For each number below `size`, the smallest that it is connected with: hook onto the smaller, follow, repeat."""
-    labels = np.arange(size, dtype=np.int64)
-    while True:
-        roots_a, roots_b = labels[a], labels[b]
-        apart = roots_a != roots_b
-        if not apart.any():
-            return labels
-        a, b, roots_a, roots_b = a[apart], b[apart], roots_a[apart], roots_b[apart]
-        np.minimum.at(labels, np.maximum(roots_a, roots_b), np.minimum(roots_a, roots_b))
-        while True:
-            followed = labels[labels]
-            if (followed == labels).all():
-                break
-            labels = followed
-
-
 def cluster(
     edges: Pairs, size: int, weigh: Callable[[Numbers, Numbers], Weights], *, looked_at_from: int = 3
 ) -> Numbers:
@@ -81,7 +66,7 @@ def cluster(
     of the two is one record).
     """
     edges = _loosened(edges, size)
-    labels = components(edges.a, edges.b, size)
+    labels = connected_components(edges.a, edges.b, size)
     inside_a, inside_b = _pairs_inside(labels, looked_at_from)
     if not len(inside_a):
         return labels
@@ -100,7 +85,7 @@ def cluster(
 def _loosened(edges: Pairs, size: int) -> Pairs:
     """Without the weakest pairs of components that are too large to look at whole."""
     while len(edges.a):
-        labels = components(edges.a, edges.b, size)
+        labels = connected_components(edges.a, edges.b, size)
         members = np.bincount(labels, minlength=size)
         large = members[labels[edges.a]] > MOST_MEMBERS
         if not large.any():

@@ -32,9 +32,9 @@ from identity.closure import (
     Pairs,
     Weights,
     cluster,
-    components,
 )
 from identity.comparisons import COMPARISONS
+from identity.components import connected_components
 from identity.model import Model, score, train, with_surroundings
 
 AGAINST_BITS = -5.0
@@ -220,7 +220,7 @@ class _Groups:
         ends = [numbers, fixed.joined_a, fixed.joined_b, fixed.apart_a, fixed.apart_b]
         nodes = np.unique(np.concatenate(ends)).astype(np.int64)
         place = [np.searchsorted(nodes, numbers_of) for numbers_of in ends]
-        labels = components(place[1], place[2], len(nodes))
+        labels = connected_components(place[1], place[2], len(nodes))
         found, of_person = np.unique(labels[place[0]], return_inverse=True)
         apart = np.stack([labels[place[3]], labels[place[4]]])
         apart = apart[:, np.isin(apart[0], found) & np.isin(apart[1], found) & (apart[0] != apart[1])]
@@ -275,7 +275,7 @@ class _Closure:
             (min(labels[one], labels[two]), max(labels[one], labels[two])): reason
             for one, two, reason in reversed(self._refusals)
         }
-        whole = components(edges.a, edges.b, groups.size)
+        whole = connected_components(edges.a, edges.b, groups.size)
         crowded = np.bincount(whole, minlength=groups.size)[whole] > MOST_MEMBERS
         verdicts, told = [], []
         for one, two, is_joining in zip(a.tolist(), b.tolist(), joins.tolist(), strict=True):

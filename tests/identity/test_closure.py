@@ -1,4 +1,4 @@
-"""The closure: components, refused joins, ties, and no dependence on the order of the pairs."""
+"""The closure: refused joins, ties, and no dependence on the order of the pairs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from identity.closure import (
     Pairs,
     Weights,
     cluster,
-    components,
 )
 
 
@@ -102,13 +101,3 @@ def test_any_order_gives_the_same_and_no_contradiction_is_joined(
     assert labels == close(data.draw(st.permutations(edges)), against)
     assert all(labels[a] != labels[b] for a, b in against)
     assert all(labels[label] == label for label in labels)
-
-
-@given(PAIRS)
-def test_components_are_the_smallest_number_that_is_reached(edges: list[tuple[int, int, float]]) -> None:
-    labels = list(range(12))
-    for _ in labels:
-        for a, b, _weight in edges:
-            labels[a] = labels[b] = min(labels[a], labels[b])
-    found = components(np.array([e[0] for e in edges], np.int64), np.array([e[1] for e in edges], np.int64), 12)
-    assert found.tolist() == labels
