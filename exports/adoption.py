@@ -18,9 +18,9 @@ from typing import Any, Literal
 import duckdb
 
 from exports import delivery, diff, ledger, reader, registry, traces
-from exports.destination import Batch
+from exports.destination import Batch, Rendering
 from exports.errors import AdoptionError
-from exports.files import FileUnreadableError, RecordUnfitError, Rendering, read_file, rendered_row, unguarded
+from exports.files import FileUnreadableError, RecordUnfitError, read_file, rendered_row, unguarded
 from exports.settings import Settings
 from exports.spec import ExportSpec
 
