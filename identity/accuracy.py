@@ -1,6 +1,6 @@
-"""How right clusters are, against the truth: over pairs of records, and over records (B-cubed).
+"""The accuracy of clusters against the truth: over pairs of records, and over records (B-cubed).
 
-Add here: a measure. Keep out: where truth comes from.
+Add here: a measure. Keep out: where the truth comes from.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Rates:
-    """Precision, recall and their harmonic mean; nothing said is never wrong, nothing to find is always found."""
+    """Precision, recall and their harmonic mean. Without answers precision is 1; without truth recall is 1."""
 
     precision: float
     recall: float
@@ -27,7 +27,7 @@ def _rates(precision: float, recall: float) -> Rates:
 def pairwise(
     clusters: Sequence[Hashable], entities: Sequence[Hashable], sources: Sequence[Hashable] | None = None
 ) -> Rates:
-    """Over all pairs of records: which stand together, and which should. With sources, only pairs of two of them."""
+    """Over all pairs of records: in one cluster, and of one person. With sources, only pairs across sources."""
 
     def pairs(*labels: Sequence[Hashable]) -> int:
         within = _pairs(Counter(zip(*labels, strict=True)).values())
@@ -38,7 +38,7 @@ def pairwise(
 
 
 def bcubed(clusters: Sequence[Hashable], entities: Sequence[Hashable]) -> Rates:
-    """Over records: of each one's cluster the share that is its person, and of its person the share in its cluster."""
+    """Over records: the share of its cluster that is its person, and the share of its person in its cluster."""
     sizes, people = Counter(clusters), Counter(entities)
     together = Counter(zip(clusters, entities, strict=True))
     records = len(clusters)
@@ -50,7 +50,7 @@ def bcubed(clusters: Sequence[Hashable], entities: Sequence[Hashable]) -> Rates:
 
 
 def exact_clusters(clusters: Sequence[Hashable], entities: Sequence[Hashable]) -> int:
-    """How many persons stand in a cluster of exactly their records."""
+    """The number of persons whose records form exactly one cluster."""
     sizes, people = Counter(clusters), Counter(entities)
     together = Counter(zip(clusters, entities, strict=True))
     return sum(count == sizes[cluster] == people[entity] for (cluster, entity), count in together.items())

@@ -1,6 +1,6 @@
-"""Which pairs are compared at all: keys that two records share, in blocks small enough to afford.
+"""Which pairs are compared: records that share a key, in blocks that are not too large.
 
-Add here: a key. Keep out: how a pair is judged (comparisons.py).
+Add here: a key. Keep out: how a pair is compared (comparisons.py).
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ KEYS = (
 )  # fmt: skip
 
 PAIRS_PER_RECORD = 60
-"""How many pairs a record may cost on average. Blocks are taken from the smallest up until that is spent."""
+"""The budget of pairs per record. Blocks are taken from the smallest up until it is spent."""
 
 MOST_IN_BLOCK = 2_000
-"""Records of one block above which it is left out even where the pairs were counted before it grew."""
+"""Blocks with more records are excluded, even if they were smaller when the pairs were counted."""
 
 
 def number_blocks(connection: duckdb.DuckDBPyConnection, *, only_new: bool = False) -> None:
-    """Make `block_keys` (person_no, block) of `people`; with `only_new`, of the blocks that have one of `new_people`.
+    """Creates `block_keys` (person_no, block) of `people`; with `only_new`, only blocks with a record of `new_people`.
 
-    A block is a number made of the values that its records share: two that happen to have the same number only cost a
-    comparison. To make the number costs more than to compare the values.
+    A block is a hash of the values that its records share. A collision only costs a comparison. Computing the hash
+    costs more than comparing the values.
     """
     news = "people semi join new_people using (person_no)"
     keys = "\nunion all\n".join(
@@ -53,7 +53,7 @@ def number_blocks(connection: duckdb.DuckDBPyConnection, *, only_new: bool = Fal
 
 
 def large_blocks(connection: duckdb.DuckDBPyConnection) -> list[int]:
-    """The blocks that cannot be afforded: what is left when the smallest ones have spent the pairs there may be."""
+    """The blocks beyond the budget, after the smallest ones have spent it."""
     found = connection.execute(f"""
         with sizes as (
             select block, count(*) as size from block_keys group by 1 having count(*) > 1
@@ -66,7 +66,7 @@ def large_blocks(connection: duckdb.DuckDBPyConnection) -> list[int]:
 
 
 def huge_blocks(connection: duckdb.DuckDBPyConnection, left_out: Collection[int]) -> list[int]:
-    """The other blocks that nobody could afford whatever the rest costs: a placeholder that came lately."""
+    """Other blocks that are too large by themselves, such as a new placeholder value."""
     found = connection.execute(
         f"select block from block_keys group by 1 having count(*) > {MOST_IN_BLOCK} order by 1"
     ).fetchnumpy()
@@ -74,10 +74,9 @@ def huge_blocks(connection: duckdb.DuckDBPyConnection, left_out: Collection[int]
 
 
 def block(connection: duckdb.DuckDBPyConnection, left_out: Sequence[int], *, only_new: bool = False) -> int:
-    """Make `candidates` (person_no_a < person_no_b) of `block_keys`, and return how many pairs they are.
+    """Creates `candidates` (person_no_a < person_no_b) from `block_keys`, and returns the number of pairs.
 
-    Pairs that only share a block of `left_out` are none. With `only_new` a pair has at least one record of the table
-    `new_people`.
+    Ignores the blocks of `left_out`. With `only_new`, only pairs with at least one record of the table `new_people`.
     """
     connection.register("left_out", pa.table({"block": pa.array(left_out, pa.uint64())}))
     connection.execute(f"""

@@ -1,9 +1,9 @@
-"""From scored pairs to persons: joins from the strongest down, none that would put two contradicting records together.
+"""Clusters scored pairs into persons: joins the strongest pairs first and refuses joins of contradicting records.
 
-Pairs are right far more often than chains of pairs: a husband's record and a wife's meet in the one that lacks a given
-name. So a join of two groups is refused when a pair across them speaks clearly against it, and all pairs across them
-do so on the whole. One record that was written badly does not tear its person apart.
-Add here: a rule about groups. Keep out: what a pair weighs (model.py).
+Pairs are correct far more often than chains of pairs: a record without a given name matches both husband and wife.
+So a join of two groups is refused if one pair across them is clear evidence against it and the sum of all pairs across
+them is too. A single badly written record does not split its person.
+Add here: a rule about groups. Keep out: the weight of a pair (model.py).
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from numpy.typing import NDArray
 from identity.components import connected_components
 
 JOINING_WEIGHT = 0.0
-"""Bits from which a pair joins: more likely than not."""
+"""Pairs of at least so many bits join: more likely than not."""
 
 JOINING_WEIGHT_UNTRAINED = 1.0
-"""The same where the model has seen none of these people."""
+"""The same for a model that was not trained on these records."""
 
 REFUSING_WEIGHT = -10.0
-"""Bits below which a pair speaks clearly against the join of two groups: a thousand to one."""
+"""Below so many bits a pair is clear evidence against the join of two groups: a thousand to one."""
 
 MOST_BITS = 15.0
-"""What a pair counts at most, for or against, where the pairs across two groups are summed."""
+"""The most that a pair counts, for or against, in the sum of the pairs across two groups."""
 
 BARRED_WEIGHT = -1000.0
-"""Of a pair that nothing outweighs: a rule or a decision keeps the two apart."""
+"""The weight of a pair that a rule or a decision keeps apart: nothing outweighs it."""
 
 TIED_BITS = 1.0
-"""A record that two others claim, who cannot be one person, within so many bits of each other, is neither's."""
+"""If two contradicting records match a third one and their weights differ by less, it joins neither."""
 
 MOST_MEMBERS = 100
-"""A component of more records is loosened, weakest pairs first, before all its pairs are looked at."""
+"""Components of more records lose their weakest pairs before all their pairs are weighed."""
 
 Numbers = NDArray[np.int64]
 Weights = NDArray[np.float64]
@@ -52,22 +52,19 @@ class Pairs:
     weight: Weights
 
     def where(self, kept: NDArray[np.bool_]) -> Pairs:
-        """The pairs that are kept."""
+        """The pairs for which `kept` is true."""
         return Pairs(self.a[kept], self.b[kept], self.weight[kept])
 
 
-def cluster(
-    edges: Pairs, size: int, weigh: Callable[[Numbers, Numbers], Weights], *, looked_at_from: int = 3
-) -> Numbers:
+def cluster(edges: Pairs, size: int, weigh: Callable[[Numbers, Numbers], Weights], *, weighed_from: int = 3) -> Numbers:
     """The cluster of each number below `size`: the smallest of its members.
 
-    `edges` are the pairs that would join; `weigh` gives the weights of other pairs, asked once, for all pairs inside
-    the components of at least `looked_at_from` (two are one edge, and nothing else is to be known of them, where each
-    of the two is one record).
+    `edges` are the pairs that would join. `weigh` returns the weights of other pairs; it is called once, for all pairs
+    inside components of at least `weighed_from` members (two single records have no pair besides their edge).
     """
     edges = _loosened(edges, size)
     labels = connected_components(edges.a, edges.b, size)
-    inside_a, inside_b = _pairs_inside(labels, looked_at_from)
+    inside_a, inside_b = _pairs_inside(labels, weighed_from)
     if not len(inside_a):
         return labels
     weights = weigh(inside_a, inside_b)
@@ -83,7 +80,7 @@ def cluster(
 
 
 def _loosened(edges: Pairs, size: int) -> Pairs:
-    """Without the weakest pairs of components that are too large to look at whole."""
+    """The edges without the weakest ones of components with too many members."""
     while len(edges.a):
         labels = connected_components(edges.a, edges.b, size)
         members = np.bincount(labels, minlength=size)
@@ -98,7 +95,7 @@ def _loosened(edges: Pairs, size: int) -> Pairs:
 
 
 def _pairs_inside(labels: Numbers, smallest: int) -> tuple[Numbers, Numbers]:
-    """All pairs of numbers of one component, of components of at least so many."""
+    """All pairs inside components of at least `smallest` members."""
     order = np.argsort(labels, kind="stable")
     _, starts, counts = np.unique(labels[order], return_index=True, return_counts=True)
     firsts, seconds = [], []
@@ -113,10 +110,12 @@ def _pairs_inside(labels: Numbers, smallest: int) -> tuple[Numbers, Numbers]:
 
 
 def _agglomerated(edges: Pairs, inside: Pairs) -> dict[int, int]:
-    """Groups by joins in descending weight: member to the smallest of its group. `inside` weighs all pairs."""
+    """Joins groups in descending weight; returns the smallest member of each member's group. `inside`: all pairs."""
     against: dict[int, set[int]] = defaultdict(set)
-    across: dict[int, dict[int, float]] = defaultdict(dict)  # of two groups: the sum of the pairs across them
-    disputes: dict[int, set[int]] = defaultdict(set)  # groups that a pair across them speaks clearly against
+    across: dict[int, dict[int, float]] = defaultdict(dict)  # by two groups: the sum of the pairs across them
+    disputes: dict[int, set[int]] = defaultdict(
+        set
+    )  # groups with a pair across them that is clear evidence against a join
     for a, b, weight in zip(inside.a.tolist(), inside.b.tolist(), inside.weight.tolist(), strict=True):
         bits = -math.inf if weight <= BARRED_WEIGHT else max(-MOST_BITS, min(MOST_BITS, weight))
         across[a][b] = across[b][a] = bits

@@ -1,8 +1,7 @@
-"""What two person records say about being one person: comparisons with the probabilities of their levels.
+"""How two person records are compared: comparisons with the probabilities of their levels.
 
-The probabilities here are the shipped model: what is known of people's records before any are seen. Training starts
-from them and replaces what the data can tell (model.py); too few records to learn from are scored with them as they
-are.
+The probabilities here are the shipped model. Training starts from them and replaces those that the data determines
+(model.py). If there are too few records for training, they are used unchanged.
 Add here: a comparison of a column of people.py, or a level of one. Keep out: which pairs are compared (blocking.py).
 """
 
@@ -17,25 +16,25 @@ from splink.comparison_library import CustomComparison
 
 @dataclass(frozen=True)
 class Level:
-    """One way two values may agree: a SQL condition, how often it holds of one person (m) and of two (u)."""
+    """One level of agreement: a SQL condition, and how often it is true for one person (m) and for two (u)."""
 
     condition: str
     m: float
     u: float
-    frequency_of: str | None = None  # column whose rare values say more
+    frequency_of: str | None = None  # column whose rare values are stronger evidence
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Levels from the closest to the loosest; what none of them covers is a disagreement."""
+    """Levels from the closest to the loosest; pairs on none of them disagree."""
 
     name: str
-    needs: tuple[str, ...]  # columns of which one must have values, for the comparison to be made at all
+    needs: tuple[str, ...]  # the comparison is used if one of these columns has values
     unknown: str
     agreeing: tuple[Level, ...]
 
     def for_splink(self) -> CustomComparison:
-        """The comparison as Splink takes it."""
+        """The comparison in Splink's form."""
         made: list[Any] = [
             levels.CustomLevel(sql_condition=self.unknown, label_for_charts="unknown").configure(is_null_level=True)
         ]
@@ -61,9 +60,9 @@ _ONE_OFF = "damerau_levenshtein({0}_l, {0}_r) <= 1 and length({0}_l) > 3"
 
 
 def given_names_agree(a: str, b: str) -> str:
-    """A condition, never null: whether the given names of two records, named by these prefixes, could be one person's.
+    """A condition, never null: whether the given names of two records (with these prefixes) could be one person's.
 
-    The same, a nickname, a misspelling, an initial, or swapped with another name; one that is missing could be any.
+    True if they are equal, or differ by a nickname, a misspelling, an initial or swapped names, or if one is missing.
     """
     return (
         f"({a}first_name is null or {b}first_name is null or coalesce("
@@ -178,7 +177,7 @@ COMPARISONS = (
             Level("damerau_levenshtein(national_id_l, national_id_r) <= 2", 0.04, 0.001),
         ),
     ),
-    # One comparison for all of an address: two merged spouses and siblings, who agree on every part of it.
+    # One comparison for the whole address. Two comparisons merged spouses and siblings, who agree on every part of it.
     Comparison(
         "home",
         ("street", "postal_code"),
@@ -227,7 +226,7 @@ COMPARISONS = (
 
 
 def chosen(filled: set[str]) -> list[Comparison]:
-    """The comparisons that these columns allow; `place` only where there is no other part of an address."""
+    """The comparisons for these columns; `place` only if there is no other part of an address."""
     made = [comparison for comparison in COMPARISONS if filled & set(comparison.needs)]
     names = {comparison.name for comparison in made}
     return [comparison for comparison in made if comparison.name != "place" or "home" not in names]

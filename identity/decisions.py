@@ -1,8 +1,8 @@
-"""Decisions of people about two identifiers: one customer (join) or two (split). A decision is a row of the seed
-identity_overrides, which the next build reads; what it would change is asked of the engine itself, beforehand.
+"""Decisions of users about two identifiers: one customer (join) or two (split). A decision is a row of the seed
+identity_overrides, which the next build reads. A preview runs the identity models themselves on a copy.
 
-Add here: another way to come to a decision, another reason why one cannot be kept. Keep out: what the engine makes of a
-decision (dbt_project/models/intermediate/identity), the terminal (orchestration/cli/identity.py).
+Add here: another kind of decision, another reason to refuse one. Keep out: the effect of a decision
+(dbt_project/models/intermediate/identity), the terminal (orchestration/cli/identity.py).
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Group:
-    """A customer as it is or would be: its id, and its identifiers."""
+    """A customer before or after a decision: its id and its identifiers."""
 
     customer_id: str
     identifiers: list[Identifier]
@@ -66,9 +66,9 @@ class Group:
 
 @dataclass(frozen=True)
 class Plan:
-    """A decision that could be kept, and the customers that differ with it; both lists are empty where none does.
+    """A decision and the customers that it changes; both lists are empty if it changes none.
 
-    `unbuilt`: decisions of the file that the last build has not seen, and that the picture leaves out.
+    `unbuilt`: decisions of the file that the last build has not read. The preview ignores them.
     """
 
     decision: Decision
@@ -79,8 +79,8 @@ class Plan:
 
 @dataclass(frozen=True)
 class Question:
-    """Two identifiers that a person is asked about: why, how likely they are one person where a model said so, and
-    what is known of the two customers."""
+    """Two identifiers that need a decision: why, the model's probability that they are one person (if it scored them),
+    and the profiles of the two customers."""
 
     first: Identifier
     second: Identifier
@@ -94,19 +94,19 @@ class Question:
 
 
 def overrides_file() -> Path:
-    """Where the project keeps its decisions."""
+    """The seed with the project's decisions."""
     return places.PROJECT_ROOT / _FILE
 
 
 def read_decisions() -> list[Decision]:
-    """All decisions of the file, in its order. Raises MerganserError when it is no such file."""
+    """All decisions of the file, in its order. Raises MerganserError if the file is invalid."""
     with _opened_file() as file:
         return _parse(file.read())
 
 
 def write(decision: Decision) -> Path:
-    """Append a decision to the file and return its path. Raises WrongUseError when a decision that is there by now
-    contradicts it: two people may be deciding at the same time."""
+    """Appends a decision to the file and returns its path. Raises WrongUseError if an earlier decision contradicts it:
+    two users may decide at the same time."""
     with _opened_file() as file:
         refuse_contradiction(_parse(file.read()), decision)
         row = io.StringIO()
@@ -116,34 +116,34 @@ def write(decision: Decision) -> Path:
 
 
 def refuse_contradiction(decisions: Sequence[Decision], new: Decision) -> None:
-    """Raise WrongUseError when a decision says the opposite of another, or the same again.
+    """Raises WrongUseError if a decision contradicts or repeats another.
 
-    Joining is passed on: who is one with somebody that is kept apart from a third cannot be one with the third.
+    Joins are transitive: identifiers that decisions join, directly or through others, cannot be split.
     """
     hint = f"Withdraw that decision first by deleting its line from {_FILE}, or leave it as it is."
     for line, known in enumerate(decisions, start=2):
         if known.ends == new.ends and known.action == new.action:
-            raise WrongUseError(f"{_told(known, line)} says the same.", "Nothing is to be decided.")
+            raise WrongUseError(f"{_reference(known, line)} is the same.", "No new decision is needed.")
         if known.ends == new.ends:
-            raise WrongUseError(f"{_told(known, line)} says the opposite.", hint)
+            raise WrongUseError(f"{_reference(known, line)} is the opposite.", hint)
     joined = [decision.ends for decision in decisions if decision.action == JOIN]
     if new.action == SPLIT:
         start, goal = sorted(new.ends)
         if goal in _reached(start, joined):
-            raise WrongUseError("Earlier decisions join the two, by way of others.", hint)
+            raise WrongUseError("Earlier decisions join the two through others.", hint)
         return
     together = _reached(min(new.ends), [*joined, new.ends])
     for line, known in enumerate(decisions, start=2):
         if known.action == SPLIT and known.ends <= together:
-            raise WrongUseError(f"{_told(known, line)} keeps apart what this would join.", hint)
+            raise WrongUseError(f"{_reference(known, line)} keeps apart identifiers that this would join.", hint)
 
 
-def _told(decision: Decision, line: int) -> str:
+def _reference(decision: Decision, line: int) -> str:
     return f"A decision of {decision.decided_by} at {decision.decided_at} (line {line} of {_FILE.name})"
 
 
 def _reached(start: tuple[str, str], joined: Sequence[frozenset[tuple[str, str]]]) -> set[tuple[str, str]]:
-    """Everything that decisions to join connect with an identifier."""
+    """All identifiers that decisions to join connect with this one."""
     reached, before = {start}, 0
     while len(reached) > before:
         before = len(reached)
@@ -153,14 +153,14 @@ def _reached(start: tuple[str, str], joined: Sequence[frozenset[tuple[str, str]]
 
 @contextmanager
 def _opened_file() -> Iterator[TextIO]:
-    """The file of decisions for reading and appending, for one process at a time."""
+    """The file of decisions, locked for one process at a time."""
     path = overrides_file()
     try:
         file = path.open("r+", encoding="utf-8", newline="")
     except OSError as error:
         raise MerganserError(
             f"The decisions in {path} cannot be opened: {error.strerror}.",
-            "Decisions are part of the project: run the command of a checkout that you may write to.",
+            "Decisions are part of the project: run the command from a checkout that you can write to.",
         ) from error
     with file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -171,14 +171,14 @@ def _parse(text: str) -> list[Decision]:
     names = [field.name for field in fields(Decision)]
     header, *rows = list(csv.reader(io.StringIO(text, newline=""))) or [[]]
     if header != names:
-        raise MerganserError(f"{_FILE} does not have the columns that it must have.", f"They are {', '.join(names)}.")
+        raise MerganserError(f"{_FILE} has the wrong columns.", f"It needs {', '.join(names)}.")
     decisions = []
     for number, row in enumerate(rows, start=2):
         if not row:
             continue
         if len(row) != len(names) or row[0] not in (JOIN, SPLIT):
             raise MerganserError(
-                f"Line {number} of {_FILE} is no decision.", f"It begins with {JOIN} or {SPLIT} and has 8 columns."
+                f"Line {number} of {_FILE} is not a decision.", f"It begins with {JOIN} or {SPLIT} and has 8 columns."
             )
         decisions.append(Decision(*row))
     return decisions
@@ -190,9 +190,9 @@ def _parse(text: str) -> list[Decision]:
 def plan(
     home: Home, action: str, first: str, second: str, *, by: str, reason: str, progress: Progress = silent
 ) -> Plan:
-    """The decision on two identifiers, and what it would change in the next build; nothing is written.
+    """The decision on two identifiers, and what it would change in the next build. Writes nothing.
 
-    Raises WrongUseError when it cannot be kept (an identifier that belongs to nobody, a contradiction), and what
+    Raises WrongUseError if it is not possible (an identifier without a customer, a contradiction), and what
     `resolve` and `opened_graph` raise.
     """
     with opened_graph(home) as connection:
@@ -200,9 +200,7 @@ def plan(
         decision = decide(action, *ends, by=by, reason=reason)
         (enabled,) = connection.execute(_joining_is_on()).fetchall() or [(False,)]
         if action == JOIN and not enabled[0]:
-            raise WrongUseError(
-                "The rule override_include is switched off.", "Its row in the seed match_rules says so."
-            )
+            raise WrongUseError("The rule override_include is switched off.", "Switch it on in the seed match_rules.")
         decisions = read_decisions()
         refuse_contradiction(decisions, decision)
         built = {tuple(row) for row in connection.execute(_built_decisions()).fetchall()}
@@ -227,18 +225,18 @@ def plan(
 
 
 def decide(action: str, first: Identifier, second: Identifier, *, by: str, reason: str) -> Decision:
-    """A decision of now. Raises WrongUseError when the two are the same or one of them belongs to nobody, or when it is
-    not said who decides and why."""
+    """A decision made now. Raises WrongUseError if the two are the same, one of them has no customer, or the name or
+    reason is missing."""
     if not by.strip() or not reason.strip():
-        raise WrongUseError("A decision says who decided and why.", "Give --by and --reason.")
+        raise WrongUseError("A decision needs a name and a reason.", "Give --by and --reason.")
     if first.identifier_no == second.identifier_no:
         raise WrongUseError("The two are the same identifier.", "Name two.")
     for end in (first, second):
         if end.value is None or end.customer_id is None:
-            why = f"is {end.status}" if end.status else "is named by no living record"
+            why = f"is {end.status}" if end.status else "is named by no live record"
             raise WrongUseError(
-                f"The {end.identifier_type} {why} and belongs to nobody: no decision about it would be kept.",
-                "`merganser identity explain` shows what was said of it.",
+                f"The {end.identifier_type} {why} and has no customer: a decision about it would have no effect.",
+                "`merganser identity explain` shows its edges.",
             )
     return Decision(
         action=action,
@@ -255,9 +253,10 @@ def decide(action: str, first: Identifier, second: Identifier, *, by: str, reaso
 def _try_out(
     home: Home, parents: Mapping[str, Any], action: str, numbers: list[int], progress: Progress
 ) -> dict[int, int]:
-    """Customer number by identifier number, as the engine cuts the two raw components once the decision holds.
+    """Customer number by identifier number, after the identity models have cut the two raw components with the
+    decision.
 
-    The components are copied to a warehouse of their own, which is gone afterwards: values of persons are in it.
+    They run on a copy of the components in a temporary warehouse, which is deleted: it has personal values.
     """
     import duckdb
 
@@ -285,7 +284,7 @@ def _remove(scratch: Home) -> None:
 
 
 def _grouped(members: Mapping[int, Identifier], customers: Mapping[int, str]) -> list[Group]:
-    """Customers by id, each with its identifiers as they will be called."""
+    """Customers by id, each with its identifiers."""
     grouped: dict[str, list[Identifier]] = {}
     for number, customer_id in sorted(customers.items()):
         grouped.setdefault(customer_id, []).append(members[number])
@@ -296,18 +295,18 @@ def _grouped(members: Mapping[int, Identifier], customers: Mapping[int, str]) ->
 
 
 def open_questions(home: Home, *, conflicts: bool = False) -> list[Question]:
-    """What a person is asked to decide and nobody has decided yet: the queue of the probabilistic tier, or with
-    `conflicts` the pairs of customers that a limit or the size cap keeps apart.
+    """The questions that have no decision yet: the queue of the probabilistic tier, or with `conflicts` the pairs of
+    customers that a limit or the size cap keeps apart.
 
-    The queue is empty where the probabilistic tier is off. Raises MerganserError when the home has no queue: an earlier
-    release built it.
+    The queue is empty if the probabilistic tier is off. Raises MerganserError if the home has no queue because an
+    earlier release built it.
     """
     decided = {decision.ends for decision in read_decisions()}
     with opened_graph(home) as connection:
         if not conflicts and not connection.execute(_queue_is_there(), [QUEUE]).fetchall():
             raise MerganserError(
                 f"There is no review queue: the model {QUEUE} was not built.",
-                "`merganser identity review --conflicts` goes through what limits keep apart.",
+                "`merganser identity review --conflicts` reviews the conflicts.",
             )
         rows = connection.execute(_conflict_questions() if conflicts else _queued_questions()).fetchall()
         profiles = _profiles(connection, [customer for row in rows for customer in (row[3], row[10])])
@@ -339,7 +338,7 @@ def _around() -> str:
 
 
 def _part_of(name: str) -> str:
-    """The rows of a parent of the partition that are about the raw components of two identifiers."""
+    """The rows of a parent of the partition that concern the raw components of two identifiers."""
     if name == "int_identity__pairs":
         return f"""
             with around as ({_around()})
@@ -360,7 +359,7 @@ def _members() -> str:
 
 
 def _carried() -> str:
-    """Identifiers that carry the name of an erased one on, with the number of that one."""
+    """Identifiers that keep the customer id of an erased one, with the number of that one."""
     return """
         select carrier_no, identifier_no from (
             select
@@ -385,7 +384,7 @@ def _built_decisions() -> str:
 
 
 def _with_decision(action: str) -> str:
-    """The pair of two identifiers (the smaller number first) as int_identity__pairs has it once the decision holds."""
+    """The row of int_identity__pairs for two identifiers (the smaller number first), with the decision."""
     if action == JOIN:
         kept = """
             null as refusal_reason, 0 as tier, coalesce(known.times_seen, 0) + 1 as times_seen,

@@ -1,7 +1,7 @@
-"""How well the project's rules and model tell persons apart, on a labelled file: `merganser identity evaluate`.
+"""Measures the project's matching rules and model on a labelled file: `merganser identity evaluate`.
 
-Nothing of a home is read or written: the records are matched in memory, and the truth is opened only when every record
-has its cluster. Add here: what an evaluation reads or reports. Keep out: how persons are told apart (matching/).
+Reads and writes no home: the records are matched in memory, and the truth is read only after every record has its
+cluster. Add here: what an evaluation reads or reports. Keep out: matching (linking.py).
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ SEEDS = Path("dbt_project/seeds/identity")
 
 
 class Configuration(BaseModel):
-    """What `--config` may say (YAML): each key replaces what the project's seeds and this release say."""
+    """The keys of `--config` (YAML): each replaces a value of the project's seeds or a default."""
 
     model_config = ConfigDict(extra="forbid")
 
     probabilistic: bool = True  # false: identifiers alone
-    model: Path | None = None  # a model that `save_model` kept: used instead of training one
+    model: Path | None = None  # a model written by `save_model`, used instead of training
     save_model: Path | None = None
-    memory: str = "2GB"  # of the engine; above it, it spills
-    most_persons: dict[str, int] = {}  # of an e-mail or a phone, before it counts as shared
+    memory: str = "2GB"  # of DuckDB; beyond it, DuckDB spills to disk
+    most_persons: dict[str, int] = {}  # by identifier type; with more persons an identifier is shared
     map: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was found: sizes, measures of the closure, and what it cost."""
+    """The result: sizes, accuracy and cost."""
 
     records: int
     labelled_records: int
@@ -73,10 +73,10 @@ def evaluate(
     configuration: Configuration,
     links_only: bool = False,
 ) -> Evaluation:
-    """Match the records, then read the truth and compare.
+    """Matches the records, then reads the truth and compares.
 
-    Raises WrongUseError for a file that cannot be read, lacks a column or names a record twice, and for a truth that
-    knows a record the file does not.
+    Raises WrongUseError for a file that cannot be read, lacks a column or has a record twice, and for a truth with
+    records that are not in the file.
     """
     started = time.monotonic()
     table = read_records(records, {**configuration.map, **mapping})
@@ -128,7 +128,7 @@ def _compared(
 
 
 def read_records(path: Path, mapping: Mapping[str, str]) -> pa.Table:
-    """Person records of a CSV or Parquet file, as text. `mapping` names a column of the file for each of ours."""
+    """Person records of a CSV or Parquet file, as text. `mapping`: the file's column for each of ours."""
     unknown = sorted(set(mapping) - set(COLUMNS))
     if unknown:
         raise WrongUseError(f"There is no column {', '.join(unknown)}.", f"There are: {', '.join(COLUMNS)}.")
@@ -150,7 +150,7 @@ def read_records(path: Path, mapping: Mapping[str, str]) -> pa.Table:
 
 
 def read_truth(path: Path, known: Mapping[str, int]) -> dict[str, str]:
-    """Entity by record of a truth file, in its order."""
+    """The entity of each record in a truth file, in its order."""
     there = _columns(path)
     missing = [name for name in ("record_id", "entity_id") if name not in there]
     if missing:
@@ -161,18 +161,18 @@ def read_truth(path: Path, known: Mapping[str, int]) -> dict[str, str]:
         if not record_id or not entity_id:
             raise WrongUseError(f"{path.name} has rows without a record_id or an entity_id.", "Leave them out.")
         if labels.setdefault(record_id, entity_id) != entity_id:
-            raise WrongUseError(f"{path.name} gives a record two entities.", "A record is one person's.")
+            raise WrongUseError(f"{path.name} gives a record two entities.", "A record belongs to one person.")
     unknown = sum(record_id not in known for record_id in labels)
     if unknown:
         raise WrongUseError(
-            f"{path.name} knows {unknown} of {len(labels)} records that the file of records does not.",
-            "Are the two of one set, and is record_id mapped to the right column?",
+            f"{path.name} has {unknown} of {len(labels)} records that are not in the file of records.",
+            "Do both files belong together, and is record_id mapped to the right column?",
         )
     return labels
 
 
 def read_configuration(path: Path | None) -> Configuration:
-    """The file of `--config`; none means what the project's seeds say."""
+    """The configuration in the file of `--config`; without a file, the defaults."""
     if path is None:
         return Configuration()
     try:
@@ -181,18 +181,18 @@ def read_configuration(path: Path | None) -> Configuration:
         raise WrongUseError(f"{path} cannot be read: {error.strerror}.", "Name a YAML file.") from error
     except (yaml.YAMLError, ValidationError) as error:
         raise WrongUseError(
-            f"{path.name} is no configuration: {str(error).splitlines()[0]}.",
-            f"It may say: {', '.join(Configuration.model_fields)}.",
+            f"{path.name} is not a configuration: {str(error).splitlines()[0]}.",
+            f"Its keys are: {', '.join(Configuration.model_fields)}.",
         ) from error
 
 
 def project_rules(configuration: Configuration, *, links_only: bool = False) -> Rules:
-    """What the project's seeds say about e-mails, phones and names."""
+    """The rules of the project's seeds about e-mails, phones and names."""
     limits = {row["identifier_type"]: row["max_persons_before_shared"] for row in _seed("identifier_types")}
     most = {name: int(limits[name]) for name in ("email", "phone")}
     unknown = sorted(set(configuration.most_persons) - set(most))
     if unknown:
-        raise WrongUseError(f"most_persons knows no {', '.join(unknown)}.", f"It knows: {', '.join(most)}.")
+        raise WrongUseError(f"most_persons has no {', '.join(unknown)}.", f"It has: {', '.join(most)}.")
     return Rules(
         most_persons={**most, **configuration.most_persons},
         blocked_emails=tuple(
@@ -212,7 +212,7 @@ def _kept_model(path: Path | None) -> Model | None:
     try:
         return Model.from_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, KeyError) as error:
-        raise WrongUseError(f"{path} is no model that was kept.", "`save_model` writes one.") from error
+        raise WrongUseError(f"{path} is not a stored model.", "`save_model` writes one.") from error
 
 
 def _seed(name: str) -> Sequence[dict[str, str]]:
@@ -245,7 +245,7 @@ def _read(path: Path, columns: str) -> pa.Table:
         try:
             return connection.sql(f"select {columns} from {_reader(path)}", params=[str(path)]).to_arrow_table()
         except duckdb.Error as error:
-            raise MerganserError(f"{path.name} cannot be read to its end.", "Is it cut short?") from error
+            raise MerganserError(f"{path.name} cannot be read to its end.", "Is it truncated?") from error
 
 
 def _quoted(name: str) -> str:

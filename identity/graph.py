@@ -1,11 +1,10 @@
-"""Questions to the identity graph as it was last published: why are two identifiers one customer, what is a customer
-made of, what became of it, what keeps two customers apart. Reads the serving file, so answers come while a build runs;
-before the first publication, the warehouse.
+"""Queries the published identity graph: why two identifiers are one customer, what a customer consists of, its history,
+and what keeps two customers apart. Reads the serving file, so it works while a build runs; before the first
+publication, the warehouse.
 
-Values of persons stand in the answers about what was named, and in no error: an identifier that is not there is not
-said again. Add here: another question, as a function that returns one statement and one that makes an answer of its
-rows. Keep out: what joins and what does not (dbt_project/models/intermediate/identity), decisions
-(identity_decisions.py).
+Answers have personal values only of the customers that were named. Errors have none: they do not repeat an identifier
+that was not found. Add here: another query, as a function that returns one statement and one that turns its rows into
+an answer. Keep out: what joins (dbt_project/models/intermediate/identity), decisions (decisions.py).
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from runtime.warehouse import opened, opened_serving
 if TYPE_CHECKING:
     import duckdb
 
-MOST_EDGES = 200_000  # around one question: more is a fault of the rules, and no answer for a person
+MOST_EDGES = 200_000  # in one answer; more edges mean that a rule is wrong, and nobody can read them
 _CUSTOMER_ID = re.compile(r"C[0-9]{10,}")
 _NEEDED = {
     "int_identity__identifiers",
@@ -45,9 +44,9 @@ _NEEDED = {
 
 @dataclass(frozen=True)
 class Identifier:
-    """One identifier, and the customer it belongs to (none where it is blocked, invalid or named no more).
+    """One identifier and its customer (none if it is blocked, invalid or no longer named by a record).
 
-    `value` is empty where it was erased, and where it belongs to a customer that nobody asked about.
+    `value` is empty if it was erased, or if it belongs to a customer that was not named.
     """
 
     identifier_no: int
@@ -61,8 +60,8 @@ class Identifier:
 
 @dataclass(frozen=True)
 class Edge:
-    """What one record said of two identifiers: by which rule, how often, from when to when (UTC). `refused`: why the
-    two are not joined by it, if so."""
+    """Two identifiers that a record links: by which rule, how often, first and last time (UTC). `refused`: why the edge
+    does not join them, if so."""
 
     identifier_no_a: int
     identifier_no_b: int
@@ -78,7 +77,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a path: from one identifier to the next, with everything that was said of the two."""
+    """One step of a path: from one identifier to the next, with all edges between them."""
 
     start: Identifier
     to: Identifier
@@ -87,9 +86,9 @@ class Step:
 
 @dataclass(frozen=True)
 class PathAnswer:
-    """Why two identifiers are one customer, or what stands between them.
+    """Why two identifiers are one customer, or why not.
 
-    `steps`: as `shortest_path` has them; empty where no evidence connects the two.
+    `steps`: as `shortest_path` returns them; empty if no evidence connects the two.
     """
 
     start: Identifier
@@ -100,10 +99,10 @@ class PathAnswer:
 
 @dataclass(frozen=True)
 class GraphAnswer:
-    """A customer whole: its identifiers, what joins them, and what was said and refused.
+    """A customer: its identifiers, the edges that join them, and the refused edges.
 
-    `neighbours`: the far ends of what was refused. They belong to somebody else, so their values are left out, and the
-    record that named them too.
+    `neighbours`: the far ends of refused edges. They belong to other customers, so their values and records are left
+    out.
     """
 
     asked: Identifier
@@ -116,8 +115,8 @@ class GraphAnswer:
 
 @dataclass(frozen=True)
 class Conflict:
-    """Two customers that evidence would join, and why they stay apart, with their strongest edge. The values of its
-    ends are there only where one of the two customers was asked for."""
+    """Two customers that evidence would join, why they are kept apart, and their strongest edge. The values of its ends
+    are present only if one of the two customers was named."""
 
     conflict_id: str
     customer_id_a: str
@@ -142,7 +141,7 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Change:
-    """One change of a customer's id, in the build whose latest arrival was at `changed_at` (UTC)."""
+    """One change of a customer's id, in the build whose latest record arrived at `changed_at` (UTC)."""
 
     changed_at: datetime
     change_type: str
@@ -154,7 +153,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Stay:
-    """An identifier's time with a customer, as known then; `present_customer_id` as known now."""
+    """The time of an identifier with a customer, as known then; `present_customer_id` as known now."""
 
     identifier_type: str
     value: str
@@ -167,7 +166,7 @@ class Stay:
 
 @dataclass(frozen=True)
 class HistoryAnswer:
-    """What became of a customer: `customer_id` is its id today (none where nothing is left of it), `former_ids` those
+    """The history of a customer: `customer_id` is its id today (none if it has no identifiers left), `former_ids` those
     that resolve to it. With a moment, only what was known then."""
 
     asked_id: str
@@ -197,23 +196,21 @@ class Stats:
 
 @contextmanager
 def opened_graph(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The warehouse, read-only, with an identity graph in it.
+    """A read-only connection to the warehouse with its identity graph.
 
-    Raises LockedError while another process writes it, MerganserError when there is none or nothing was built in it.
+    Raises LockedError while another process writes it, MerganserError if there is none or it has no graph.
     """
     with opened(home) as connection:
         if not _holds_graph(connection):
-            raise MerganserError(
-                f"The warehouse in {home.path} holds no identity graph.", "Run `merganser build`, and ask again."
-            )
+            raise MerganserError(f"The warehouse in {home.path} has no identity graph.", "Run `merganser build` first.")
         yield connection
 
 
 @contextmanager
 def opened_published_graph(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The serving file, read-only, with the published identity graph in it; no build locks it.
+    """A read-only connection to the serving file with the published identity graph; no build locks it.
 
-    A home that has published no graph yet has only the warehouse: raises as `opened_graph` does.
+    Without a published graph, a connection to the warehouse: raises as `opened_graph` does.
     """
     if home.serving.exists():
         with opened_serving(home) as connection:
@@ -233,7 +230,7 @@ def explain_pair(home: Home, first: str, second: str) -> PathAnswer:
     with opened_published_graph(home) as connection:
         start, goal = resolve(connection, first), resolve(connection, second)
         if start.identifier_no == goal.identifier_no:
-            raise WrongUseError("The two are the same identifier.", "Name two, or one to see its whole customer.")
+            raise WrongUseError("The two are the same identifier.", "Name two, or one to see its customer.")
         edges = _fetch_edges(connection, _edges_around(), [start.identifier_no, goal.identifier_no])
         steps = shortest_path(edges, start.identifier_no, goal.identifier_no)
         numbers = [start.identifier_no, *(to for _, to, _ in steps)]
@@ -247,7 +244,7 @@ def explain_pair(home: Home, first: str, second: str) -> PathAnswer:
 
 
 def explain_customer(home: Home, identifier: str) -> GraphAnswer:
-    """Everything that an identifier's customer is made of. Raises as `resolve` and `opened_published_graph` do."""
+    """The customer of an identifier. Raises as `resolve` and `opened_published_graph` do."""
     with opened_published_graph(home) as connection:
         asked = resolve(connection, identifier)
         numbers = [asked.identifier_no]
@@ -273,7 +270,7 @@ def explain_customer(home: Home, identifier: str) -> GraphAnswer:
 
 
 def list_conflicts(home: Home, identifier: str | None = None) -> list[Conflict]:
-    """The pairs of customers that are kept apart, strongest evidence first; of a named customer with the values."""
+    """The pairs of customers that are kept apart, strongest evidence first; with values if a customer is named."""
     with opened_published_graph(home) as connection:
         customer_id = resolve(connection, identifier).customer_id if identifier else None
         named = identifier is not None
@@ -281,16 +278,16 @@ def list_conflicts(home: Home, identifier: str | None = None) -> list[Conflict]:
     return [Conflict(*row[:-2], *(row[-2:] if named else ())) for row in rows]
 
 
-def tell_history(home: Home, customer: str, moment: str = "") -> HistoryAnswer:
-    """What became of a customer, named by an id of any time or by an identifier.
+def read_history(home: Home, customer: str, moment: str = "") -> HistoryAnswer:
+    """The history of a customer, named by a current or former id or by an identifier.
 
-    `moment` (ISO, UTC) keeps the stays that were known then. Raises WrongUseError when it is no moment.
+    `moment` (ISO, UTC) selects the stays that were known then. Raises WrongUseError if it is not a timestamp.
     """
     known_at = datetime.fromisoformat(normal_moment(moment)) if moment else None
     with opened_published_graph(home) as connection:
         asked_id = customer if _CUSTOMER_ID.fullmatch(customer) else resolve(connection, customer).customer_id
         if asked_id is None:
-            raise WrongUseError("That identifier belongs to no customer.", "`merganser identity explain` says why.")
+            raise WrongUseError("That identifier belongs to no customer.", "`merganser identity explain` shows why.")
         row = connection.execute(_present_id(), [asked_id, asked_id]).fetchone()
         if row is None:
             raise WrongUseError(f"There never was a customer {asked_id}.", "An id looks like C0000000042.")
@@ -337,16 +334,16 @@ def read_stats(home: Home) -> Stats:
 
 
 def resolve(connection: duckdb.DuckDBPyConnection, text: str) -> Identifier:
-    """The identifier that a person means by `type:value`, by a value that is of one type only, or by a customer's id
-    (its oldest identifier). Upper case, spaces around and the spacing of a phone number do not matter.
+    """The identifier for `type:value`, for a value that only one type has, or for a customer's id (its oldest
+    identifier). Ignores case, surrounding spaces and the spacing of phone numbers.
 
-    Raises WrongUseError, without repeating the value, when there is none or the value is ambiguous.
+    Raises WrongUseError, without repeating the value, if there is none or the value is ambiguous.
     """
     if _CUSTOMER_ID.fullmatch(text.strip()):
         found = connection.execute(_oldest_of(), [text.strip(), text.strip()]).fetchall()
         if not found:
             raise WrongUseError(
-                f"There is no customer {text.strip()}.", "`merganser identity history` knows ids that are gone."
+                f"There is no customer {text.strip()}.", "`merganser identity history` also finds former ids."
             )
         return _fetch_identifiers(connection, [found[0][0]])[0]
     types = {name for (name,) in connection.execute(_types()).fetchall()}
@@ -366,9 +363,9 @@ def resolve(connection: duckdb.DuckDBPyConnection, text: str) -> Identifier:
 
 
 def shortest_path(edges: Iterable[Edge], start: int, goal: int) -> list[tuple[int, int, list[Edge]]]:
-    """Steps (from, to, what was said of the two) from `start` to `goal`; none where nothing connects them.
+    """Steps (from, to, edges) from `start` to `goal`; none if nothing connects them.
 
-    Of all paths the one with the fewest refused steps, of these the shortest, of these that of the oldest identifiers.
+    The path with the fewest refused steps; of these the shortest; of these the one with the oldest identifiers.
     """
     between: dict[int, dict[int, list[Edge]]] = defaultdict(lambda: defaultdict(list))
     for edge in edges:
@@ -399,7 +396,7 @@ def shortest_path(edges: Iterable[Edge], start: int, goal: int) -> list[tuple[in
 
 
 def _spellings(value: str) -> list[str]:
-    """The ways in which a normalised value may look that a person writes like this."""
+    """Possible normalised forms of a value that a user wrote."""
     plain = value.strip()
     digits = re.sub(r"[\s().\-/]", "", plain)
     international = "+" + digits.removeprefix("00") if digits.startswith("00") else digits
@@ -411,12 +408,12 @@ def _fetch_identifiers(connection: duckdb.DuckDBPyConnection, numbers: Sequence[
 
 
 def _fetch_edges(connection: duckdb.DuckDBPyConnection, statement: str, parameters: list[Any]) -> list[Edge]:
-    """Raises MerganserError when there are more than a person could read or a picture could hold."""
+    """Raises MerganserError if there are more than MOST_EDGES."""
     edges = [Edge(*row) for row in connection.execute(statement, parameters).fetchmany(MOST_EDGES + 1)]
     if len(edges) > MOST_EDGES:
         raise MerganserError(
-            f"More than {MOST_EDGES:,} links lie around that identifier.",
-            "`merganser identity stats` shows which limit of the graph is broken.",
+            f"That identifier has more than {MOST_EDGES:,} edges around it.",
+            "`merganser identity stats` shows which limit is exceeded.",
         )
     return edges
 
@@ -440,7 +437,7 @@ def _numbers() -> str:
 
 
 def _oldest_of() -> str:
-    """The oldest identifier of a customer, by its id of today or of any earlier time."""
+    """The oldest identifier of a customer, by a current or former id."""
     return """
         select min(bridge.identifier_no) from marts.bdg_customer_identifiers as bridge
         where bridge.customer_id = ? or bridge.customer_id = (
@@ -471,8 +468,8 @@ def _members() -> str:
     return "select identifier_no from marts.bdg_customer_identifiers where customer_id = ? order by 1"
 
 
-def _said() -> str:
-    """Everything that was said, with why it did not join, if so: of the claim itself, or of the two customers."""
+def _edges() -> str:
+    """All edges, with why they do not join, if so: a reason of the edge itself, or of the two customers."""
     return """
         select
             links.identifier_no_a,
@@ -496,7 +493,7 @@ def _said() -> str:
 
 
 def _edges_around() -> str:
-    """What was said of any member of the raw components of two identifiers, and of the two themselves."""
+    """The edges of all members of the raw components of two identifiers, and of the two themselves."""
     return f"""
         with asked as (select unnest([?::bigint, ?::bigint]) as identifier_no),
         around as (
@@ -508,7 +505,7 @@ def _edges_around() -> str:
             union
             select identifier_no from asked
         )
-        select * from ({_said()}) as said
+        select * from ({_edges()}) as edges
         where identifier_no_a in (select identifier_no from around)
             or identifier_no_b in (select identifier_no from around)
         order by all
@@ -517,7 +514,7 @@ def _edges_around() -> str:
 
 def _edges_of() -> str:
     return f"""
-        select * from ({_said()}) as said
+        select * from ({_edges()}) as edges
         where identifier_no_a in (select unnest(?::bigint[])) or identifier_no_b in (select unnest(?::bigint[]))
         order by all
     """

@@ -1,11 +1,11 @@
-"""Persons of a warehouse, run after run: new and changed records are weighed against all the rest, what was weighed
-before keeps its weight, and the closure is taken anew over all of it.
+"""Incremental matching in a warehouse: pairs with a new or changed record are scored, other pairs keep their scores,
+and everything is re-clustered.
 
-A weight depends on two records and a model that was kept with its surroundings, and on nothing that came since: so a
-run over what changed ends where a run from nothing ends. What exact identifiers join stands together, and is joined
-with others as a whole or not at all.
-Add here: what a run keeps for the next one. Keep out: how a pair is weighed (model.py), how groups come about
-(closure.py), tables of the warehouse (dbt's models hand them in).
+A score depends on two records and on a stored model with its context, and on no later data: so an incremental run has
+the same result as a full one. Persons that exact identifiers join form a group, which is joined with others as a whole
+or not at all.
+Add here: what a run stores for the next one. Keep out: how a pair is scored (model.py), how groups are clustered
+(closure.py), tables of the warehouse (dbt's models pass them in).
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ from identity.components import connected_components
 from identity.model import Model, score, train, with_surroundings
 
 AGAINST_BITS = -5.0
-"""Bits of evidence, beside what is known of any two records, below which a pair may speak against being one person:
-records that exact identifiers brought together may have little in common with a third one, and that says nothing."""
+"""A pair is evidence against one person only below so many bits, not counting the prior. Records that exact identifiers
+join may have little in common with a third one, which is no evidence."""
 
-_NOBODY: dict[str, int] = {"email": 10**9, "phone": 10**9}  # who shares one was told apart before
+_NO_SHARING_LIMIT = {"email": 10**9, "phone": 10**9}  # the warehouse has already excluded shared identifiers
 
 Nicknames = Iterable[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class Fixed:
-    """What is certain before any model is asked: pairs of numbers that exact evidence joins, and pairs that a person
-    keeps apart. The numbers are of any identifiers; persons are some of them."""
+    """Pairs that need no model: pairs that exact evidence joins, and pairs that a decision keeps apart. The numbers are
+    of identifiers of any type; persons are some of them."""
 
     joined_a: Numbers
     joined_b: Numbers
@@ -59,20 +59,20 @@ class Fixed:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Bits from which a pair joins, and from which it is a question for a person."""
+    """Pairs of at least `joining` bits join; those of at least `reviewed` bits are questions for a reviewer."""
 
     joining: float
     reviewed: float
 
     @classmethod
     def of_percent(cls, joining: float, reviewed: float) -> Thresholds:
-        """From probabilities in percent, above 0 and below 100."""
+        """Thresholds from probabilities in percent, above 0 and below 100."""
         return cls(math.log2(joining / (100 - joining)), math.log2(reviewed / (100 - reviewed)))
 
 
 @dataclass(frozen=True)
 class Kept:
-    """What the last run left: its pairs (as `Judged` has them), what they were weighed by, and the numbers of the
+    """The result of the last run: its pairs (as in `Judged`), the basis of their weights, and the numbers of the
     persons that are new or changed since."""
 
     pairs: pa.Table
@@ -82,10 +82,11 @@ class Kept:
 
 @dataclass(frozen=True)
 class Judged:
-    """Pairs with person_no_a < person_no_b, weight, verdict and reason, and what they were weighed by.
+    """Pairs with person_no_a < person_no_b, weight, verdict and reason, and the basis of their weights.
 
-    match: they join. held: likely enough, and a guard of the closure refused (contradicted, limit, override, contested,
-    crowded). question: between the thresholds. known: exact identifiers join them. guard: weighed for the closure only.
+    Verdicts. match: they join. held: likely enough, but clustering refused the join (contradicted, limit, override,
+    contested, crowded). question: between the thresholds. known: exact identifiers join them. guard: scored only for
+    clustering.
     """
 
     pairs: pa.Table
@@ -95,12 +96,12 @@ class Judged:
 
 
 def signature() -> str:
-    """Short name of the comparisons: a model of others is trained anew."""
+    """Short name of the comparisons: a model with other comparisons is trained again."""
     return _short(repr(COMPARISONS))
 
 
 def learn(persons: pa.Table, nicknames: Nicknames) -> Model:
-    """A model of these persons with its surroundings; the shipped one where they are too few to learn from."""
+    """A model of these persons with its context; the shipped model if they are too few for training."""
     with _opened(persons, nicknames) as connection:
         return _trained(connection)
 
@@ -114,8 +115,8 @@ def judge(
     thresholds: Thresholds,
     kept: Kept | None = None,
 ) -> Judged:
-    """Which persons are one. `persons` has person_no, columns of `people.COLUMNS`, and exclusive_no: two persons of the
-    same exclusive_no are never one (null: no such rule). No model: the one that these persons give."""
+    """Matches persons. `persons` has person_no, the columns of `people.COLUMNS`, and exclusive_no: two persons with the
+    same exclusive_no are never one (null: no such rule). Without `model`, trains one on these persons."""
     nicknames = sorted(nicknames)
     with _opened(persons, nicknames) as connection:
         if model is None:
@@ -126,14 +127,14 @@ def judge(
         def basis_of(huge: list[int]) -> str:
             return _short(json.dumps([*weighed_by, huge]))
 
-        _hand_over(connection, "new_people", person_no=kept.changed if kept else np.empty(0, np.int64))
+        _register_table(connection, "new_people", person_no=kept.changed if kept else np.empty(0, np.int64))
         huge = _number_blocks(connection, left_out, had_huge=kept is None or kept.basis != basis_of([]))
         basis = basis_of(huge)
         if kept and kept.basis != basis:
             kept = None
         weighed = block(connection, [*left_out, *huge], only_new=kept is not None)
         score(connection, model, "candidates", "scored")
-        _take_up(connection, kept.pairs if kept else None, thresholds.reviewed)
+        _combine_scores(connection, kept.pairs if kept else None, thresholds.reviewed)
         groups = _Groups.of(connection, persons, fixed)
         closure = _Closure(connection, model, groups)
         verdicts = closure.judged(thresholds.joining)
@@ -142,13 +143,13 @@ def judge(
 
 @contextmanager
 def _opened(persons: pa.Table, nicknames: Nicknames) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database of its own, in memory, with these persons in one spelling."""
+    """An in-memory database with these persons, normalised."""
     with tempfile.TemporaryDirectory() as spill, duckdb.connect() as connection:
         connection.execute("set memory_limit = '2GB'")
         connection.execute(f"set temp_directory = '{spill}'")
         connection.execute("set enable_progress_bar = false")
-        connection.execute("set preserve_insertion_order = false")  # one key's blocks beside the other's
-        people.prepare(connection, persons, nicknames=nicknames, blocked_emails=(), most_persons=_NOBODY)
+        connection.execute("set preserve_insertion_order = false")  # so that DuckDB reads the keys in parallel
+        people.prepare(connection, persons, nicknames=nicknames, blocked_emails=(), most_persons=_NO_SHARING_LIMIT)
         yield connection
 
 
@@ -158,8 +159,8 @@ def _trained(connection: duckdb.DuckDBPyConnection) -> Model:
 
 
 def _number_blocks(connection: duckdb.DuckDBPyConnection, left_out: list[int], *, had_huge: bool) -> list[int]:
-    """Make `block_keys`, and return the blocks that are huge beside those that are left out anyway. Where there was
-    none in the last run, only new persons can have made one: their blocks are enough."""
+    """Creates `block_keys`, and returns the huge blocks that are not in `left_out`. If the last run had none, only new
+    persons can have caused one, so their blocks are enough."""
     if not had_huge:
         number_blocks(connection, only_new=True)
         if not huge_blocks(connection, left_out):
@@ -168,15 +169,15 @@ def _number_blocks(connection: duckdb.DuckDBPyConnection, left_out: list[int], *
     return huge_blocks(connection, left_out)
 
 
-def _hand_over(connection: duckdb.DuckDBPyConnection, table: str, **columns: Numbers) -> None:
+def _register_table(connection: duckdb.DuckDBPyConnection, table: str, **columns: Numbers) -> None:
     connection.register("handed", pa.table(columns))
     connection.execute(f"create or replace table {table} as select * from handed")
     connection.unregister("handed")
 
 
-def _take_up(connection: duckdb.DuckDBPyConnection, kept: pa.Table | None, reviewed: float) -> None:
-    """Make `weights` of every pair that has one, and `evidence` of those that count, from `scored` and what was kept of
-    persons that are still there and as they were."""
+def _combine_scores(connection: duckdb.DuckDBPyConnection, kept: pa.Table | None, reviewed: float) -> None:
+    """Creates `weights` (all pairs with a weight) and `evidence` (those that count), from `scored` and from the kept
+    pairs of persons that still exist unchanged."""
     empty = pa.table({"person_no_a": [0], "person_no_b": [0], "weight": [0.0], "verdict": [""]}).slice(0, 0)
     connection.register("handed", kept if kept is not None else empty)
     connection.execute("""
@@ -201,8 +202,8 @@ def _take_up(connection: duckdb.DuckDBPyConnection, kept: pa.Table | None, revie
 
 @dataclass(frozen=True)
 class _Groups:
-    """Persons in the order of their numbers, each with the group that exact evidence puts it in (0 .. size - 1), and
-    the members of each group; pairs of groups that a person keeps apart."""
+    """Persons in the order of their numbers, each with its group by exact evidence (0 .. size - 1); the members of each
+    group; and pairs of groups that a decision keeps apart."""
 
     numbers: Numbers
     of_person: Numbers
@@ -244,7 +245,7 @@ class _Groups:
         return len(self.counts)
 
     def across(self, a: Numbers, b: Numbers) -> tuple[Numbers, Numbers, Numbers]:
-        """All pairs of persons across pairs of groups: places of the two persons, and of the pair of groups."""
+        """All pairs of persons across pairs of groups: indexes of the two persons, and of the pair of groups."""
         pairs = self.counts[a] * self.counts[b]
         of_pair = np.repeat(np.arange(len(a)), pairs)
         step = np.arange(len(of_pair)) - np.repeat(np.cumsum(pairs) - pairs, pairs)
@@ -255,7 +256,7 @@ class _Groups:
 
 
 class _Closure:
-    """The closure over groups, and why it refused what it refused."""
+    """Clusters groups and records why joins were refused."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, model: Model, groups: _Groups) -> None:
         self._connection, self._model, self._groups = connection, model, groups
@@ -270,14 +271,14 @@ class _Closure:
         weight = np.asarray(found["weight"], np.float64)
         joins = (weight >= joining) & (a != b)
         edges = _strongest(np.minimum(a, b)[joins], np.maximum(a, b)[joins], weight[joins], groups.size)
-        labels = cluster(edges, groups.size, self._weigh, looked_at_from=2)
+        labels = cluster(edges, groups.size, self._weigh, weighed_from=2)
         reasons = {
             (min(labels[one], labels[two]), max(labels[one], labels[two])): reason
             for one, two, reason in reversed(self._refusals)
         }
         whole = connected_components(edges.a, edges.b, groups.size)
         crowded = np.bincount(whole, minlength=groups.size)[whole] > MOST_MEMBERS
-        verdicts, told = [], []
+        verdicts, refusals = [], []
         for one, two, is_joining in zip(a.tolist(), b.tolist(), joins.tolist(), strict=True):
             left, right = sorted((int(labels[one]), int(labels[two])))
             verdict, reason = "question", None
@@ -289,10 +290,10 @@ class _Closure:
                 verdict = "held"
                 reason = reasons.get((left, right)) or ("crowded" if crowded[one] else "contested")
             verdicts.append(verdict)
-            told.append(reason)
+            refusals.append(reason)
         self._connection.register("judged", pa.table({
             "person_no_a": found["person_no_a"], "person_no_b": found["person_no_b"], "weight": weight,
-            "verdict": pa.array(verdicts, pa.string()), "reason": pa.array(told, pa.string()),
+            "verdict": pa.array(verdicts, pa.string()), "reason": pa.array(refusals, pa.string()),
         }))  # fmt: skip
         self._connection.register("asked", self._asked)
         return self._connection.sql("""
@@ -304,9 +305,10 @@ class _Closure:
         """).to_arrow_table()
 
     def _weigh(self, a: Numbers, b: Numbers) -> Weights:
-        """What speaks against two groups being one: the worst of all pairs across them, if any speaks against it.
+        """The evidence against the join of two groups: the lowest weight of all pairs across them that are evidence
+        against.
 
-        What speaks for it is not told: in a warehouse a pair that speaks clearly against two groups is not outweighed.
+        Evidence for the join is ignored: in a warehouse one pair that is clear evidence against a join is decisive.
         """
         groups = self._groups
         first, second, of_pair = groups.across(a, b)
@@ -328,8 +330,8 @@ class _Closure:
         return worst
 
     def _weighed(self, a: Numbers, b: Numbers) -> pa.Table:
-        """Pairs with their weights, in their order; those that nobody compared yet are weighed now."""
-        _hand_over(
+        """Pairs with their weights, in their order; scores those that have none."""
+        _register_table(
             self._connection, "asked_pairs",
             place=np.arange(len(a)), person_no_a=np.minimum(a, b), person_no_b=np.maximum(a, b),
         )  # fmt: skip
@@ -347,7 +349,7 @@ class _Closure:
 
 
 def _strongest(a: Numbers, b: Numbers, weight: Weights, size: int) -> Pairs:
-    """One edge for each pair of groups: the strongest."""
+    """The strongest edge of each pair of groups."""
     key, place = np.unique(a * size + b, return_inverse=True)
     best = np.full(len(key), -np.inf)
     np.maximum.at(best, place, weight)

@@ -1,6 +1,6 @@
-"""From person records to persons: the one entrance of this room.
+"""Matches person records of a file: the steps of an evaluation.
 
-Add here: a step. Keep out: how a step works (the other modules).
+Add here: a step. Keep out: how a step works (the other modules), matching in a warehouse (kept_scores.py).
 """
 
 from __future__ import annotations
@@ -28,35 +28,35 @@ from identity.model import MOST_CERTAIN, Model, filled_columns, score, train, wi
 from identity.people import prepare
 
 CERTAIN_WEIGHT = 100.0
-"""Bits of a pair that an identifier joins: before any that only a model joins."""
+"""The weight of a pair that an identifier joins: higher than any weight of the model."""
 
 REVIEWED_BITS = 10.0
-"""How far below the joining weight a pair is still a question for a person."""
+"""Pairs up to so many bits below the joining weight are questions for a reviewer."""
 
 _OF_ONE_SOURCE = """
     (select source from people where person_no = person_no_a)
     is not distinct from (select source from people where person_no = person_no_b)
 """
-_IDENTIFIERS = ("national_id", "email", "phone")  # from the most to the least certain
+_IDENTIFIERS = ("national_id", "email", "phone")  # the most certain first
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What is known of identifiers and names beside the records: the project's seeds, handed in."""
+    """Rules about identifiers and names, from the project's seeds."""
 
     most_persons: Mapping[str, int]
     blocked_emails: Iterable[str] = ()
     nicknames: Iterable[tuple[str, str]] = ()
     uses_model: bool = True
-    links_only: bool = False  # each source is free of doubles: two of its records are never one person
+    links_only: bool = False  # no source has duplicates: two of its records are never one person
 
 
 @dataclass(frozen=True)
 class Linked:
-    """The answer: a cluster for each record, and how it came about.
+    """The result: the cluster of each record, and how it was found.
 
-    `pairs` holds record_id_a, record_id_b and the weight of what was scored and may be one person; `compared` what was
-    compared at all.
+    `pairs`: record_id_a, record_id_b and weight of pairs that may be one person; `compared`: all pairs that were
+    compared.
     """
 
     clusters: dict[str, int]
@@ -66,9 +66,9 @@ class Linked:
 
 
 def link(records: pa.Table, rules: Rules, *, model: Model | None = None, memory: str = "2GB") -> Linked:
-    """Tell which records are one person: certain identifiers first, then the model, one closure over both.
+    """Matches records: by certain identifiers and by the model, clustered together.
 
-    A kept model is used where it is given and made of the same columns; else one is trained.
+    Uses `model` if its columns are those of the records; else trains one.
     """
     with tempfile.TemporaryDirectory() as spill, duckdb.connect() as connection:
         connection.execute(f"set memory_limit = '{memory}'")
@@ -113,7 +113,7 @@ def link(records: pa.Table, rules: Rules, *, model: Model | None = None, memory:
 
 
 def _certain_pairs(connection: duckdb.DuckDBPyConnection, *, across_sources: bool) -> Pairs:
-    """Pairs that an identifier joins which is not shared, and whose given names could be one person's."""
+    """Pairs that share an identifier of few records, and whose given names could be one person's."""
     parts = " union ".join(
         f"""
         select a.person_no as person_no_a, b.person_no as person_no_b, {CERTAIN_WEIGHT - place}::double as weight
@@ -133,7 +133,7 @@ def _certain_pairs(connection: duckdb.DuckDBPyConnection, *, across_sources: boo
 
 
 def _weigh(connection: duckdb.DuckDBPyConnection, model: Model, a: Numbers, b: Numbers) -> Weights:
-    """Weights of pairs in their order: those that are scored already, and the others scored now."""
+    """Weights of pairs in their order; scores those that have none."""
     asked = pa.table({"place": np.arange(len(a)), "person_no_a": np.minimum(a, b), "person_no_b": np.maximum(a, b)})
     connection.register("asked", asked)
     connection.execute("create or replace table asked_pairs as select * from asked")
@@ -162,7 +162,7 @@ def _fetched(connection: duckdb.DuckDBPyConnection, query: str) -> Pairs:
 
 
 def _strongest(certain: Pairs, likely: Pairs) -> Pairs:
-    """Both kinds; a pair that is in both may stand twice, its stronger weight counts first."""
+    """Both kinds of pairs. A pair may be in it twice: its stronger weight counts first."""
     return Pairs(
         np.concatenate([certain.a, likely.a]),
         np.concatenate([certain.b, likely.b]),

@@ -1,6 +1,6 @@
-"""The model: what Splink learned of the data at hand, kept as JSON, and the weights that it gives to pairs.
+"""The model that Splink trains, stored as JSON, and the weights that it gives to pairs.
 
-Add here: how it is trained, kept and applied. Keep out: the comparisons it is made of (comparisons.py).
+Add here: how it is trained, stored and applied. Keep out: its comparisons (comparisons.py).
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from identity.blocking import large_blocks
 from identity.comparisons import chosen, given_names_agree
 
 TRAINED_FROM = 500
-"""Records below which nothing is learned: so few hold too few people twice."""
+"""With fewer records no model is trained: they have too few duplicates."""
 
 LEAST_PROBABILITY = 1e-5
-"""Nothing is ruled out because the records at hand do not show it."""
+"""The lowest probability: nothing is impossible because the records do not show it."""
 
 KEPT_DIGITS = 6
-"""Significant digits of a probability that are kept, a millionth of a bit. Splink draws its samples by the records'
-numbers, but its sums are of fractions, and their last digits follow the order of the rows and the threads."""
+"""Significant digits of a stored probability, a millionth of a bit. Splink draws its samples by the records' numbers,
+but the last digits of its sums of fractions depend on the order of rows and on threads."""
 
 DOUBT = 30.0
-"""Bits taken from a pair of different given names, birth dates or generations, where training is not to be trusted."""
+"""Bits subtracted from pairs with different given names, birth dates or generations if training is not reliable."""
 
 _COLUMNS = (
     "first_name", "middle_name", "last_name", "generation", "birth_date", "email", "phone", "national_id", "street",
     "postal_code", "city", "company", "occupation",
 )  # fmt: skip
 MOST_CERTAIN = 20
-"""Records of one nearly certain value: above it, the value is a placeholder."""
+"""A nearly certain value of more records is a placeholder."""
 
 _CERTAIN = (
     ("national_id",), ("email",), ("first_name", "last_name", "birth_date"), ("first_name", "last_name", "street"),
@@ -53,16 +53,16 @@ _TRAINING_BLOCKS = (
 _MOST_ITERATIONS = 10
 _MOST_TRAINING_PAIRS = 1_000_000
 _RECALL_OF_CERTAIN = 0.8
-_RECORDS_OF_A_COMMON_VALUE = 20  # a value of fewer is kept in no model
+_RECORDS_OF_A_COMMON_VALUE = 20  # values of fewer records are not stored in a model
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a pair's score owes to all other records, as they were when the model was trained. With it a pair is judged
-    the same whatever came since, and scores can be kept.
+    """The context of a model: what scores take from all other records, as of its training. With it a pair has the same
+    score whatever arrives later, so scores can be kept.
 
-    `frequencies`: of each column whose rare values say more, the share of records by value; only values of very many
-    records, which name nobody, and under the empty value that of any other. `left_out`: the blocks that were too large.
+    `frequencies`: the share of records by value, for columns whose rare values are stronger evidence. Only values of
+    many records, which identify nobody; the empty value stands for all others. `left_out`: blocks that were too large.
     """
 
     frequencies: dict[str, dict[str, float]]
@@ -71,27 +71,27 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Model:
-    """Splink's settings with their probabilities, the columns they need, and whether they were learned."""
+    """Splink's settings with their probabilities, the columns they need, and whether they were trained."""
 
     settings: dict[str, Any]
     columns: tuple[str, ...]
     is_trained: bool
-    surroundings: Surroundings | None = None  # none: what a value is worth is asked of the records at hand
+    surroundings: Surroundings | None = None  # none: frequencies are those of the given records
 
     @property
     def version(self) -> str:
-        """Short name of exactly these probabilities."""
+        """Short name of these probabilities."""
         told = [self.settings, *([asdict(self.surroundings)] if self.surroundings else [])]
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
     def prior_weight(self) -> float:
-        """Bits for two records of which nothing is known."""
+        """The weight of two records without any comparison."""
         prior = float(self.settings["probability_two_random_records_match"])
         return math.log2(prior / (1 - prior))
 
     def to_json(self) -> str:
-        """The model as a file holds it."""
+        """The model as JSON."""
         kept = {"settings": self.settings, "columns": list(self.columns), "is_trained": self.is_trained}
         if self.surroundings:
             kept["surroundings"] = asdict(self.surroundings)
@@ -99,7 +99,7 @@ class Model:
 
     @classmethod
     def from_json(cls, text: str) -> Model:
-        """A model that was kept."""
+        """A stored model."""
         kept = json.loads(text)
         around = kept.get("surroundings")
         return cls(
@@ -111,13 +111,13 @@ class Model:
 
 
 def filled_columns(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
-    """The columns of `people` that hold any value: what a model of these records can be made of."""
+    """The columns of `people` with values: those that a model of these records can use."""
     counts = connection.execute(f"select {', '.join(f'count({column})' for column in _COLUMNS)} from people").fetchall()
     return tuple(column for column, count in zip(_COLUMNS, counts[0], strict=True) if count)
 
 
 def train(connection: duckdb.DuckDBPyConnection) -> Model:
-    """Learn a model of `people`, the same in whatever order they stand; too few records get the shipped one."""
+    """Trains a model on `people`, independent of their order; for too few records, the shipped model."""
     columns = filled_columns(connection)
     settings = SettingsCreator(
         link_type="dedupe_only",
@@ -147,14 +147,14 @@ def train(connection: duckdb.DuckDBPyConnection) -> Model:
 
 
 def with_surroundings(connection: duckdb.DuckDBPyConnection, model: Model) -> Model:
-    """The model with what it owes to the other records of `people` and `block_keys`."""
+    """The model with its context: frequencies of `people` and excluded blocks of `block_keys`."""
     usual = {
         level["tf_adjustment_column"]: float(level["u_probability"])
         for comparison in model.settings["comparisons"]
         for level in comparison["comparison_levels"]
         if level.get("tf_adjustment_column")
     }
-    if not model.is_trained:  # so few records do not tell how rare a value is
+    if not model.is_trained:  # too few records to know how rare a value is
         return replace(model, surroundings=Surroundings({column: {"": u} for column, u in usual.items()}, []))
     frequencies: dict[str, dict[str, float]] = {}
     for column in sorted(usual):
@@ -173,11 +173,11 @@ def with_surroundings(connection: duckdb.DuckDBPyConnection, model: Model) -> Mo
 
 
 def score(connection: duckdb.DuckDBPyConnection, model: Model, pairs: str, scored: str) -> None:
-    """Make the table `scored` (person_no_a, person_no_b, weight) of the table `pairs`: bits for being one person.
+    """Creates the table `scored` (person_no_a, person_no_b, weight in bits) from the table `pairs`.
 
-    A family shares its name, home, phone and often its mailbox, and twins their birth date; how much that says is
-    learned. A model that was not trained here, and one that is kept for a warehouse, doubts pairs whose given names,
-    birth dates or generations differ: where families outnumber doubles, training takes a household for a person.
+    A family shares its name, home, phone and often its mailbox, and twins their birth date; training learns how much
+    that means. An untrained model, and one that is stored for a warehouse, penalises pairs whose given names, birth
+    dates or generations differ: if families outnumber duplicates, training takes households for persons.
     """
     if not model.settings["comparisons"]:
         connection.execute(f"create or replace table {scored} as select *, -1.0::double as weight from {pairs}")
@@ -225,10 +225,10 @@ def score(connection: duckdb.DuckDBPyConnection, model: Model, pairs: str, score
 
 
 def with_found_prior(connection: duckdb.DuckDBPyConnection, model: Model) -> Model:
-    """The model with as many pairs of one person to expect as it found in `scored`, whose weights move with it.
+    """The model with its prior set to the matches found in `scored`, whose weights change with it.
 
-    Training starts from the pairs that agree on something nearly certain, which are few where records are written
-    badly. In a warehouse that cautious start stays.
+    Training estimates the prior from pairs that agree on something nearly certain, which are few if records are badly
+    written. In a warehouse that cautious prior stays.
     """
     [(found, people)] = connection.execute(
         "select sum(1 / (1 + power(2, -weight))), (select count(*) from people) from scored"
@@ -244,7 +244,7 @@ def with_found_prior(connection: duckdb.DuckDBPyConnection, model: Model) -> Mod
 def _register_frequencies(
     connection: duckdb.DuckDBPyConnection, api: DuckDBAPI, linker: Linker, surroundings: Surroundings
 ) -> None:
-    """Let Splink take the frequencies that were kept instead of counting."""
+    """Gives Splink the stored frequencies, so that it does not count."""
     for column, shares in surroundings.frequencies.items():
         connection.register("shares", pa.table({"value": list(shares), "share": list(shares.values())}))
         connection.execute(
@@ -268,7 +268,7 @@ def _open(connection: duckdb.DuckDBPyConnection, settings: Any) -> tuple[DuckDBA
 def _learned(connection: duckdb.DuckDBPyConnection, linker: Linker, block: tuple[str, ...]) -> Linker:
     """The model after one session of expectation maximisation.
 
-    A session that learns nothing, or rules a level out altogether, is undone: it would leave the model half changed.
+    A session that learns nothing, or makes a level impossible, is undone.
     """
     before = json.loads(json.dumps(linker.misc.save_model_to_json()))
     try:
@@ -281,7 +281,7 @@ def _learned(connection: duckdb.DuckDBPyConnection, linker: Linker, block: tuple
 
 
 def _prior(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> float:
-    """How likely two records are one person, from the pairs that agree on something nearly certain."""
+    """The probability that two records are one person, from pairs that agree on something nearly certain."""
     keys = [key for key in _CERTAIN if set(key) <= set(columns)]
     blocks = [
         f"select person_no, hash({number}, {', '.join(key)}) as block from people"
@@ -304,7 +304,7 @@ def _prior(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> f
 
 
 def _share_of_pairs(found: float, people: int) -> float:
-    """So many pairs, of all that so many records make; never so many that two records are likely one person."""
+    """The share of `found` pairs in all pairs of `people` records, capped below even odds."""
     return _kept(min(0.1, found / max(people * (people - 1) / 2, 1)))
 
 
@@ -314,7 +314,7 @@ def _kept(probability: float) -> float:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Splink tells of its progress in warnings and logs; here the numbers at the end are told."""
+    """Suppresses Splink's progress in warnings and logs."""
     logger = logging.getLogger("splink")
     level = logger.level
     logger.setLevel(logging.ERROR)

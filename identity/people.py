@@ -1,6 +1,6 @@
-"""Person records in one spelling: what the comparisons read, made by one SQL statement.
+"""Normalises person records for the comparisons, in one SQL statement.
 
-Add here: a column that records may have, and how it is folded. Keep out: what two values say about each other
+Add here: a column that records may have, and how it is normalised. Keep out: how two values are compared
 (comparisons.py).
 """
 
@@ -15,14 +15,14 @@ COLUMNS = (
     "record_id", "source", "first_name", "middle_name", "last_name", "full_name", "email", "phone", "birth_date",
     "street", "house_number", "unit", "city", "postal_code", "region", "country", "ssn", "company", "occupation",
 )  # fmt: skip
-"""What a record may have; all but `record_id` may be missing."""
+"""The columns of a record; all but `record_id` may be missing."""
 
 DATE_FORMATS = (
     "%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%d-%b-%Y", "%d %b %Y",
     "%d %B %Y", "%b %d %Y", "%B %d, %Y", "%Y-%m-%d %H:%M:%S",
 )  # fmt: skip
-"""Tried in this order: where day and month cannot be told apart the month is read first, and the comparison of two
-dates has a level for the two being swapped."""
+"""Tried in this order: if day and month are ambiguous, the month comes first. The comparison of dates has a level for
+swapped day and month."""
 
 _FOLDED = "nullif(regexp_replace(lower(strip_accents({0})), '[^\\p{{L}}]', '', 'g'), '')"
 _STREET_WORDS = (
@@ -30,7 +30,7 @@ _STREET_WORDS = (
     "boulevard|blvd|way|terrace|tce|parade|pde|strasse|straße|highway|hwy|apt|apartment|unit|suite|ste|floor|fl"
 )
 
-_ROWS_AT_ONCE = 16_384  # of an Arrow table: what one thread takes, where more than one may read
+_ROWS_AT_ONCE = 16_384  # of an Arrow table per thread, so that several threads can read
 _GENERATION = r"\s(jr|junior|sr|senior|i|ii|iii|iv)[.]?$"
 
 _GIVEN = f"regexp_replace(given, '{_GENERATION}', '')"
@@ -169,11 +169,11 @@ def prepare(
     blocked_emails: Iterable[str],
     most_persons: Mapping[str, int],
 ) -> int:
-    """Make the table `people` from person records, one row each, numbered from 1 in the order of their ids, or as their
-    column `person_no` says.
+    """Creates the table `people` from person records: one row each, numbered from 1 in the order of their ids, or by
+    their column `person_no`.
 
-    An e-mail or phone of more persons than its type allows, told apart by their initials, is nobody's and no evidence;
-    nor is a mailbox of a role. Returns the number of records.
+    An e-mail or phone with more persons (by their initials) than its type allows is dropped, and so is the mailbox of a
+    role. Returns the number of records.
     """
     wanted = [
         f"cast({name} as varchar) as {name}" if name in records.column_names else f"cast(null as varchar) as {name}"

@@ -1,8 +1,8 @@
-"""A customer, or the path between two identifiers, drawn as SVG: identifiers in columns by their distance from the one
-asked about, and on each line the rule, the source and the dates that it rests on.
+"""Draws a customer, or the path between two identifiers, as SVG: identifiers in columns by their distance from the
+named one, and lines with rule, source and dates.
 
-Every line ends at a place of its own beside the identifier that it leads to, so no two labels meet. Add here: how
-another thing looks. Keep out: what is drawn (identity_graph.py).
+Every line ends at its own place beside its identifier, so labels do not overlap. Add here: how something is drawn. Keep
+out: what is drawn (graph.py).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from html import escape
 from identity.graph import Edge, GraphAnswer, Identifier, PathAnswer
 from runtime.printable import printable
 
-MOST_DRAWN = 60  # identifiers: with more, a picture is wallpaper; those nearest to what was asked for are drawn
+MOST_DRAWN = 60  # identifiers; of more, only those nearest to the named one are drawn
 _BOX, _GAP, _LINE, _MARGIN = 250, 360, 30, 24  # widths of a box and of a gap, height of a line, in pixels
 _LONGEST_VALUE, _LONGEST_LABEL = 29, 54  # characters that fit in a box, and in a gap
 _STYLE = """
@@ -31,7 +31,7 @@ path { fill: none; stroke: #7b8794; stroke-width: 1.3; } .refused { stroke: #b42
 
 @dataclass(frozen=True)
 class _Line:
-    """All that was said of two identifiers, as one line."""
+    """All edges between two identifiers, as one line."""
 
     start: int
     end: int
@@ -41,7 +41,7 @@ class _Line:
 
 
 def draw_graph(answer: GraphAnswer) -> str:
-    """The customer as SVG text. Of more than MOST_DRAWN identifiers only the nearest ones, which the title says."""
+    """The customer as SVG text. If there are more than MOST_DRAWN identifiers, only the nearest; the title says so."""
     lines = _lines([*answer.edges, *answer.refused])
     identifiers = {found.identifier_no: found for found in (*answer.identifiers, *answer.neighbours)}
     nearest = _columns(answer.asked.identifier_no, identifiers, lines)
@@ -54,7 +54,7 @@ def draw_graph(answer: GraphAnswer) -> str:
 
 
 def draw_path(answer: PathAnswer) -> str:
-    """The path as SVG text; the two ends alone where no evidence connects them."""
+    """The path as SVG text; only the two ends if no evidence connects them."""
     identifiers = {answer.start.identifier_no: answer.start, answer.to.identifier_no: answer.to}
     identifiers |= {step.to.identifier_no: step.to for step in answer.steps}
     columns = [[answer.start.identifier_no], *([step.to.identifier_no] for step in answer.steps)]
@@ -86,8 +86,8 @@ def _span(first: datetime, last: datetime) -> str:
 
 
 def _columns(root: int, identifiers: Mapping[int, Identifier], lines: Sequence[_Line]) -> list[list[int]]:
-    """Identifiers by distance from the root; within a column in the order of what they hang on. What nothing connects
-    comes last."""
+    """Identifiers by distance from the root; within a column in the order of the column before. Unconnected ones come
+    last."""
     beside: dict[int, set[int]] = defaultdict(set)
     for line in lines:
         beside[line.start].add(line.end)

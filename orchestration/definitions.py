@@ -1,6 +1,6 @@
-"""Assembles what Dagster sees, and does nothing else: each room's factory is fed by the room's own registry.
+"""Assembles Dagster's definitions: each package's factory reads the package's own registry.
 
-Add here: a room. Keep out: assets, jobs, settings.
+Add here: a factory. Keep out: assets, jobs, settings.
 """
 
 from __future__ import annotations
@@ -34,5 +34,5 @@ def build_defs(overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """What `dagster dev` loads."""
+    """The entry point of `dagster dev`."""
     return build_defs()

@@ -30,11 +30,11 @@ def run(
     fresh: bool = False,
     progress: Callable[[str], Progress] = lambda stage: silent,
 ) -> tuple[Home, stages.RunReport]:
-    """Write the business (unless this very one is there already) and run all stages; returns the home with its moment.
+    """Writes the business (unless the same one is there) and runs all stages; returns the home with its moment.
 
-    What the webhook export sends goes to a receiver on the loopback address that keeps it under exports/, for as long
-    as the run lasts. `fresh` throws away what an earlier demo left in this home.
-    Raises WrongUseError when the home holds another demo, or anything that no demo made.
+    During the run, a receiver on the loopback address stores what the webhook export sends under exports/. `fresh`
+    deletes an earlier demo in this home.
+    Raises WrongUseError if the home holds another demo, or data that is not from a demo.
     """
     from exports.destinations.webhook.destination import ALLOWED_VARIABLE, SECRET_VARIABLE, URL_VARIABLE
     from exports.destinations.webhook.loopback import serve
@@ -47,24 +47,24 @@ def run(
 
 
 def prepare(home: Home, *, customers: int, seed: int, fresh: bool = False, progress: Progress = silent) -> Home:
-    """Write the business and the home's settings; the same business is not written twice. Raises as `run` does."""
+    """Writes the business and the home's settings; the same business is not written twice. Raises as `run` does."""
     from ingestion.synthetic.config import WorldConfig
     from ingestion.synthetic.world import write_world
 
     try:
         config = WorldConfig(customers=customers, seed=seed)
     except ValueError as error:
-        raise WrongUseError(f"No such business can be made up: {error}") from error
+        raise WrongUseError(f"This business cannot be generated: {error}") from error
     wanted = json.loads(json.dumps(asdict(config), default=str))
     with held(home, "demo"):
-        _refuse_what_no_demo_made(home)
+        _refuse_other_data(home)
         if fresh:
             clear(home)
         there = _read_marker(home)
         if there and there.get("config") != wanted:
             raise WrongUseError(
                 f"{home.path} holds another demo ({_words(there.get('config') or {})}).",
-                "Say --fresh to throw it away, or name another home with --home.",
+                "Use --fresh to delete it, or name another home with --home.",
             )
         if not there.get("complete"):
             _write_marker(home, wanted, complete=False)
@@ -76,8 +76,8 @@ def prepare(home: Home, *, customers: int, seed: int, fresh: bool = False, progr
     return open_home(home.path)
 
 
-def _refuse_what_no_demo_made(home: Home) -> None:
-    """A demo writes only into a home that is empty or that a demo made: it never mixes with somebody's data."""
+def _refuse_other_data(home: Home) -> None:
+    """Raises WrongUseError unless the home is empty or holds a demo: a demo never mixes with real data."""
     if not home.landing.is_relative_to(home.path):
         raise WrongUseError(
             f"The landing zone is {home.landing}, outside the home.", "Unset MERGANSER_LANDING for the demo."
@@ -86,7 +86,7 @@ def _refuse_what_no_demo_made(home: Home) -> None:
         return
     if home.warehouse.exists() or any(home.landing.glob("*")) or sources_in_settings(home) is not None:
         raise WrongUseError(
-            f"{home.path} holds data that no demo made.", "Name another directory for the demo with --home."
+            f"{home.path} holds data that is not from a demo.", "Name another directory for the demo with --home."
         )
 
 
@@ -96,7 +96,7 @@ def is_demo(home: Home) -> bool:
 
 
 def clear(home: Home) -> None:
-    """Throw away everything in a home."""
+    """Deletes everything in a home."""
     for path in home.path.iterdir():
         if path == home.lock:
             continue
@@ -111,7 +111,7 @@ def _read_marker(home: Home) -> dict[str, Any]:
     marker = home.path / MARKER
     try:
         content = json.loads(marker.read_text()) if marker.exists() else {}
-    except ValueError:  # the disk was full, or the process killed, while it was being written
+    except ValueError:  # a full disk or a killed process interrupted the write
         content = {}
     return content if isinstance(content, dict) else {}
 

@@ -1,6 +1,6 @@
-"""What stands between a home and a run that works: looked at, told, never mended by itself.
+"""Checks what a home needs for a run, and reports it. Changes nothing.
 
-Add here: another thing that people forget. Keep out: setting it up (setup.py), judging data (quality.py).
+Add here: another requirement that users forget. Keep out: setting it up (setup.py), audits of data (publication/).
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _FREE_BYTES_WANTED = 2_000_000_000  # a build writes the serving file beside the
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at. `state`: fine, look (worth a look), or missing (a run would not work).
+    """One finding. `state`: fine, look (worth a look), or missing (a run would not work).
 
-    `told` is what was seen and `next_step` what to do; neither holds a value of a variable or of a record.
+    `told`: the observation; `next_step`: what to do. Neither contains values of variables or records.
     """
 
     subject: str
@@ -40,7 +40,7 @@ class Finding:
 
 
 def examine(home: Home, *, connect: bool = False, progress: Progress = silent) -> list[Finding]:
-    """Everything that a run needs. `connect`: also ask each fetched source for a first page, which is thrown away."""
+    """Checks everything that a run needs. `connect`: also requests a first page from each fetched source."""
     return [
         *_place(home),
         *_additions(),
@@ -59,7 +59,7 @@ def _place(home: Home) -> Iterator[Finding]:
     yield Finding("home", "fine", str(home.path))
     free = shutil.disk_usage(home.path).free
     if free < _FREE_BYTES_WANTED:
-        yield Finding("disk", "look", f"{free / 1e9:.1f} GB are free", "Make room: a build writes a new serving file.")
+        yield Finding("disk", "look", f"{free / 1e9:.1f} GB are free", "Free space: a build writes a new serving file.")
     if demo.is_demo(home):
         yield Finding("demo", "look", "this home holds the made-up business", "Use another --home for real data.")
     elif home.as_of:
@@ -91,7 +91,7 @@ def _sources(home: Home, *, connect: bool, progress: Progress) -> Iterator[Findi
     for number, name in enumerate(sorted({*switched_on, *own}), start=1):
         progress(number, len(switched_on), name)
         if name not in declared:
-            yield Finding(name, "missing", "nobody declares it", "Correct its name in settings.yml.")
+            yield Finding(name, "missing", "it is not declared", "Correct its name in settings.yml.")
             continue
         loader = switched_on.get(name, "dlt" if is_fetched_by_default(declared[name]) else "files")
         missing = missing_variables(declared[name]) if loader == "dlt" else []
@@ -100,11 +100,11 @@ def _sources(home: Home, *, connect: bool, progress: Progress) -> Iterator[Findi
         elif loader == "dlt" and connect:
             yield _connection(home, name)
         elif loader == "dlt":
-            yield Finding(name, "fine", "its variables are set", "merganser doctor --connect asks the vendor.")
+            yield Finding(name, "fine", "its variables are set", "merganser doctor --connect tests the connection.")
         if name in landed:
             yield Finding(name, "fine", landed[name])
         elif not missing:
-            where = "" if loader == "dlt" else f" and bring its files to {home.landing}"
+            where = "" if loader == "dlt" else f" and copy its files to {home.landing}"
             yield Finding(name, "look", "nothing has landed yet", f"merganser ingest {name}{where}")
 
 

@@ -1,6 +1,6 @@
-"""Quarantine from the command line: what was refused, and its way back, in one home.
+"""The commands `merganser quarantine`: lists refused records and replays them, for one home.
 
-Add here: what a person asks of refused records. Keep out: the records themselves (ingestion/quarantine.py).
+Add here: another command about refused records. Keep out: the records themselves (ingestion/quarantine.py).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def list_records(home: Home, selection: Selection, limit: int) -> QuarantineList:
-    """Refused records that fit, without their values. Raises LockedError."""
+    """The selected refused records, without their values. Raises LockedError."""
     from ingestion import quarantine
     from ingestion.settings import Settings
 
@@ -28,7 +28,7 @@ def list_records(home: Home, selection: Selection, limit: int) -> QuarantineList
 
 
 def show_records(home: Home, ids: Sequence[str]) -> list[tuple[QuarantinedRecord, str]]:
-    """These records with their values. Raises WrongUseError for an id that is none, LockedError."""
+    """These records with their values. Raises WrongUseError for an unknown id, LockedError."""
     from ingestion import quarantine
     from ingestion.settings import Settings
 
@@ -37,7 +37,7 @@ def show_records(home: Home, ids: Sequence[str]) -> list[tuple[QuarantinedRecord
 
 
 def replay(home: Home, selection: Selection, changes: Sequence[str], record_file: Path | None) -> ReplayReport:
-    """Lands refused records again, `changes` (field=value) made. Raises WrongUseError, LockedError, MerganserError."""
+    """Lands refused records again, with `changes` (field=value). Raises WrongUseError, LockedError, MerganserError."""
     from ingestion import quarantine
     from ingestion.settings import Settings
 
@@ -62,5 +62,5 @@ def replay(home: Home, selection: Selection, changes: Sequence[str], record_file
 def _pairs(changes: Sequence[str]) -> Mapping[str, str]:
     for change in changes:
         if "=" not in change:
-            raise WrongUseError("A correction is field=value.", "As in --set amount=12.50")
+            raise WrongUseError("A correction is field=value.", "For example: --set amount=12.50")
     return dict(change.split("=", 1) for change in changes)

@@ -1,6 +1,6 @@
-"""Starting for real: which sources a home has switched on, and the variables that they need, written where people look.
+"""Sets up a home for real data: switches sources on and writes the variables that they need into .env.example.
 
-Add here: what a new home is asked for. Keep out: whether what was set up works (doctor.py), the made-up home (demo.py).
+Add here: another setting of a new home. Keep out: whether the setup works (doctor.py), the demo (demo.py).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SetupReport:
-    """What `merganser init` wrote: the sources with their loaders, and by source the variables that are not set yet."""
+    """What `merganser init` wrote: sources with their loaders, and the variables of each that are not set yet."""
 
     sources: Mapping[str, str]
     settings: Path
@@ -33,11 +33,11 @@ class SetupReport:
 
 
 def configure(home: Home, wanted: Sequence[str], *, fresh: bool = False) -> SetupReport:
-    """Switch sources on in a home, beside those that are on already, and write .env.example for all of them.
+    """Switches sources on in a home, in addition to those that are on, and writes .env.example for all of them.
 
-    `wanted`: names, or name:loader (dlt where Merganser fetches the source itself, fivetran, files). `fresh` throws
-    away the demo that this home holds. Raises WrongUseError for an unknown source or loader, and when the home holds
-    the demo: its made-up people must never stand beside real ones.
+    `wanted`: names, or name:loader (dlt if Merganser fetches the source itself, fivetran, files). `fresh` deletes the
+    demo in this home. Raises WrongUseError for an unknown source or loader, and if the home holds the demo: its made-up
+    people must never mix with real ones.
     """
     from ingestion.fetching import missing_variables
 
@@ -47,7 +47,7 @@ def configure(home: Home, wanted: Sequence[str], *, fresh: bool = False) -> Setu
             if not fresh:
                 raise WrongUseError(
                     f"{home.path} holds the made-up business of the demo.",
-                    "Name another directory with --home, or say --fresh to throw the demo away.",
+                    "Name another directory with --home, or use --fresh to delete the demo.",
                 )
             demo.clear(home)
         declared = known_sources(home)
@@ -62,7 +62,7 @@ def configure(home: Home, wanted: Sequence[str], *, fresh: bool = False) -> Setu
 
 
 def default_loader(source: SourceSpec) -> str:
-    """How a source arrives where nobody says: fetched where that can be, else in the shape that is declared."""
+    """The loader of a source by default: dlt if Merganser can fetch it, else the declared one."""
     from ingestion.fetching import is_fetched
 
     if is_fetched(source):
@@ -71,7 +71,7 @@ def default_loader(source: SourceSpec) -> str:
 
 
 def env_example(sources: Sequence[SourceSpec]) -> str:
-    """The variables of these sources with what they are for, ready to be filled in. No values but public defaults."""
+    """The variables of these sources with their descriptions, to be filled in. The only values are public defaults."""
     from ingestion.fetching import variables
 
     lines = [
@@ -97,9 +97,7 @@ def _choice(text: str, declared: Mapping[str, SourceSpec]) -> tuple[str, str]:
         )
     loader = loader or default_loader(declared[name])
     if loader not in LOADERS:
-        raise WrongUseError(f"'{loader}' is no loader.", f"Loaders are {', '.join(LOADERS)}.")
+        raise WrongUseError(f"'{loader}' is not a loader.", f"Loaders are {', '.join(LOADERS)}.")
     if loader == "dlt" and not is_fetched(declared[name]):
-        raise WrongUseError(
-            f"{name} has no connector: its files are brought to it.", f"Say {name}:files, or {name} alone."
-        )
+        raise WrongUseError(f"{name} has no connector: it reads files.", f"Use {name}:files, or {name} alone.")
     return name, loader

@@ -1,6 +1,6 @@
-"""The stages of the main job, ingest -> build -> check -> publish -> export: each a function, and all in order.
+"""The stages of the main job, ingest -> build -> check -> publish -> export: one function each, and one for all.
 
-Add here: a stage, or what stops the ones after it. Keep out: how a stage does its work, how its report is shown.
+Add here: a stage, or what stops the stages after it. Keep out: how a stage works, how its report is shown.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from ingestion.settings import Settings as IngestionSettings
     from ingestion.spec import SourceSpec
 
-# Variables of the export room that settings.yml may hold under these names; the environment wins.
+# Variables of exports that settings.yml may set under these names; the environment takes precedence.
 SETTINGS_OF_EXPORTS = {"MERGANSER_SERVING_MAX_AGE_HOURS": "serving_max_age_hours"}
 STAGES = ("ingest", "build", "check", "publish", "export")
 
 
 @dataclass(frozen=True)
 class IngestReport:
-    """What one ingest did: what each stream of the fetched sources brought, and what landed."""
+    """The result of one ingest: the streams that were fetched, and what landed."""
 
     landing: LandingReport
     streams: list[StreamReport] = field(default_factory=list)
@@ -46,9 +46,10 @@ class IngestReport:
 
 @dataclass(frozen=True)
 class ExportOutcome:
-    """What became of one export: its receipt, or why there is none.
+    """The outcome of one export: its receipt, or why there is none.
 
-    `status`: delivered, nothing to send, dry run, failed, or not configured (a variable is unset: that is no failure).
+    `status`: delivered, nothing to send, dry run, failed, or not configured (a variable is unset, which is not a
+    failure).
     """
 
     name: str
@@ -63,7 +64,7 @@ class ExportOutcome:
 
 @dataclass
 class RunReport:
-    """What one run of the main job did. `failed_stage` names the stage that stopped it; empty when all went through."""
+    """The result of one run of the main job. `failed_stage`: the stage that stopped it, empty if all succeeded."""
 
     ingest: IngestReport | None = None
     build: building.BuildReport | None = None
@@ -107,13 +108,13 @@ def ingest(
     reason: str = "",
     progress: Progress = silent,
 ) -> IngestReport:
-    """Fetch what is new of the named sources, or of all that are switched on, and land it.
+    """Fetches and lands the new records of the named sources, or of all that are switched on.
 
-    `window` and `streams` read a span, or some streams, of one fetched source again. `allow_empty` lets a delivery that
-    is the whole table be empty. `dialect` overrides what is declared
-    of text files. `accepted_gates` (or "all") land, for a `reason`, the loads that these gates hold now,
-    and fetch nothing. A source or stream that fails is reported and stops no other. Raises WrongUseError for a source
-    that nobody declared and for a gate that holds nothing, LockedError, MerganserError.
+    `window` and `streams` read a period, or some streams, of one fetched source again. `allow_empty` accepts an empty
+    batch of files that is the whole table. `dialect` overrides the declared one of text files. `accepted_gates` (or
+    "all") lands the loads that these gates hold now, for a `reason`, and fetches nothing. A source or stream that fails
+    is reported and stops no other. Raises WrongUseError for an undeclared source and for a gate that holds nothing,
+    LockedError, MerganserError.
     """
     from ingestion.fetching import entities_of, fetch, is_fetched_by_default
     from ingestion.landing import land
@@ -137,10 +138,10 @@ def ingest(
         reports = []
         for source in fetched if acceptance is None else ():
 
-            def tell(stream: str, count: int, name: str = source.source) -> None:
+            def show(stream: str, count: int, name: str = source.source) -> None:
                 progress(count, None, f"{name}: {stream}")
 
-            reports += fetch(settings, source, window=window, streams=streams, progress=tell)
+            reports += fetch(settings, source, window=window, streams=streams, progress=show)
         unfetched = {
             (report.source, entity): report.error
             for report in reports
@@ -153,25 +154,25 @@ def ingest(
             allow_empty=allow_empty,
             acceptance=acceptance,
             unfetched=unfetched,
-            progress=lambda told: progress(
-                told.number - (told.result is None), told.total, f"{told.source}.{told.entity}"
+            progress=lambda step: progress(
+                step.number - (step.result is None), step.total, f"{step.source}.{step.entity}"
             ),
         )
     return IngestReport(landing, reports)
 
 
 def _in_dialect(sources: list[SourceSpec], dialect: Mapping[str, str] | None) -> list[SourceSpec]:
-    """The sources with their text read otherwise than declared. Raises WrongUseError for a dialect that is none."""
+    """The sources with another text dialect than declared. Raises WrongUseError for an invalid dialect."""
     try:
         return [source.in_dialect(dict(dialect)) for source in sources] if dialect else sources
     except ValueError as error:
-        raise WrongUseError(f"No file can be read so: {error}", "See docs/connect/files.md.") from error
+        raise WrongUseError(f"The dialect is invalid: {error}", "See docs/connect/files.md.") from error
 
 
 def _acceptance(
     settings: IngestionSettings, sources: Sequence[SourceSpec], gates: Sequence[str], reason: str
 ) -> Acceptance | None:
-    """The decision to land what these gates hold. Raises WrongUseError for a gate that holds nothing of the sources."""
+    """The decision to land the loads that these gates hold. Raises WrongUseError for a gate that holds none of them."""
     from getpass import getuser
 
     from ingestion.holding import Acceptance, open_holds
@@ -180,7 +181,7 @@ def _acceptance(
     if not gates:
         return None
     if not reason.strip():
-        raise WrongUseError("A load that is held is landed for a reason.", 'Say --reason "...": it is kept in the log.')
+        raise WrongUseError("A held load needs a reason to be landed.", 'Give --reason "...": it is stored in the log.')
     with open_warehouse(settings) as connection:
         held = {hold.gate for source in sources for hold in open_holds(connection, source.source)}
     unknown = sorted(set(gates) - held - {"all"})
@@ -191,15 +192,15 @@ def _acceptance(
         )
     try:
         user = getuser()
-    except (OSError, KeyError):  # a container may run under a user that has no name
+    except (OSError, KeyError):  # a container may run as a user without a name
         user = f"user {os.getuid()}"
     return Acceptance(frozenset(gates), reason.strip(), user)
 
 
 def rebuild(home: Home, names: Sequence[str], progress: Progress = silent) -> IngestReport:
-    """Make the raw tables of these sources again from their landing files, each source in one go.
+    """Rebuilds the raw tables of these sources from their landing files, each source in one transaction.
 
-    Raises WrongUseError for a source that nobody declared, LockedError, and MerganserError where files are gone.
+    Raises WrongUseError for an undeclared source, LockedError, and MerganserError if files are gone.
     """
     from ingestion.landing import LandingReport
     from ingestion.rebuilding import rebuild as rebuild_source
@@ -212,8 +213,8 @@ def rebuild(home: Home, names: Sequence[str], progress: Progress = silent) -> In
             rebuild_source(
                 Settings.from_home(home.path),
                 source,
-                progress=lambda told: progress(
-                    told.number - (told.result is None), told.total, f"{told.source}.{told.entity}"
+                progress=lambda step: progress(
+                    step.number - (step.result is None), step.total, f"{step.source}.{step.entity}"
                 ),
             )
             for source in [get_source(name, sources) for name in names]
@@ -223,16 +224,16 @@ def rebuild(home: Home, names: Sequence[str], progress: Progress = silent) -> In
 
 
 def build(home: Home, selection: Sequence[str] = (), **options: Any) -> building.BuildReport:
-    """Run `dbt build` (`options`: those of building.build) on raw tables that all exist, landed or not.
+    """Runs `dbt build` (`options`: those of building.build), after creating the raw tables that do not exist yet.
 
-    The build's record says which consent decisions had landed before it: deliveries compare.
+    The build's record says which consent decisions had landed before it; deliveries compare them.
     """
     landed = prepare_build(home)
     return building.build(home, selection, consent_landings=landed, **options)
 
 
 def prepare_build(home: Home) -> dict[str, str] | None:
-    """Creates every declared raw table that is absent. Returns the tokens of consent landings (read_tokens)."""
+    """Creates the declared raw tables that do not exist. Returns the tokens of consent landings (read_tokens)."""
     from ingestion.consent_landings import read_tokens
     from ingestion.landing import ensure_raw_tables
     from ingestion.settings import Settings
@@ -245,7 +246,7 @@ def prepare_build(home: Home) -> dict[str, str] | None:
 
 
 def span(since: str | None, until: str | None) -> Window | None:
-    """The window between two moments as people write them; None without any. Raises WrongUseError."""
+    """The window between two moments in ISO 8601; None without any. Raises WrongUseError."""
     from ingestion.extraction import Window
 
     moments = [
@@ -254,20 +255,20 @@ def span(since: str | None, until: str | None) -> Window | None:
     if moments == [None, None]:
         return None
     if moments[0] and moments[1] and moments[0] >= moments[1]:
-        raise WrongUseError("The span ends before it begins.", "Say --from with the earlier moment.")
+        raise WrongUseError("The period ends before it begins.", "Give --from the earlier moment.")
     return Window(*moments)
 
 
 def _switched_on(
     home: Home, sources: Mapping[str, SourceSpec], switched_on: Mapping[str, str] | None
 ) -> list[SourceSpec]:
-    """The sources that settings.yml names and those that the home itself declares; without settings all."""
+    """The sources in settings.yml and those that the home itself declares; without settings, all."""
     if switched_on is None:
         return list(sources.values())
     unknown = sorted(set(switched_on) - set(sources))
     if unknown:
         raise WrongUseError(
-            f"{home.settings} names {', '.join(unknown)}, which nobody declared.",
+            f"{home.settings} names {', '.join(unknown)}, which is not declared.",
             f"Declared are {', '.join(sources)}.",
         )
     own = known_sources(home, shipped=False)
@@ -281,8 +282,8 @@ def _check_window(
         return
     if len(chosen) != 1 or not fetched:
         raise WrongUseError(
-            "A span or a stream can be read again of one source that Merganser fetches itself.",
-            "Name one that settings.yml has with the loader dlt, or that declares a database, as in"
+            "A period or a stream can be read again only for one source, which Merganser fetches itself.",
+            "Name a source that has the loader dlt in settings.yml, or that declares a database, as in"
             " `merganser ingest shopify --from 2026-01-01`.",
         )
     from ingestion.fetching import stream_names
@@ -296,19 +297,19 @@ def _check_window(
 
 
 def require_sources(home: Home) -> None:
-    """Raises WrongUseError, with what to do next, when a home has nothing at all that could land."""
+    """Raises WrongUseError, with what to do next, if a home has nothing that could land."""
     if sources_in_settings(home) is None and not known_sources(home, shipped=False) and not home.warehouse.exists():
         files = (path for path in home.landing.rglob("*") if path.is_file())
         if next(files, None) is None:
             raise WrongUseError(
                 f"No source is configured in {home.path}.",
-                "`merganser init` asks which sources you have and says what each needs; `merganser demo` shows the"
+                "`merganser init` lets you choose sources and shows what each needs; `merganser demo` shows the"
                 " whole product on a made-up business.",
             )
 
 
 def export_settings(home: Home, variables: Mapping[str, str] | None = None) -> ExportSettings:
-    """The export room's settings for a home; `variables` are set beside those of the environment."""
+    """The settings of exports for a home; `variables` are added to those of the environment."""
     from exports.settings import Settings
 
     in_settings = {
@@ -320,7 +321,7 @@ def export_settings(home: Home, variables: Mapping[str, str] | None = None) -> E
 
 
 def list_exports(home: Home) -> list[ExportStatus]:
-    """Every declared export and how it stands."""
+    """All declared exports with their states."""
     from exports import delivery
 
     with as_merganser_errors():
@@ -329,7 +330,7 @@ def list_exports(home: Home) -> list[ExportStatus]:
 
 
 def plan_export(home: Home, name: str) -> DeliveryPlan:
-    """What a delivery of one export would send now. Raises WrongUseError for a name that is not declared."""
+    """What a delivery of one export would send now. Raises WrongUseError for an undeclared name."""
     from exports import delivery
 
     with as_merganser_errors():
@@ -348,9 +349,9 @@ def deliver_export(
     variables: Mapping[str, str] | None = None,
     progress: Progress = silent,
 ) -> DeliveryReceipt:
-    """Deliver one export. `force` and `consent_removals` need a reason (exports/delivery.py).
+    """Delivers one export. `force` and `consent_removals` need a reason (exports/delivery.py).
 
-    Raises WrongUseError, LockedError, or MerganserError with what destination or guard said.
+    Raises WrongUseError, LockedError, or MerganserError with the message of the destination or guard.
     """
     from exports import delivery
 
@@ -368,7 +369,7 @@ def deliver_export(
 
 
 def adopt_export(home: Home, name: str, *, method: Method = "files", write: bool = False) -> AdoptionReport:
-    """Rebuild what the ledger knows of an export, or show what it would know. Raises WrongUseError, LockedError, or
+    """Rebuilds the ledger of an export, or shows what it would contain. Raises WrongUseError, LockedError, or
     MerganserError with why it cannot be rebuilt.
     """
     from exports import adoption
@@ -387,7 +388,7 @@ def deliver_all(
     variables: Mapping[str, str] | None = None,
     progress: Progress = silent,
 ) -> list[ExportOutcome]:
-    """Deliver every declared export: one that fails does not stop the others, one not configured is passed over."""
+    """Delivers every declared export. One that fails does not stop the others; one not configured is skipped."""
     from exports.errors import ExportError, MissingSettingError
 
     outcomes = []
@@ -413,9 +414,9 @@ def run(
     full_refresh: bool = False,
     progress: Callable[[str], Progress] = lambda stage: silent,
 ) -> RunReport:
-    """All stages in order, under the home's lock. A stage that fails stops those after it, and the report says which.
+    """Runs all stages in order, under the home's lock. A stage that fails stops the stages after it.
 
-    `variables` are seen by the destinations beside the environment. Raises LockedError when another run has the home.
+    Destinations get `variables` in addition to the environment. Raises LockedError if another run has the home.
     """
     require_sources(home)
     report = RunReport()
@@ -455,7 +456,7 @@ def _run_stage(
 
 
 def fail_unless_landed(report: IngestReport) -> None:
-    """Raises MerganserError naming what was not fetched, did not land or is held; quarantine is no failure."""
+    """Raises MerganserError naming what was not fetched, did not land or is held. Quarantine is not a failure."""
     failed = [f"{stream.source}.{stream.stream}: {stream.error}" for stream in report.streams if stream.error]
     failed += [f"{e.source}.{e.entity}: {e.error}" for e in report.landing.entities if e.status in ("failed", "held")]
     if failed:
@@ -463,7 +464,7 @@ def fail_unless_landed(report: IngestReport) -> None:
         count = len(report.streams) + len(report.landing.entities)
         raise MerganserError(
             f"{len(failed)} of {count} streams and entities did not arrive or are held: {'; '.join(failed[:3])}{more}",
-            "The others did. Mend what is named and run `merganser ingest --all` again.",
+            "The others did. Fix what is named and run `merganser ingest --all` again.",
         )
 
 
@@ -472,10 +473,10 @@ def fail_unless_built(report: building.BuildReport) -> None:
     if report.succeeded:
         return
     first = report.failures[0] if report.failures else None
-    told = f" First: {first.name} ({first.path}): {first.message}" if first else ""
+    example = f" First: {first.name} ({first.path}): {first.message}" if first else ""
     raise MerganserError(
-        f"The build failed in {len(report.failures)} place{'s' if len(report.failures) != 1 else ''}.{told}",
-        "Mend what it names and run `merganser build` again; readers keep the last good serving file.",
+        f"The build failed in {len(report.failures)} place{'s' if len(report.failures) != 1 else ''}.{example}",
+        "Fix what it names and run `merganser build` again; readers keep the last good serving file.",
     )
 
 
@@ -494,6 +495,6 @@ def fail_unless_delivered(outcomes: Sequence[ExportOutcome]) -> None:
     """Raises MerganserError naming the exports that failed."""
     failed = [outcome for outcome in outcomes if outcome.failed]
     if failed:
-        told = "; ".join(outcome.error for outcome in failed)
-        message = f"{len(failed)} of {len(outcomes)} exports failed: {told}"
-        raise MerganserError(message, "What was delivered is recorded; `merganser export deliver --all` continues.")
+        errors = "; ".join(outcome.error for outcome in failed)
+        message = f"{len(failed)} of {len(outcomes)} exports failed: {errors}"
+        raise MerganserError(message, "Completed deliveries are recorded; `merganser export deliver --all` continues.")

@@ -1,6 +1,6 @@
-"""What a home holds, in numbers that a person asks for first: read from the serving file and from the stages' records.
+"""The most important numbers of a home, from the serving file and from the records of the stages.
 
-Add here: another number that somebody would want at a glance. Keep out: how it is shown, numbers that no table holds.
+Add here: another number for `status` and `run`. Keep out: how it is shown, numbers that are in no table.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SegmentSize:
-    """One segment: its model, its title for people, and how many are in it."""
+    """One segment: its model, its title, and its number of customers."""
 
     name: str
     title: str
@@ -34,7 +34,7 @@ class SegmentSize:
 class SourceTotals:
     """Records of one source over all its loads; always extracted = landed + quarantined + unchanged.
 
-    `held_under`: the legal bases, each with its purpose where one is declared; of the source and of its entities.
+    `held_under`: the legal bases of the source and its entities, each with its purpose if one is declared.
     """
 
     source: str
@@ -48,10 +48,10 @@ class SourceTotals:
 
 @dataclass(frozen=True)
 class Summary:
-    """A published home at a glance.
+    """The numbers of a published home.
 
-    `identifiers_withheld`: those that join nobody. `joins`: how often two identifiers proved to be one person's.
-    `merges`: customers that became one with another after they had been customers of their own.
+    `identifiers_withheld`: identifiers without a customer. `joins`: identifiers beyond the first of their customer.
+    `merges`: customers that were merged into another one.
     """
 
     customers: int = 0
@@ -66,7 +66,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Status:
-    """A home as it stands, whatever stages it has been through."""
+    """The state of a home, whichever stages have run."""
 
     home: str
     as_of: str
@@ -81,7 +81,7 @@ class Status:
 
 
 def read_summary(home: Home) -> Summary | None:
-    """The numbers of the serving file; None when nothing was published yet."""
+    """The numbers of the serving file; None if nothing was published yet."""
     if not home.serving.exists():
         return None
     titles = _segment_titles(home)
@@ -118,22 +118,22 @@ def read_sources(home: Home) -> list[SourceTotals]:
 
 
 def _legal_bases(home: Home) -> dict[str, tuple[str, ...]]:
-    """Under which legal bases and for which purposes each declared source is held."""
+    """The legal bases and purposes of each declared source."""
     from ingestion.registry import load_sources
 
     with as_merganser_errors():
         sources = load_sources(home=home.path)
-    told: dict[str, set[str]] = {}
+    found: dict[str, set[str]] = {}
     for name, source in sources.items():
         for entity in source.entities.values():
             purpose = entity.purpose or source.purpose
             basis = entity.legal_basis or source.legal_basis
-            told.setdefault(name, set()).add(f"{basis}: {purpose}" if purpose else basis)
-    return {name: tuple(sorted(bases)) for name, bases in told.items()}
+            found.setdefault(name, set()).add(f"{basis}: {purpose}" if purpose else basis)
+    return {name: tuple(sorted(bases)) for name, bases in found.items()}
 
 
 def read_status(home: Home) -> Status:
-    """How a home stands. A warehouse that is locked or absent is told in `note` and does not raise."""
+    """The state of a home. A locked or absent warehouse is reported in `note` and does not raise."""
     note, sources, held = "", [], []
     try:
         sources, held = read_sources(home), read_held(home)
@@ -198,7 +198,7 @@ def _identifiers() -> str:
 
 
 def _unused_identifiers() -> str:
-    """Identifiers that join nobody: blocked, invalid or shared."""
+    """Identifiers without a customer: blocked, invalid or shared."""
     return "select count(*) filter (where customer_id is null) from marts.bdg_customer_identifiers"
 
 

@@ -1,6 +1,6 @@
-"""What the rooms' errors are in the corridor: wrong use, locked, or failed.
+"""Translates errors of ingestion and exports into errors that end a command: wrong use, locked, or failed.
 
-Add here: a kind of error of a room that has its own exit code. Keep out: the corridor's own errors (errors.py).
+Add here: an error with its own exit code. Keep out: the errors of commands (runtime/errors.py).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from runtime.errors import LockedError, MerganserError, WrongUseError
 
 @contextmanager
 def as_merganser_errors() -> Iterator[None]:
-    """Errors of the rooms, raised again as the corridor's, with the exit code that they amount to."""
+    """Raises errors of ingestion and exports again as MerganserError, with their exit codes."""
     from exports import errors as export_errors
     from ingestion import errors as ingestion_errors
     from vendors.errors import VendorError

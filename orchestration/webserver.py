@@ -1,6 +1,6 @@
 """Starts Dagster's web UI on the loopback address, for one home.
 
-Add here: what the UI must find before it starts. Keep out: definitions (orchestration/definitions.py).
+Add here: what the UI needs before it starts. Keep out: definitions (orchestration/definitions.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from runtime.home import PROJECT_ROOT, Home
 from runtime.project import VARIABLE, custom_folder
 
 _SETTINGS = """\
-# Written by Merganser: a product that holds personal data calls nobody, and one process at a time writes the warehouse.
+# Written by Merganser: no telemetry, because the product holds personal data; one process at a time writes the
+# warehouse.
 telemetry:
   enabled: false
 concurrency:
@@ -28,7 +29,7 @@ concurrency:
 
 
 def write_settings(home: Home) -> None:
-    """Write dagster.yaml into the home where there is none: what a user changed in it stays."""
+    """Writes dagster.yaml into the home if there is none: changes by users stay."""
     home.prepare()
     settings = home.dagster / "dagster.yaml"
     if not settings.exists():
@@ -36,13 +37,13 @@ def write_settings(home: Home) -> None:
 
 
 def prepare(home: Home) -> None:
-    """Write dagster.yaml where there is none, and parse the dbt project: its manifest names the assets."""
+    """Writes dagster.yaml if there is none, and parses the dbt project: its manifest names the assets."""
     write_settings(home)
     parse(home)
 
 
 def serve(home: Home, port: int) -> int:
-    """Run the UI on 127.0.0.1 until it is stopped; returns its exit code."""
+    """Runs the UI on 127.0.0.1 until it is stopped; returns its exit code."""
     prepare(home)
     command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
     command += ["-m", "orchestration.definitions"]

@@ -1,4 +1,4 @@
-"""Audit and publication: checks what was built, writes the serving file that readers open, and reads it.
+"""Audits a build and publishes it: writes the serving file that readers open.
 
-Add here: what decides whether a build may be read. Keep out: how it is built (dbt_project/), when (orchestration/).
+Add here: what decides whether a build is published. Keep out: how it is built (dbt_project/), when (orchestration/).
 """

@@ -1,10 +1,9 @@
 """The SQLAlchemy dialect under which Great Expectations reads DuckDB: `duckdb+autocommit://`.
 
-Great Expectations fetches rows after it has rolled its connection back, and duckdb-engine 0.17 then finds the result
-gone ("list index out of range"). Audits only read, so this dialect opens no transaction at all. It also keeps account
-of its connections, because Great Expectations keeps some for itself, and while one is open the file cannot be opened
-differently by the same process.
-Add here: what SQLAlchemy must be told about DuckDB. Keep out: what is audited.
+Great Expectations fetches rows after it has rolled its connection back, and duckdb-engine 0.17 then has lost the result
+("list index out of range"). Audits only read, so this dialect opens no transaction. It also keeps a list of its
+connections: Great Expectations leaves some open, and the process cannot open the file in another mode meanwhile.
+Add here: what SQLAlchemy needs to know about DuckDB. Keep out: what is audited.
 """
 
 from __future__ import annotations
@@ -37,15 +36,15 @@ class AutocommitDialect(Dialect):  # type: ignore[misc]
         """There is none to commit."""
 
     def do_rollback(self, connection: Any) -> None:
-        """There is none to roll back, and a result that is still being read survives."""
+        """There is none to roll back; a result that is still being read survives."""
 
 
 def register() -> None:
-    """Make `duckdb+autocommit://` known to SQLAlchemy; may be called again."""
+    """Registers `duckdb+autocommit://` with SQLAlchemy; may be called again."""
     registry.register(DRIVER, __name__, AutocommitDialect.__name__)
 
 
 def close_all() -> None:
-    """Close every connection that the dialect has opened in this process."""
+    """Closes every connection that the dialect has opened in this process."""
     while AutocommitDialect.opened:
         AutocommitDialect.opened.pop().close()

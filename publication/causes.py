@@ -1,6 +1,6 @@
-"""Why a rule is broken: the loads that brought the rows, from which file and when, and values that are nobody's.
+"""Why a rule is broken: the loads that contained the rows, their files and times, and values that are not personal.
 
-Add here: another way from a table back to what landed. Keep out: judging (quality.py).
+Add here: another way from a table back to what landed. Keep out: the rules (quality.py).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LONG_NUMBER = re.compile(r"[0-9][0-9 ().-]{5,}[0-9]")
 
 @dataclass(frozen=True)
 class Cause:
-    """One load that brought rows which a rule is about. `landed`, `deleted`: records of the load."""
+    """One load that contained rows of a broken rule. `landed`, `deleted`: records of the load."""
 
     source: str
     entity: str
@@ -33,7 +33,7 @@ class Cause:
 
 
 def upstream(manifest: Mapping[str, Any], table: str) -> list[tuple[str, str]]:
-    """The raw tables (source, entity) that a table is made from, by dbt's graph; itself where it is one."""
+    """The raw tables (source, entity) that a table is built from, by dbt's graph; a raw table is its own."""
     schema, name = table.split(".", 1)
     if schema.startswith("raw_"):
         return [(schema.removeprefix("raw_"), name)]
@@ -64,8 +64,8 @@ def loads_of(
     since: str = "",
     moments: Sequence[datetime] = (),
 ) -> list[Cause]:
-    """The loads of these entities that brought or deleted records: those of the given arrivals, else those after a
-    moment, the largest first."""
+    """The loads of these entities that landed or deleted records, the largest first: those of the given arrivals, else
+    those after a moment."""
     causes = []
     names = [f"{source}.{entity}" for source, entity in entities]
     arrivals = list(moments)
@@ -87,13 +87,13 @@ def loads_of(
 
 
 def values_of(connection: duckdb.DuckDBPyConnection, broken_by: str, column: str) -> list[str]:
-    """The commonest values of a column among rows that break a rule, with their counts; none that may be personal."""
+    """The most common values of a column in rows that break a rule, with counts; none that may be personal."""
     rows = connection.execute(_commonest(broken_by, column)).fetchall()
     return [f"{value} ({count:,})" for value, count in rows if value is not None and _is_harmless(str(value))]
 
 
 def arrivals_of(connection: duckdb.DuckDBPyConnection, broken_by: str) -> list[datetime]:
-    """When the rows arrived that break a rule, the most frequent moments first."""
+    """When the rows that break a rule arrived, the most frequent moments first."""
     return [moment for (moment,) in connection.execute(_arrivals(broken_by)).fetchall() if moment is not None]
 
 

@@ -1,7 +1,7 @@
-"""Compares a build with the last publication, table by table and row by row, and says which gates trip.
+"""Compares a build with the last publication, table by table and row by row, and reports which gates trip.
 
 The last publication is the home's serving file. Add here: another comparison of marts, segments or exports. Keep out:
-thresholds (gates.yml), the numbers of raw tables (raw_metrics.py), rules about one build alone (expectations.yml).
+thresholds (gates.yml), numbers about raw tables (raw_metrics.py), rules about one build alone (expectations.yml).
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 _OLD = "last_publication"
 _NEW_ROWS = "temp.main.rows_since_last_publication"
-_UNUSUAL = 0.01  # a currency with fewer of the old rows is as good as unknown
+_UNUSUAL = 0.01  # share of the old rows below which a currency counts as unknown
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the gates found, and the numbers to keep. `build_id`: the publication that was compared with, empty where
-    there is none; `tables`: what was compared."""
+    """The findings of the gates, and the numbers to store. `build_id`: the last publication, empty if there is none;
+    `tables`: the tables that were compared."""
 
     build_id: str = ""
     published_at: str = ""
@@ -63,9 +63,9 @@ class _Pair:
 
 
 def compare(home: Home, connection: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any]) -> Comparison:
-    """Compare the warehouse behind a connection with the home's serving file.
+    """Compares the warehouse behind a connection with the home's serving file.
 
-    Raises MerganserError where a model declares a gate that there is not.
+    Raises MerganserError if a model declares an unknown gate.
     """
     if not home.serving.exists():
         return Comparison(metrics=raw_metrics.measure(connection, {}))
@@ -124,7 +124,7 @@ def _reach(pair: _Pair) -> Iterator[Finding]:
 
 
 def _by_source(pair: _Pair) -> Iterator[Finding]:
-    """Each source against itself: one may vanish behind the growth of others, and a new one is no growth."""
+    """Compares each source with itself: growth of others can hide a loss, and a new source is not growth."""
     gate = pair.gates["source_rows_fell"]
     old_rows, new_rows = 0, 0
     for source, old, new in pair.connection.execute(_rows_by_source(pair)).fetchall():
@@ -145,7 +145,7 @@ def _growth(pair: _Pair, old: int, new: int) -> Iterator[Finding]:
 
 
 def _old_rows(pair: _Pair) -> Iterator[Finding]:
-    """What became of the rows of the last publication, by key."""
+    """Compares the rows of the last publication with the new ones, by key."""
     others = [column for column in pair.columns if column not in pair.key]
     watched = [column for column in pair.gates["values_changed"].columns if column in others]
     both = "old_row.is_there and new_row.is_there"
@@ -189,7 +189,7 @@ def _copies(pair: _Pair, count: int) -> Iterator[Finding]:
 
 
 def _new_rows(pair: _Pair, count: int) -> Iterator[Finding]:
-    """What the rows are that came since: their amounts, whose they are, their currency, their moments."""
+    """Examines the new rows: amounts, customers, currencies and times."""
     gate = pair.gates["new_amounts_shifted"]
     for column, kind in pair.columns.items():
         if kind.startswith("DECIMAL") and column in pair.gates["values_changed"].columns and count > gate.beyond:
@@ -223,7 +223,7 @@ def _new_rows(pair: _Pair, count: int) -> Iterator[Finding]:
 def _pairs(
     connection: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any], sources: frozenset[str]
 ) -> Iterator[_Pair]:
-    """The published models that both files hold."""
+    """The published models that are in both files."""
     columns: dict[tuple[str, str, str], dict[str, str]] = {}
     for catalog, schema, table, column, kind in connection.execute(_all_columns()).fetchall():
         columns.setdefault(("old" if catalog == _OLD else "new", schema, table), {})[column] = kind
@@ -237,7 +237,7 @@ def _pairs(
             continue
         shared = {column: kind for column, kind in new.items() if old.get(column) == kind}
         key = keys.get(identity, ())
-        layer = "marts" if name.startswith("fct_") else schema  # the memberships stand among the segments
+        layer = "marts" if name.startswith("fct_") else schema  # memberships are in the schema of the segments
         yield _Pair(
             connection,
             f"{schema}.{name}",
@@ -249,7 +249,7 @@ def _pairs(
 
 
 def _keys(manifest: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """The shortest key of each model, as its tests of uniqueness say."""
+    """The shortest key of each model, by its uniqueness tests."""
     keys: dict[str, tuple[str, ...]] = {}
     for test in manifest["nodes"].values():
         name, model = (test.get("test_metadata") or {}).get("name"), str(test.get("attached_node") or "")
@@ -262,7 +262,7 @@ def _keys(manifest: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 
 
 def _metrics_before(connection: duckdb.DuckDBPyConnection) -> Values:
-    """The numbers that the last publication left; empty where it is older than they are."""
+    """The numbers that the last publication stored; empty if it is from a version without them."""
     import duckdb
 
     try:

@@ -1,6 +1,6 @@
-"""Consent decisions that cannot be read: how many, whom they hold back, and how each is repaired.
+"""Consent decisions that cannot be read: how many, which customers they hold back, and how to repair each.
 
-Add here: what a person asks about decisions. Keep out: what a decision means (dbt_project, intermediate/consent).
+Add here: another question about decisions. Keep out: what a decision means (dbt_project, intermediate/consent).
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _REMEDIES: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class UnreadableDecision:
-    """A decision that cannot be read, without any value of it. `holds`: it may be a no, and holds `customer_count`
-    customers back; `record_key` is the source's id of the record, where that can be read."""
+    """A decision that cannot be read, without its values. `holds`: it may be a no, and holds `customer_count` customers
+    back; `record_key` is the source's id of the record, if that can be read."""
 
     source: str
     entity: str
@@ -46,9 +46,9 @@ class UnreadableDecision:
 
 
 def count_unreadable(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Unreadable decisions, those that hold somebody back, the customers held, and the decisions that reach nobody.
+    """Counts unreadable decisions, those that hold customers back, these customers, and decisions without a customer.
 
-    Empty where no consent has been built.
+    Empty if no consent has been built.
     """
     if not _is_built(connection):
         return {}
@@ -61,7 +61,7 @@ def count_unreadable(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 def list_unreadable(
     home: Home, *, source: str | None = None, entity: str | None = None, limit: int = 50
 ) -> list[UnreadableDecision]:
-    """Decisions that cannot be read as of the last build, those that hold the most customers first.
+    """Decisions that the last build could not read; those that hold the most customers come first.
 
     Raises LockedError.
     """
@@ -85,7 +85,7 @@ def _is_built(connection: duckdb.DuckDBPyConnection) -> bool:
 
 
 def _counts() -> str:
-    """Counts over decisions; a decision has several rows where it names several identifiers or purposes."""
+    """Counts decisions: one that names several identifiers or purposes has several rows."""
     return """
         with decisions as (
             select
@@ -106,7 +106,7 @@ def _counts() -> str:
 
 
 def _decisions() -> str:
-    """Unreadable decisions with where each stands, by how many customers it concerns."""
+    """Unreadable decisions with the place of their records, by the number of customers."""
     return """
         select
             source,

@@ -1,8 +1,8 @@
-"""Rules about what sources send: rows that break one are counted, and only a share of them stops the publication.
+"""Data rules: rows that break one are counted, and only too large a share of them stops the publication.
 
-Such a rule is a dbt test of severity warn (its share stands in its `config.meta.tolerated_share`), or the share of a
+Such a rule is a dbt test of severity warn (with its share in `config.meta.tolerated_share`), or the share of a
 fact's records that are set aside (marts.fct_records_set_aside; `config.meta.set_aside_share` of the fact).
-Add here: another kind of counted rule. Keep out: contracts (expectations.yml), comparisons with the last publication.
+Add here: another kind of data rule. Keep out: contracts (expectations.yml), comparisons with the last publication.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from runtime.building import BuildReport
 
 SET_ASIDE = "marts.fct_records_set_aside"
-SET_ASIDE_SHARE = 0.05  # of a fact's records, where its YAML declares none
+SET_ASIDE_SHARE = 0.05  # of a fact's records, if its YAML declares none
 
 
 @dataclass(frozen=True)
 class CountedRule:
-    """One data rule as it stands: `broken_count` of `row_count` rows break it, `tolerated_share` of them may.
+    """The result of one data rule: `broken_count` of `row_count` rows break it, `tolerated_share` of them may.
 
-    `broken_by` selects the rows that break it; it is empty where they cannot be told apart afterwards.
+    `broken_by` selects the rows that break it; empty if they cannot be found afterwards.
     """
 
     table: str
@@ -40,19 +40,19 @@ class CountedRule:
 
     @property
     def holds(self) -> bool:
-        """True where no more rows break it than may."""
+        """True if no more rows break it than are tolerated."""
         return is_tolerated(self.broken_count, self.row_count, self.tolerated_share)
 
 
 def is_tolerated(broken: int, rows: int, share: float) -> bool:
-    """True where these many rows may break a rule: a handful always, beyond that the share."""
+    """True if so many rows may break a rule: a few always, beyond that the share."""
     return broken <= max(TOLERATED_ROWS, share * rows)
 
 
 def warned_rules(
     connection: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any], build: BuildReport, audited: set[str]
 ) -> list[CountedRule]:
-    """The dbt tests of severity warn that rows broke in this build, except on tables that the audit reads itself."""
+    """The dbt tests of severity warn that failed in this build, except on tables that the audit itself reads."""
     tests = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "test"}
     found = []
     for warning in build.warnings:
@@ -80,7 +80,7 @@ def warned_rules(
 
 
 def set_aside_rules(connection: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any]) -> list[CountedRule]:
-    """One rule per fact of which records are set aside. Those that wait for another record count, and stop nothing."""
+    """One rule per fact with records that are set aside. Those that wait for another record stop nothing."""
     by_name = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
     rules = []
     for fact, waiting, count in connection.execute(_set_aside()).fetchall():

@@ -1,4 +1,4 @@
-"""Reads expectations.yml: which tables the audits look at and what must be true of each, as frozen specs.
+"""Reads expectations.yml: the audited tables and the rules about each, as frozen specs.
 
 Add here: another kind of rule that the file may declare. Keep out: how a rule is run (quality.py), any table's name.
 """
@@ -19,16 +19,16 @@ _SUITE_KEYS = {"table", "for_each", "title", "optional", "columns", "not_null", 
 _SUITE_KEYS |= {"min_rows", "filled_when_landed", "rules"}
 _RULE_KEYS = {"name", "says", "key", "broken_by", "needs", "kind"}
 KINDS = ("contract", "data", "gate", "notice")
-DEFAULT_SHARE = 0.02  # of the rows, where a data rule declares none
-TOLERATED_ROWS = 10  # a handful of odd records stops nothing, whatever share of a small table they are
+DEFAULT_SHARE = 0.02  # of the rows, if a data rule declares none
+TOLERATED_ROWS = 10  # a few broken rows stop nothing, whatever their share of a small table
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A truth told in SQL: `broken_by` selects the rows that break it, `{batch}` being the suite's table.
+    """A rule in SQL: `broken_by` selects the rows that break it; `{batch}` is the suite's table.
 
     `key` names a column of that select which identifies a row without being a personal value: up to five of them are
-    reported. `needs` are further tables that the rule reads: where one is absent, the rule is broken.
+    reported. `needs` are further tables that the rule reads; the rule is broken if one is absent.
     `kind`: a broken contract stops the publication; a notice is shown and stops nothing.
     """
 
@@ -42,10 +42,10 @@ class Rule:
 
 @dataclass(frozen=True)
 class TableSuite:
-    """What must be true of one table (`schema.name`).
+    """The rules of one table (`schema.name`).
 
-    `tolerated`: the rules that are data rules (by the names that the audit gives them), with the share of rows that may
-    break each. All others are contracts.
+    `tolerated`: the data rules (by their names in the audit), with the share of rows that may break each. All others
+    are contracts.
     """
 
     table: str
@@ -86,11 +86,11 @@ def load_suites(
     path: Path = EXPECTATIONS_FILE,
     manifest: Mapping[str, Any] | None = None,
 ) -> list[TableSuite]:
-    """The declared suites. One that says `for_each: export` is repeated for every export: a mapping with at least
-    `table`, `key`, `purpose` and `channel`, whose names stand as `<name>` in the suite's texts.
+    """The declared suites. A suite with `for_each: export` is repeated for every export: a mapping with at least
+    `table`, `key`, `purpose` and `channel`, which replace `<table>` and so on in the suite's texts.
 
-    `manifest` is dbt's: what a model's YAML says of its columns (not_null, unique, accepted_values) is added to the
-    suite of its table. Raises MerganserError when the file holds a key that is not known.
+    `manifest` is dbt's: the column tests of a model's YAML (not_null, unique, accepted_values) are added to the suite
+    of its table. Raises MerganserError if the file has an unknown key.
     """
     declared = yaml.safe_load(path.read_text())["suites"]
     suites = []
@@ -104,9 +104,9 @@ def load_suites(
 
 
 def declared_tests(manifest: Mapping[str, Any]) -> dict[str, TableSuite]:
-    """What the models' YAML says of columns, by table: the not_null, unique and accepted_values tests on all rows.
+    """The column tests of the models' YAML, by table: the not_null, unique and accepted_values tests on all rows.
 
-    A test of severity warn is a data rule; its share stands in its `config.meta.tolerated_share`.
+    A test of severity warn is a data rule with its share in `config.meta.tolerated_share`.
     """
     found: dict[str, TableSuite] = {}
     for test in manifest["nodes"].values():
@@ -167,8 +167,9 @@ def _suite(entry: Mapping[str, Any]) -> TableSuite:
 
 
 def _filled_when_landed(entities: Sequence[str]) -> tuple[Rule, ...]:
-    """An empty table is right where nothing ever landed for it. Where something did, somebody should know; it stops no
-    other source: what was there before and is gone trips a gate, and what is incomplete is set aside and counted."""
+    """A notice if a table is empty although records have landed for it.
+
+    It stops nothing: rows that disappear trip a gate, and incomplete records are set aside and counted."""
     if not entities:
         return ()
     listed = ", ".join(f"'{entity}'" for entity in entities)

@@ -1,6 +1,6 @@
-"""Gates: how far a build may differ from the last publication; their thresholds, as declared.
+"""Gates: the declared thresholds of how far a build may differ from the last publication.
 
-Add here: what a declaration of a gate may say. Keep out: comparing (comparison.py), the values (gates.yml, and each
+Add here: another setting of a gate. Keep out: the comparison (comparison.py), the values (gates.yml, and each
 model's `config.meta.gates`).
 """
 
@@ -22,8 +22,8 @@ _SETTINGS = {"at_most", "beyond", "columns", "reason", "disabled"}
 
 @dataclass(frozen=True)
 class Gate:
-    """The threshold of one gate on one table. `at_most`: the share or factor that passes; `beyond`: how many rows are
-    noise."""
+    """The threshold of one gate on one table. `at_most`: the largest share or factor that passes; `beyond`: the
+    number of rows up to which it never trips."""
 
     name: str
     at_most: float
@@ -33,7 +33,7 @@ class Gate:
     disabled: bool = False
 
     def trips(self, share: float, rows: float) -> bool:
-        """True where a share is more than it may be, and not only by a few rows."""
+        """True if a share is too large, and not only because of a few rows."""
         return not self.disabled and share > self.at_most and rows > self.beyond
 
 
@@ -43,9 +43,9 @@ def layer_gates(layer: str) -> dict[str, Gate]:
 
 
 def gates_of(model: Mapping[str, Any], layer: str) -> dict[str, Gate]:
-    """The gates of a dbt model: its layer's, with what its `config.meta.gates` says.
+    """The gates of a dbt model: those of its layer, with the changes of its `config.meta.gates`.
 
-    Raises MerganserError for a gate that there is not, and for a value without a reason.
+    Raises MerganserError for an unknown gate, and for a value without a reason.
     """
     defaults = _declared()[layer]
     own = model["config"].get("meta", {}).get("gates", {})
@@ -62,12 +62,12 @@ def gates_of(model: Mapping[str, Any], layer: str) -> dict[str, Gate]:
 
 
 def gate_names() -> set[str]:
-    """Every gate, by name."""
+    """The names of all gates."""
     return {name for gates in _declared().values() for name in gates} | {NOT_READABLE}
 
 
 def gate_ids(manifest: Mapping[str, Any]) -> set[str]:
-    """The id of every gate of every table that has one."""
+    """The ids of all gates of all tables."""
     layers, ids = _declared(), {f"serving.{NOT_READABLE}"}
     for node in [*manifest["nodes"].values(), *manifest["sources"].values()]:
         name = node.get("identifier") or node.get("alias") or node["name"]

@@ -1,7 +1,7 @@
-"""Publishes a build: what was built wholly and passed its audit is copied to a new serving file, which replaces the
-last good one in one rename. Readers that hold the old file keep reading it.
+"""Publishes a build that is complete and passed its audit: copies its tables to a new serving file, which replaces the
+last good one in one rename. Readers that have the old file open keep reading it.
 
-Add here: what readers find in the file beside the tables. Keep out: audits (quality.py), what a table means (dbt).
+Add here: what the file contains besides the tables. Keep out: audits (quality.py), what a table means (dbt).
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from runtime.warehouse import fingerprint, opened, opened_serving, opening_error
 if TYPE_CHECKING:
     import duckdb
 
-# Every DuckDB from 1.0 on opens this format, and BI tools bundle one of them; all refuse the default of 2.0.
+# Every DuckDB from 1.0 on opens this format. BI tools bundle such a version, and all refuse the default of 2.0.
 STORAGE_VERSION = "v1.0.0"
 PUBLISHED_SCHEMAS = ("marts", "segments", "exports")
 _BUILD_INFO = "build_info"
-_KEPT_METRICS = 30  # publications whose numbers the serving file carries
+_KEPT_METRICS = 30  # publications whose numbers the serving file contains
 
 
 @dataclass(frozen=True)
 class Relation:
-    """A table or view of the warehouse that readers get as a table, with the words of its contract."""
+    """A table or view of the warehouse that is published as a table, with the descriptions of its contract."""
 
     schema: str
     name: str
@@ -51,7 +51,7 @@ class Relation:
 
 @dataclass(frozen=True)
 class PublishReport:
-    """What was published: rows by table (`schema.table`), and the size of the file."""
+    """The result of a publication: rows by table (`schema.table`), and the size of the file."""
 
     build_id: str
     published_at: str
@@ -70,13 +70,13 @@ def publish(
     reason: str = "",
     progress: Progress = silent,
 ) -> PublishReport:
-    """Write serving.duckdb anew from the warehouse.
+    """Writes a new serving.duckdb from the warehouse.
 
-    `relations` replaces the models that dbt's manifest publishes (tests do that). `overrides`
-    names broken gates and data rules that this publication passes over, for `reason`; each is logged.
-    Raises PublicationRefusedError when the last build did not succeed wholly, or the audit of that very build and
-    file did not pass; MerganserError when the new file cannot be written (a full disk, say). In each case the last good
-    file stays as it is. WrongUseError for an override without a reason, of a rule that is not broken, or of a contract.
+    `relations` replaces the models that dbt's manifest publishes (tests do that). `overrides` names broken gates and
+    data rules that this publication ignores, for `reason`; each is logged.
+    Raises PublicationRefusedError if the last build is not complete, or the audit of that build and file did not
+    pass; MerganserError if the new file cannot be written (a full disk, for example). In each case the last good file
+    stays. WrongUseError for an override without a reason, of a rule that is not broken, or of a contract.
     """
     build, overridden = _permitted(home, overrides, reason)
     chosen = list(relations) if relations is not None else published_relations(load_manifest(home))
@@ -91,7 +91,7 @@ def publish(
     try:
         counts = _write(home, new, chosen, _build_info(build, published_at), progress)
         sync(new)
-        for rule in overridden:  # before it counts: what was passed over is on record whatever happens next
+        for rule in overridden:  # before the publication, so that no override is unlogged
             waivers.log_use(home, "overridden", rule, build_id=build.build_id, reason=reason.strip())
         new.replace(home.serving)
         sync(home.path)
@@ -116,7 +116,7 @@ def publish(
 
 
 def published_build(home: Home) -> dict[str, str]:
-    """What the serving file says about itself (`main.build_info`); empty when nothing was published yet."""
+    """The row of `main.build_info` in the serving file; empty if nothing was published yet."""
     if not home.serving.exists():
         return {}
     with opened_serving(home) as connection:
@@ -126,8 +126,8 @@ def published_build(home: Home) -> dict[str, str]:
 
 
 def published_relations(manifest: dict[str, Any]) -> list[Relation]:
-    """The models that readers get, by the manifest: those of the published schemas, and others that say so
-    (`config.meta.published`), as the evidence does that `merganser identity explain` shows.
+    """The models to publish, by the manifest: those of the published schemas, and those with `config.meta.published`,
+    such as the evidence that `merganser identity explain` shows.
     """
     return sorted(
         (
@@ -148,7 +148,7 @@ def published_relations(manifest: dict[str, Any]) -> list[Relation]:
 
 
 def _permitted(home: Home, overrides: Sequence[str], reason: str) -> tuple[BuildReport, list[str]]:
-    """The build that may be published, and the ids of the broken rules that are passed over."""
+    """The build to publish, and the ids of the broken rules that are overridden."""
     if overrides and not reason.strip():
         raise WrongUseError("An override needs a reason.", "Say it with --reason.")
     build, audit = last_build(home), last_check(home)
@@ -177,7 +177,7 @@ def _permitted(home: Home, overrides: Sequence[str], reason: str) -> tuple[Build
 
 
 def _overridden(audit: CheckReport, overrides: Sequence[str]) -> list[str]:
-    """The ids of the broken rules that the overrides name."""
+    """The ids of the broken rules that the overrides match."""
     ids: list[str] = []
     for pattern in overrides:
         named = [result for result in audit.failures if waivers.names(pattern, result.table, result.rule)]
@@ -196,10 +196,10 @@ def _overridden(audit: CheckReport, overrides: Sequence[str]) -> list[str]:
 def _write(
     home: Home, new: Path, relations: list[Relation], info: tuple[str | None, ...], progress: Progress
 ) -> dict[str, int]:
-    """Copy the relations into a new file and compare the counts; returns rows by table."""
+    """Copies the relations into a new file and compares the counts; returns rows by table."""
     import duckdb
 
-    with opened(home) as warehouse:  # one that another process writes is told apart from a disk that is full
+    with opened(home) as warehouse:  # a lock of another process gets its own error, not that of a full disk
         built = {f"{schema}.{name}" for schema, name in warehouse.execute(_all_relations()).fetchall()}
     absent = sorted({f"{relation.schema}.{relation.name}" for relation in relations} - built)
     if absent:
@@ -235,12 +235,12 @@ def _write(
 
 
 def _keep_metrics(home: Home, connection: duckdb.DuckDBPyConnection, *, build_id: str, published_at: str) -> None:
-    """The numbers that the next builds are compared with: those of the check, and those of earlier publications."""
+    """Stores the numbers that later builds are compared with: those of the check, and of earlier publications."""
     import duckdb
 
     connection.execute(_create_metrics())
     if home.serving.exists():
-        with contextlib.suppress(duckdb.Error):  # an older file has none, and a damaged one is about to be replaced
+        with contextlib.suppress(duckdb.Error):  # an older file has none, and a damaged one is replaced
             connection.execute(f"attach {_literal(str(home.serving))} as previous (read_only)")
             connection.execute(_copy_metrics(), [build_id, _KEPT_METRICS])
     if home.quality_metrics.exists():
@@ -307,7 +307,7 @@ def _create_build_info() -> str:
         built_at timestamp not null,
         published_at timestamp not null,
         as_of timestamp not null,
-        consent_landings varchar -- JSON: entity -> token, as the build found them; exports/freshness.py compares them
+        consent_landings varchar -- JSON: entity -> token when the build began; exports/freshness.py compares them
     )"""
 
 
@@ -317,7 +317,7 @@ def _build_info(build: BuildReport, published_at: str) -> tuple[str | None, ...]
 
 
 def _remove_leftovers(serving: Path) -> None:
-    """Files that a publication left which was killed or ran out of disk."""
+    """Deletes files of publications that were killed or ran out of disk."""
     for path in serving.parent.glob(f"{serving.name.removesuffix('.duckdb')}.*.tmp*"):
         path.unlink(missing_ok=True)
 

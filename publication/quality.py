@@ -1,7 +1,7 @@
-"""Audits the warehouse with Great Expectations before anything is published, and writes what it found.
+"""Audits the warehouse with Great Expectations before anything is published, and writes a report.
 
-Add here: how a declared expectation is run and reported. Keep out: what must be true (expectations.yml), dbt's own
-tests (they ran inside the build; their outcome is read from its record).
+Add here: how a declared rule is run and reported. Keep out: the rules (expectations.yml), dbt's own tests (they ran
+during the build; their outcome is in its record).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from runtime.warehouse import fingerprint, opened
 
 _KEYS_SHOWN = 5
 _BOOKS = {"raw_ops", "raw_quarantine"}  # landing's own records, not records that landed
-_NO_SAMPLES = {"result_format": "BASIC", "partial_unexpected_count": 0}  # counts only: no person's value is reported
+_NO_SAMPLES = {"result_format": "BASIC", "partial_unexpected_count": 0}  # counts only, no personal values
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class AuditResult:
     """One rule on one table. `broken_count`: rows that break it (None: the rule could not be run, see `error`);
     `keys`: some of their keys, never personal values.
 
-    `kind`: a broken `contract` stops the publication; a `data` rule is broken where more than `tolerated_share` of
+    `kind`: a broken `contract` stops the publication; a `data` rule is broken if more than `tolerated_share` of
     `row_count` rows break it; a `gate` compares with the last publication; a `notice` is shown and stops nothing.
-    `waiver`: who allows a broken data rule or gate (owner, until, reason). `causes`: the loads that brought the rows.
+    `waiver`: who allows a broken data rule or gate (owner, until, reason). `causes`: the loads that contained the rows.
     `next`: what to do.
     """
 
@@ -72,25 +72,25 @@ class AuditResult:
 
     @property
     def id(self) -> str:
-        """The rule as a waiver or an override names it."""
+        """The id of the rule, as waivers and overrides use it."""
         return waivers.rule_id(self.table, self.rule)
 
     @property
     def is_waived(self) -> bool:
-        """True where a waiver allows it, up to and on its last day."""
+        """True if a waiver allows it today."""
         return bool(self.waiver) and waivers.today().isoformat() <= self.waiver["until"]
 
     @property
     def stops(self) -> bool:
-        """True where it keeps the build from being published."""
+        """True if it stops the publication."""
         return not self.passed and self.kind != "notice" and not self.is_waived
 
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What the audit of one build found. `passed` needs the build to have succeeded wholly and every rule to hold;
-    `warehouse` is the fingerprint of the file that was looked at: only that very file is published. `consent` counts
-    the decisions that cannot be read; they hold people back and do not stop publication."""
+    """The result of the audit of one build. `passed`: the build is complete and no rule stops the publication.
+    `warehouse`: the fingerprint of the audited file, because only that file is published. `consent` counts the
+    decisions that cannot be read; they hold customers back and do not stop the publication."""
 
     build_id: str
     passed: bool
@@ -112,12 +112,12 @@ class CheckReport:
 
     @property
     def failures(self) -> list[AuditResult]:
-        """What stops the publication."""
+        """The results that stop the publication."""
         return [result for result in self.results if result.stops]
 
     @property
     def remarks(self) -> list[AuditResult]:
-        """What somebody should know and stops nothing: notices, and odd records below their share."""
+        """Results that are shown and stop nothing: notices, and data rules broken by a tolerated share."""
         return [
             result
             for result in self.results
@@ -126,16 +126,16 @@ class CheckReport:
 
 
 def check(home: Home, *, suites: Sequence[TableSuite] | None = None, progress: Progress = silent) -> CheckReport:
-    """Audit the warehouse of a home: against expectations.yml, the data rules of dbt's YAML, and the last publication.
+    """Audits the warehouse of a home: by expectations.yml, the data rules of dbt's YAML, and the last publication.
     Writes `quality/result.json`, `quality/report.html` and `quality/metrics.json`.
 
-    `suites` replaces the declared ones (tests do that). A broken rule does not raise: it stands in the report.
-    Raises LockedError or MerganserError when the warehouse cannot be opened.
+    `suites` replaces the declared ones (tests do that). A broken rule is reported and does not raise.
+    Raises LockedError or MerganserError if the warehouse cannot be opened.
     """
     home.prepare()
     started, clock = datetime.now(UTC).replace(tzinfo=None), monotonic()
     build = last_build(home)
-    # The moment that the build judged expiry by, not the one that the audit happens to run at.
+    # The moment at which the build judged expiry, not the time of the audit.
     moment = (build and (build.as_of or build.started_at)) or home.as_of or started.isoformat(timespec="seconds")
     with opened(home) as connection:
         known = {f"{schema}.{name}" for schema, name in connection.execute(_all_relations()).fetchall()}
@@ -179,7 +179,7 @@ def check(home: Home, *, suites: Sequence[TableSuite] | None = None, progress: P
 
 
 def last_check(home: Home) -> CheckReport | None:
-    """What the last audit of this home found; None when there was none."""
+    """The last audit of this home; None if there was none."""
     if not home.quality_result.exists():
         return None
     remedy = "Run `merganser check` again: it writes the file."
@@ -192,7 +192,7 @@ def last_check(home: Home) -> CheckReport | None:
 
 
 def waivable_rules(home: Home) -> tuple[set[str], set[str]]:
-    """The ids of the rules that may be waived (data rules and gates), and of the contracts, which may not."""
+    """The ids of the rules that can be waived (data rules and gates), and of the contracts, which cannot."""
     manifest = load_manifest(home)
     suites = load_suites(declared_exports(manifest), manifest=manifest)
     known: set[str] = set(data_rule_ids(manifest))
@@ -209,12 +209,12 @@ def waivable_rules(home: Home) -> tuple[set[str], set[str]]:
 
 
 def _recorded(result: dict[str, Any]) -> AuditResult:
-    """A result as result.json holds it."""
+    """A result from result.json."""
     return AuditResult(**{**result, "causes": [causes.Cause(**cause) for cause in result.get("causes", [])]})
 
 
 def _gate_results(comparison: Comparison) -> list[AuditResult]:
-    """Each gate that tripped, and one result per table that passed all of its own."""
+    """One result per gate that tripped, and one per table that passed all its gates."""
     tripped = {finding.table for finding in comparison.findings}
     passed = [
         AuditResult(
@@ -230,7 +230,7 @@ def _gate_results(comparison: Comparison) -> list[AuditResult]:
 
 
 def _waived(home: Home, results: list[AuditResult], build: BuildReport | None) -> list[AuditResult]:
-    """The results, with the waiver of each broken data rule and gate that has one; its use is logged."""
+    """The results with the waivers of broken data rules and gates. Logs each use."""
     granted = waivers.all_waivers(home)
     waived = []
     for result in results:
@@ -247,7 +247,7 @@ def _waived(home: Home, results: list[AuditResult], build: BuildReport | None) -
 
 
 def _explained(connection: Any, manifest: Mapping[str, Any], result: AuditResult, published_at: str) -> AuditResult:
-    """A broken result with the loads that brought its rows, values that are nobody's, and what to do next."""
+    """A broken result with the loads that contained its rows, values that are not personal, and what to do next."""
     if result.passed:
         return result
     entities = causes.upstream(manifest, result.table) if "." in result.table else []
@@ -261,7 +261,7 @@ def _explained(connection: Any, manifest: Mapping[str, Any], result: AuditResult
 
 
 def _vocabulary_column(manifest: Mapping[str, Any], result: AuditResult) -> str:
-    """The column whose values tell why a rule is broken, where no value of it is about a person."""
+    """The column whose values explain a broken rule, if it is not personal."""
     if result.rule in ("records_set_aside", "waiting_records"):
         return "reason"
     if not result.rule.startswith("accepted_values: "):
@@ -287,7 +287,7 @@ def _next(result: AuditResult, loads: Sequence[causes.Cause]) -> str:
 
 
 def build_fault(build: BuildReport | None) -> str:
-    """Why the last build may not be published, in words; empty when it may."""
+    """Why the last build must not be published; empty if it may."""
     if build is None:
         return "nothing was built yet"
     if not build.succeeded:
@@ -301,7 +301,7 @@ def build_fault(build: BuildReport | None) -> str:
 def _counted(
     connection: Any, manifest: Mapping[str, Any], build: BuildReport | None, audited: set[str], known: set[str]
 ) -> list[AuditResult]:
-    """The data rules that rows break, as results."""
+    """The broken data rules, as results."""
     rules = warned_rules(connection, manifest, build, audited) if build else []
     rules += set_aside_rules(connection, manifest) if SET_ASIDE in known else []
     return [
@@ -332,7 +332,7 @@ def _filled(suite: TableSuite, texts: Mapping[str, str]) -> TableSuite:
 
 
 def _raw_counts(known: set[str]) -> str:
-    """A select of the rows of every raw table that is there, by source and entity."""
+    """A select of the row counts of all existing raw tables, by source and entity."""
     counts = []
     for schema, table in sorted(name.split(".", 1) for name in known):
         if schema.startswith("raw_") and schema not in _BOOKS:
@@ -375,7 +375,7 @@ def _absent(table: str, rule: str, says: str, missing: str) -> AuditResult:
 
 @contextlib.contextmanager
 def _great_expectations(home: Home) -> Iterator[Any]:
-    """A function that validates one suite, with a read-only connection to the warehouse that ends with the block."""
+    """Yields a function that validates one suite on a read-only connection to the warehouse."""
     with _muted():
         import great_expectations
         from great_expectations.data_context.types.base import (
@@ -422,7 +422,7 @@ def _great_expectations(home: Home) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def _muted() -> Iterator[None]:
-    """Great Expectations prints advice on standard output, where `--json` puts its result alone, and logs errors."""
+    """Suppresses Great Expectations' logging and its output, which would corrupt the JSON on standard output."""
     logging.disable(logging.CRITICAL)
     try:
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
@@ -433,7 +433,7 @@ def _muted() -> Iterator[None]:
 
 
 def _expectations(suite: TableSuite, rules: Sequence[Rule]) -> list[Any]:
-    """Great Expectations' own objects for a suite; each carries the rule's name and wording in its meta."""
+    """Great Expectations' objects for a suite; each has the rule's name and text in its meta."""
     import great_expectations.expectations as gxe
 
     made: list[Any] = []
@@ -499,7 +499,7 @@ def _column(meta: Mapping[str, Any]) -> str:
 
 
 def _error(information: Mapping[str, Any]) -> str:
-    """The first line of what a rule raised: DuckDB's words for a column or table that is not there."""
+    """The first line of the exception of a rule, such as DuckDB's message about a missing column."""
     for detail in information.values():
         if isinstance(detail, Mapping) and detail.get("raised_exception"):
             lines = [line for line in str(detail.get("exception_message", "")).splitlines() if line.strip()]
@@ -508,7 +508,7 @@ def _error(information: Mapping[str, Any]) -> str:
 
 
 def _dbt_tests(build: BuildReport | None) -> dict[str, int]:
-    """Outcomes of the data tests of the build, with dbt's warnings counted apart."""
+    """Outcomes of the data tests of the build, with dbt's warnings counted separately."""
     return dict(build.counts.get("test", {})) if build else {}
 
 

@@ -1,6 +1,6 @@
-"""The audit as one HTML page that needs nothing from anywhere: what failed first, then every table with its rules.
+"""The audit as one HTML page without external resources: failures first, then every table with its rules.
 
-Add here: what a reader of the report asks next. Keep out: running audits.
+Add here: what a reader of the report needs next. Keep out: running audits.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ vertical-align: top; border-bottom: 1px solid #dde3ea; } code { font-size: .9em;
 
 
 def write_report(path: Path, report: Mapping[str, Any]) -> None:
-    """Write the report (the mapping that result.json holds) as a page, replacing the last one in one rename."""
+    """Writes the report (the mapping in result.json) as a page that replaces the last one."""
     write_whole(path, _page(report))
 
 
@@ -49,10 +49,10 @@ def _page(report: Mapping[str, Any]) -> str:
     if waived:
         parts.append("<h2>Waived</h2>" + _table(waived, with_table=True))
     if noted:
-        parts.append("<h2>Noted, and no reason to stop</h2>" + _table(noted, with_table=True))
+        parts.append("<h2>Notices, which stop nothing</h2>" + _table(noted, with_table=True))
     for table, rows in groupby(sorted(results, key=lambda row: row["table"]), key=lambda row: row["table"]):
         parts.append(f"<h2><code>{escape(table)}</code></h2>" + _table(list(rows), with_table=False))
-    parts.append("<p class=quiet>Counts and keys only: no value of a person stands on this page.</p></body></html>")
+    parts.append("<p class=quiet>Counts and keys only: this page has no personal values.</p></body></html>")
     return "".join(parts)
 
 
@@ -71,7 +71,7 @@ def _is_note(result: Mapping[str, Any]) -> bool:
 
 
 def _standing(result: Mapping[str, Any]) -> str:
-    """What became of a rule: it holds, or what breaks it, which loads brought that, and what to do next."""
+    """The state of a rule: it holds, or what breaks it, the loads that caused that, and what to do next."""
     if result["passed"] and not result["broken_count"]:
         return "<span class=good>holds</span>"
     style = "quiet" if result["waiver"] or _is_note(result) else "bad"

@@ -1,4 +1,4 @@
-"""What the raw tables hold, as numbers that are kept with each publication and compared with the next build.
+"""Numbers about the raw tables that are stored with each publication and compared with the next build.
 
 Add here: another number about a raw table, and the gate that reads it. Keep out: thresholds (gates.yml), marts.
 """
@@ -37,8 +37,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Finding:
-    """A gate that tripped: `says` has the numbers, `count` the rows, `source` the source that is to blame where one
-    is."""
+    """A gate that tripped: `says` has the numbers, `count` the rows, `source` the source that caused it, if known."""
 
     table: str
     gate: str
@@ -48,7 +47,7 @@ class Finding:
 
 
 def measure(connection: duckdb.DuckDBPyConnection, before: Values) -> list[Metric]:
-    """The numbers of all raw tables now; what arrived after the watermark in `before` is counted apart, too."""
+    """The numbers of all raw tables now; those of rows after the watermark in `before` are also given separately."""
     metrics: list[Metric] = []
     for relation, columns in _raw_tables(connection).items():
         watermark = before.get((relation, "watermark", ""))
@@ -90,7 +89,7 @@ def find(before: Values, now: Values) -> Iterator[Finding]:
 
 
 def emptied(connection: duckdb.DuckDBPyConnection, since: str) -> Iterator[Finding]:
-    """Files that brought records once, and were there again without any in a load since a moment."""
+    """Files that once contained records, and arrived again without any in a load since a moment."""
     gate = layer_gates("raw")["file_emptied"]
     for source, entity, file_name in connection.execute(_files_without_records(), [since]).fetchall():
         row = connection.execute(
@@ -98,7 +97,7 @@ def emptied(connection: duckdb.DuckDBPyConnection, since: str) -> Iterator[Findi
         ).fetchone()
         count = int(row[0]) if row else 0
         if gate.trips(1, count):
-            says = f"{file_name} brought {count:,} records, and is there again without any"
+            says = f"{file_name} contained {count:,} records and arrived again without any"
             yield Finding(f"raw_{source}.{entity}", gate.name, says, count, source)
 
 
@@ -153,7 +152,7 @@ def _select_live(schema: str, table: str, measures: Sequence[str]) -> str:
 
 
 def _raw_tables(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
-    """The raw tables with the columns that sources fill."""
+    """The raw tables with the columns that their sources fill."""
     tables: dict[str, dict[str, str]] = {}
     for schema, table, column, kind in connection.execute(_columns_of_raw()).fetchall():
         if schema not in _LANDING_TABLES:

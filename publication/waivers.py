@@ -1,8 +1,8 @@
-"""Waivers and overrides: who said that a broken rule may be published, until when, and why.
+"""Waivers and overrides: who allowed the publication of a broken rule, until when, and why.
 
-A waiver holds for every build until its day has passed; an override for one publication. Both name a rule as the check
+A waiver holds for every build until its last day; an override for one publication. Both name a rule as the check
 does (`marts.fct_orders.rows_fell`, `fct_orders.rows_fell`, or `rows_fell` for every table), and each use is logged.
-Add here: what such an exception may say. Keep out: which rules there are (quality.py).
+Add here: another property of an exception. Keep out: the rules (quality.py).
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ class Waiver:
     granted_at: str
 
     def holds(self, day: date) -> bool:
-        """True up to and on its last day."""
+        """True up to and including its last day."""
         return day <= date.fromisoformat(self.until)
 
 
 def rule_id(table: str, rule: str) -> str:
-    """A rule of a table as people name it: `marts.fct_messages.accepted_values:channel`."""
+    """The id of a rule of a table: `marts.fct_messages.accepted_values:channel`."""
     return f"{table}.{rule.replace(': ', ':')}"
 
 
 def names(pattern: str, table: str, rule: str) -> bool:
-    """True where what a person wrote names this rule: with its table, the table's bare name, or for every table."""
+    """True if the pattern names this rule: with schema and table, with the table alone, or for all tables."""
     whole, written = rule_id(table, rule), pattern.strip().replace(": ", ":")
     return written in {whole, whole.split(".", 1)[-1], rule.replace(": ", ":")}
 
 
 def all_waivers(home: Home) -> list[Waiver]:
-    """Every waiver of a home, also those that have expired. Raises DamagedFileError."""
+    """All waivers of a home, expired ones included. Raises DamagedFileError."""
     if not home.waivers.exists():
         return []
     remedy = "Correct the file, or remove it: every waiver is then gone, and `merganser check waive` grants them again."
@@ -63,19 +63,19 @@ def all_waivers(home: Home) -> list[Waiver]:
 def waive(
     home: Home, rule: str, *, until: str, owner: str, reason: str, known: Collection[str], contracts: Collection[str]
 ) -> Waiver:
-    """Grant a waiver, in place of an older one of the same rule, and keep it in the home.
+    """Grants a waiver and stores it in the home; it replaces an older one of the same rule.
 
-    `known` are the ids of rules that may be waived, `contracts` those that may not. Raises WrongUseError.
+    `known` are the ids of rules that can be waived, `contracts` those that cannot. Raises WrongUseError.
     """
     written = rule.strip().replace(": ", ":")
     if not owner.strip() or not reason.strip():
-        raise WrongUseError("A waiver needs an owner and a reason.", "Say --owner and --reason.")
+        raise WrongUseError("A waiver needs an owner and a reason.", "Give --owner and --reason.")
     try:
         last = date.fromisoformat(until)
     except ValueError as error:
-        raise WrongUseError(f"'{until}' is no day.", "Write it like 2026-06-30.") from error
+        raise WrongUseError(f"'{until}' is not a date.", "Write it like 2026-06-30.") from error
     if last < today():
-        raise WrongUseError(f"{until} has passed.", "Name a day to come.")
+        raise WrongUseError(f"{until} has passed.", "Name a later day.")
     if not matching(written, known):
         if matching(written, contracts):
             raise WrongUseError(
@@ -91,26 +91,26 @@ def waive(
 
 
 def matching(written: str, ids: Collection[str]) -> list[str]:
-    """The ids that a person's words name."""
+    """The ids that a name matches: with schema and table, with table, or alone."""
     return [known for known in ids if written in {known, known.split(".", 1)[-1], known.rsplit(".", 1)[-1]}]
 
 
 def suggestion(written: str, known: Collection[str]) -> str:
-    """What a person may have meant."""
+    """The closest known names, as a hint."""
     candidates = sorted({name for one in known for name in (one, one.split(".", 1)[-1], one.rsplit(".", 1)[-1])})
     close = difflib.get_close_matches(written, candidates, _SUGGESTED, 0.5)
     return f"Did you mean {', '.join(close)}?" if close else "`merganser check` names every rule that is broken."
 
 
 def log_use(home: Home, how: str, rule: str, **details: str) -> None:
-    """Append one line to the home's log of exceptions: granted, waived (in a check), overridden (in a publication)."""
+    """Appends one line to the home's log of exceptions: granted, waived (in a check), overridden (in a publication)."""
     make_private_directory(home.path)
     line = json.dumps({"at": now(), "how": how, "rule": rule, **details})
     append_line(home.overrides_log, line)
 
 
 def waiver_for(waivers: Sequence[Waiver], table: str, rule: str) -> Waiver | None:
-    """The waiver that holds today for a rule, the one that holds longest."""
+    """The waiver that holds today for a rule; if there are several, the one that ends last."""
     fitting = [waiver for waiver in waivers if waiver.holds(today()) and names(waiver.rule, table, rule)]
     return max(fitting, key=lambda waiver: waiver.until, default=None)
 

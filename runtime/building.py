@@ -1,6 +1,6 @@
-"""Runs dbt in this process for one home, tells progress node by node, and records what the build did.
+"""Runs dbt in this process for one home, reports progress per node, and records the result of the build.
 
-Add here: how dbt is called and what its results amount to. Keep out: what a model means (dbt_project/), when it runs.
+Add here: how dbt is called and how its results are read. Keep out: models (dbt_project/), when a build runs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from runtime.damage import damaged_database, full_disk, is_damage, is_full_disk
 from runtime.errors import MerganserError, WrongUseError
 from runtime.files import damaged, read_mapping, sync, write_whole
 from runtime.home import PROJECT_ROOT, Home
-from runtime.parsing import PARSE, handed_on
+from runtime.parsing import PARSE, shared_parse
 from runtime.progress import Progress, silent
 from runtime.project import project_of
 from runtime.redaction import without_values
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _GOOD = {"success", "pass", "warn", "no-op", "partial success"}
 _HEADING = re.compile(r"\A\w+ Error in \w+ \w+ \([^)]*\)\n")
 _WRITES_MANIFEST = "Run `merganser build` again: it writes the file."
-_LONGEST_MESSAGE = 2000  # characters of a database's message that are kept; the rest stands in dbt's log
+_LONGEST_MESSAGE = 2000  # characters of a database's message; dbt's log has all of it
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class NodeFailure:
 
 @dataclass(frozen=True)
 class NodeWarning:
-    """A dbt test of severity warn that rows broke: its name, its file and how many."""
+    """A dbt test of severity warn that failed: its name, its file and the number of rows."""
 
     name: str
     path: str
@@ -61,13 +61,13 @@ class NodeWarning:
 
 @dataclass(frozen=True)
 class BuildReport:
-    """What one build did.
+    """The result of one build.
 
     `counts`: nodes by kind and outcome, `{"model": {"success": 80}, "test": {"pass": 400, "fail": 1}}`.
-    `selection`: what dbt was asked for; empty means everything, and only then may the result be published.
+    `selection`: the dbt selection; empty means everything, and only then may the result be published.
     `seconds`: wall clock of the build; `seconds_per_node`: of the nodes, by name, slowest first.
-    `consent_landings`: the token of each entity that bears consent, as the build found them (ingestion/
-    consent_landings.py); None where they could not be read.
+    `consent_landings`: the token of each entity that bears consent, when the build began (ingestion/
+    consent_landings.py); None if they could not be read.
     """
 
     build_id: str
@@ -85,11 +85,11 @@ class BuildReport:
 
     @property
     def whole(self) -> bool:
-        """True when every node of the project was built and none failed."""
+        """True if every node of the project was built and none failed."""
         return self.succeeded and not self.selection
 
     def count(self, kind: str, *outcomes: str) -> int:
-        """Nodes of one kind with one of the given outcomes; all outcomes when none is given."""
+        """Number of nodes of one kind with one of the given outcomes; without outcomes, all nodes of that kind."""
         counted = self.counts.get(kind, {})
         return sum(number for outcome, number in counted.items() if not outcomes or outcome in outcomes)
 
@@ -105,12 +105,12 @@ def build(
     consent_landings: dict[str, str] | None = None,
     progress: Progress = silent,
 ) -> BuildReport:
-    """Run `dbt build` (seeds, models, snapshots and their tests) for a home and record it in `dbt/build.json`.
+    """Runs `dbt build` (seeds, models, snapshots and their tests) for a home and records it in `dbt/build.json`.
 
-    `selection` and `exclude` are dbt's selection syntax; `unit_tests` runs dbt's unit tests too; `manifest` is the
-    project where the caller knows that it is as it was parsed. A failing node does not raise: it stands in the report.
-    Raises LockedError when another process holds the warehouse, WrongUseError when the selection matches nothing,
-    MerganserError when the project does not compile.
+    `selection` and `exclude` are dbt's selection syntax; `unit_tests` also runs dbt's unit tests; `manifest` is the
+    parsed project, if the caller knows that no file has changed since. A failing node is reported and does not raise.
+    Raises LockedError if another process holds the warehouse, WrongUseError if the selection matches nothing,
+    MerganserError if the project does not compile.
     """
     home.prepare()
     probe(home)
@@ -134,7 +134,7 @@ def build(
         record.withdraw()
         raise WrongUseError(
             f"No model, seed or test matches {' '.join(selection)}.",
-            "`dbt ls`, from the repository, lists what there is.",
+            "Run `dbt ls` in the repository to list them.",
         )
     report = record.end(results)
     for failure in report.failures:
@@ -147,7 +147,7 @@ def build(
 
 @dataclass(frozen=True)
 class NodeResult:
-    """What became of one node of a build: dbt's outcome (success, pass, fail, error, skipped) and how long it took."""
+    """The result of one node of a build: dbt's outcome (success, pass, fail, error, skipped) and its duration."""
 
     name: str
     kind: str
@@ -160,7 +160,7 @@ class NodeResult:
 
 @dataclass(frozen=True)
 class BuildRecord:
-    """The record of a build while it runs: a build that dies half-way leaves behind that it did not succeed."""
+    """The record of a build while it runs: if the process dies, the record says that the build did not succeed."""
 
     home: Home
     unfinished: BuildReport
@@ -176,7 +176,7 @@ class BuildRecord:
         full_refresh: bool = False,
         consent_landings: dict[str, str] | None = None,
     ) -> BuildRecord:
-        """Record that a build has begun. `selection`: what it builds; empty means everything."""
+        """Records that a build has begun. `selection`: as in BuildReport."""
         started = datetime.now(UTC)
         report = BuildReport(
             build_id=f"{started:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
@@ -193,7 +193,7 @@ class BuildRecord:
         return cls(home, report, monotonic(), before)
 
     def end(self, results: Sequence[NodeResult]) -> BuildReport:
-        """Record what became of every node."""
+        """Records the results of all nodes."""
         failed = [result for result in results if result.outcome not in _GOOD | {"skipped"}]
         timed = sorted(results, key=lambda result: (-result.seconds, result.name))
         report = replace(
@@ -213,7 +213,7 @@ class BuildRecord:
         return report
 
     def withdraw(self) -> None:
-        """Nothing was begun after all: the record of the build before this one holds again."""
+        """Restores the record of the previous build: no node of this one began."""
         if self.before is None:
             self.home.build_record.unlink(missing_ok=True)
         else:
@@ -221,7 +221,7 @@ class BuildRecord:
 
 
 def results_in(artifact: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[NodeResult]:
-    """The results of a build that another process ran: its run_results.json, with the manifest it ran by."""
+    """The results of a build in another process, from its run_results.json and its manifest."""
     nodes = {**manifest["nodes"], **manifest.get("unit_tests", {}), **manifest.get("exposures", {})}
     return [
         NodeResult(
@@ -238,7 +238,7 @@ def results_in(artifact: Mapping[str, Any], manifest: Mapping[str, Any]) -> list
 
 
 def parse(home: Home, progress: Progress = silent) -> Path:
-    """Run `dbt parse` for a home and return the path of its manifest. Reads no table; raises MerganserError."""
+    """Runs `dbt parse` for a home and returns the path of its manifest. Reads no table; raises MerganserError."""
     home.prepare()
     try:
         _invoke(home, ["parse"], _NodeCounter(progress))
@@ -248,7 +248,7 @@ def parse(home: Home, progress: Progress = silent) -> Path:
 
 
 def parsed_manifest(home: Home) -> Manifest:
-    """The project as this home's last build parsed it, as dbt itself reads it; parses the project when none did yet."""
+    """The manifest of this home's last build, as dbt loads it. Parses the project if there is none."""
     from dbt.contracts.graph.manifest import Manifest
 
     kept = home.dbt_target / PARSE
@@ -256,16 +256,16 @@ def parsed_manifest(home: Home) -> Manifest:
         parse(home)
     try:
         manifest = Manifest.from_msgpack(kept.read_bytes())
-    except Exception as error:  # whatever msgpack and mashumaro raise for a file that was cut short
+    except Exception as error:  # whatever msgpack and mashumaro raise for a truncated file
         raise damaged(kept, f"Remove {kept}, then run `merganser build`.") from error
-    manifest.build_flat_graph()  # what macros read as `graph`; dbt makes it only of a project that it parses itself
+    manifest.build_flat_graph()  # macros read it as `graph`; dbt builds it only if it parses the project itself
     return manifest
 
 
 def run_model(home: Home, name: str, *, parsed: Home, progress: Progress = silent) -> None:
-    """Build one model anew in a home that holds its parents, by the project as another home's last build parsed it.
+    """Rebuilds one model in a home that has its parents, with the manifest of another home's last build.
 
-    No test runs and no record is kept. Raises MerganserError when the model fails.
+    Runs no tests and writes no record. Raises MerganserError if the model fails.
     """
     manifest = parsed_manifest(parsed)
     home.prepare()
@@ -279,7 +279,7 @@ def run_model(home: Home, name: str, *, parsed: Home, progress: Progress = silen
 
 
 def load_manifest(home: Home) -> dict[str, Any]:
-    """The manifest of the project as this home knows it; parses the project when there is none yet."""
+    """The manifest.json of this home as a mapping. Parses the project if there is none."""
     path = home.manifest if home.manifest.exists() else parse(home)
     manifest = read_mapping(path, _WRITES_MANIFEST)
     if not isinstance(manifest.get("nodes"), dict):
@@ -288,7 +288,7 @@ def load_manifest(home: Home) -> dict[str, Any]:
 
 
 def last_build(home: Home) -> BuildReport | None:
-    """What the last build of this home did; None when there was none."""
+    """The last build of this home; None if there was none."""
     if not home.build_record.exists():
         return None
     remedy = "Run `merganser build` again: it writes the file."
@@ -317,23 +317,23 @@ def rare_garbage_collection() -> Iterator[None]:
 
 
 def _invoke(home: Home, arguments: list[str], counter: _NodeCounter, manifest: Manifest | None = None) -> list[Any]:
-    """Call dbt and return its node results; raises MerganserError when it could not start on them.
+    """Calls dbt and returns its node results. Raises MerganserError if no node could run.
 
-    `manifest`: the project as it was parsed before; without it dbt parses the project.
+    `manifest`: the parsed project; without it dbt parses the project.
     """
     project = project_of(home, PROJECT_ROOT)
     common = ["--project-dir", str(project), "--profiles-dir", str(project), "--no-write-json"]
     common += ["--target-path", str(home.dbt_target), "--log-path", str(home.dbt_logs)]
     common += ["--no-send-anonymous-usage-stats"]
     quiet = ["--log-level", "none", "--log-level-file", "info", "--no-use-colors-file"]
-    parses = handed_on(project, home) if manifest is None else contextlib.nullcontext()
+    parses = shared_parse(project, home) if manifest is None else contextlib.nullcontext()
     with contextlib.redirect_stdout(io.StringIO()), rare_garbage_collection(), parses:
         from dbt.cli.main import dbtRunner
 
         outcome = dbtRunner(manifest=manifest, callbacks=[_environment_of(home), counter]).invoke(
             [*arguments, *common, *quiet]
         )
-        if manifest is None and not isinstance(outcome.exception, Exception):  # none, or somebody pressed ^C
+        if manifest is None and not isinstance(outcome.exception, Exception):  # no exception, or KeyboardInterrupt
             _write_manifest(home)
             if getattr(outcome.result, "results", None):
                 outcome.result.write(str(home.dbt_target / "run_results.json"))  # other tools read it
@@ -366,7 +366,7 @@ def _environment_of(home: Home) -> Callable[[Any], None]:
 
 
 def _write_manifest(home: Home) -> None:
-    """manifest.json says what was parsed last. dbt itself would write it twice in every run, changed or not."""
+    """Writes manifest.json if the parse is newer. dbt itself would write it twice in every run, changed or not."""
     kept = home.dbt_target / PARSE
     if kept.exists() and not (_is_whole(home.manifest) and home.manifest.stat().st_mtime >= kept.stat().st_mtime):
         aside = home.manifest.with_name(f".{home.manifest.name}.tmp")
@@ -383,7 +383,7 @@ def _is_whole(manifest: Path) -> bool:
 
 
 class _NodeCounter:
-    """Turns dbt's events into progress: one step per node that has ended."""
+    """Turns dbt's events into progress: one step per finished node."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -402,7 +402,7 @@ class _NodeCounter:
 
 
 def release_warehouse() -> None:
-    """Closes the connection that dbt-duckdb keeps for a next command; the next stage opens the file itself."""
+    """Closes the connection that dbt-duckdb keeps for its next command, so that the next stage can open the file."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
     with DuckDBConnectionManager._LOCK:
@@ -425,14 +425,14 @@ def _node_result(result: Any) -> NodeResult:
 
 
 def _text(value: Any) -> str:
-    """dbt's enumerations and plain texts alike."""
+    """The text of one of dbt's enumerations, or of a plain string."""
     return str(getattr(value, "value", value))
 
 
 def _message(message: str | None) -> str:
-    """dbt's message without its first line where that only repeats which node it is about."""
-    told = _HEADING.sub("", (message or "").strip())
-    return without_values(told)[:_LONGEST_MESSAGE].strip()
+    """dbt's message without values, and without a first line that only repeats the node."""
+    text = _HEADING.sub("", (message or "").strip())
+    return without_values(text)[:_LONGEST_MESSAGE].strip()
 
 
 def _counts(results: Sequence[NodeResult]) -> dict[str, dict[str, int]]:

@@ -1,7 +1,7 @@
-"""Which file of a home is damaged, or which disk is full, when a database or the operating system gives up.
+"""Finds the damaged file of a home, or the full disk, after an error of DuckDB or the operating system.
 
-DuckDB tells of a block with a wrong checksum and not of which file; so the files are read through, once, after the
-fault. Add here: another way in which storage fails. Keep out: records of the home that are JSON (files.py).
+DuckDB reports a block with a wrong checksum but not its file, so the files are read through once after such an error.
+Add here: another way in which storage fails. Keep out: JSON records of the home (files.py).
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ _FULL = re.compile(
 
 
 def remedies(home: Home) -> dict[Path, str]:
-    """What to do about each database of a home that turns out to be damaged."""
+    """What to do about each database of a home if it is damaged."""
     return {
         home.serving: "Run `merganser publish`: it writes the file from the warehouse.",
-        home.warehouse: "Put back a copy from before, with its .wal; or move it away, then run `merganser ingest --all`"
-        " and `merganser build`. What only it held (ids of customers, their history) begins again then.",
-        home.path / "ledger" / "ledger.duckdb": "Put back a copy from before. Do not remove it: what it holds keeps"
-        " everything from being sent a second time.",
+        home.warehouse: "Restore a backup, with its .wal; or move the file away, then run `merganser ingest --all`"
+        " and `merganser build`. Customer ids and their history, which only this file holds, then start again.",
+        home.path / "ledger" / "ledger.duckdb": "Restore a backup. Do not remove it: without it everything would be"
+        " sent a second time.",
     }
 
 
 def is_damage(message: str) -> bool:
-    """Whether a message of DuckDB says that a file is not what it wrote."""
+    """Whether a message of DuckDB says that a file is damaged."""
     return bool(_DAMAGE.search(message))
 
 
 def is_full_disk(message: str) -> bool:
-    """Whether a message says that there is no space left."""
+    """Whether a message says that no space is left."""
     return bool(_FULL.search(message))
 
 
 def full_disk(home: Home, message: str) -> MerganserError:
-    """The error that a full disk amounts to; names the file where the message does, else the home."""
+    """The error about a full disk. Names the file if the message does, else the home."""
     named = re.search(r"file \"([^\"]+)\"|'([^']+)'", message)
     place = next(filter(None, named.groups()), None) if named else None
     return MerganserError(
@@ -57,7 +57,7 @@ def full_disk(home: Home, message: str) -> MerganserError:
 
 
 def explained(home: Home, error: BaseException) -> MerganserError | None:
-    """The error as a person can act on it, where storage failed; None where it is about something else."""
+    """An error with a remedy if storage failed; None for any other error."""
     import duckdb
 
     chain = [error]
@@ -71,13 +71,13 @@ def explained(home: Home, error: BaseException) -> MerganserError | None:
             return full_disk(home, message)
         if isinstance(found, duckdb.Error) and is_damage(message):
             return damaged_database(home) or DamagedFileError(
-                f"A database in {home.path} is damaged: {message.splitlines()[0]}", "Put back a copy from before."
+                f"A database in {home.path} is damaged: {message.splitlines()[0]}", "Restore a backup."
             )
     return None
 
 
 def damaged_database(home: Home) -> DamagedFileError | None:
-    """The first database of a home that cannot be read to its end."""
+    """The error about the first database of a home that cannot be read completely; None if all can."""
     for path, remedy in remedies(home).items():
         if path.exists() and not _is_whole(path):
             return damaged(path, remedy)
@@ -98,5 +98,5 @@ def _is_whole(path: Path) -> bool:
                 name = ".".join('"' + part.replace('"', '""') + '"' for part in (schema, table))
                 connection.execute(f"select bit_xor(hash(found)) from {name} as found").fetchall()
     except duckdb.Error as error:
-        return bool(re.search(r"\block\b", str(error)))  # another process has it open, which says nothing
+        return bool(re.search(r"\block\b", str(error)))  # another process has it open: not known to be damaged
     return True

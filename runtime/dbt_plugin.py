@@ -1,12 +1,12 @@
-"""Keeps values of records out of whatever dbt logs, prints and records, however dbt was started.
+"""Keeps values of records out of everything that dbt logs, prints and records, however dbt was started.
 
 dbt-duckdb loads this module as a plugin (profiles.yml), so it works in `merganser build`, in the dbt that Dagster
 starts, and in `dbt build`. dbt writes the text of a database error into dbt.log, run_results.json, standard output and
 its events, and has no hook before that. So the two places of dbt-duckdb that turn an error into text are replaced:
 `DuckDBConnectionManager.exception_handler` (SQL) and `Environment.run_python_job` (Python models). A test fails when an
-upgrade changes either (tests/orchestration/test_personal_values.py).
+upgrade changes either (tests/end_to_end/test_personal_values.py).
 
-Add here: another place where dbt-duckdb meets a value. Keep out: what is hidden (redaction.py).
+Add here: another place where dbt-duckdb handles a value. Keep out: what is hidden (redaction.py).
 """
 
 from __future__ import annotations

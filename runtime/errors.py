@@ -1,6 +1,6 @@
-"""The errors of the corridor, each with its exit code and what to do next.
+"""Errors that end a command, each with its exit code and a hint.
 
-Add here: a kind of failure that a caller tells apart. Keep out: messages that name a person's values or a secret.
+Add here: a kind of failure that callers distinguish. Keep out: messages that contain personal values or secrets.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ EXIT_LOCKED = 4
 
 
 class MerganserError(Exception):
-    """A stage could not do its work: `message` says what happened, `hint` what to do next."""
+    """A stage failed: `message` says what happened, `hint` what to do next."""
 
     exit_code = EXIT_FAILED
 
@@ -24,19 +24,19 @@ class MerganserError(Exception):
 
 
 class WrongUseError(MerganserError):
-    """What was asked for does not exist or cannot be meant: an unknown source, a moment that is no timestamp."""
+    """The command cannot be executed as given: an unknown source, an invalid timestamp."""
 
     exit_code = EXIT_WRONG_USE
 
 
 class PublicationRefusedError(MerganserError):
-    """The warehouse was not built wholly, or not checked, or did not pass: readers keep the last good file."""
+    """The warehouse was not built completely, not checked, or failed its check: readers keep the last good file."""
 
     exit_code = EXIT_CHECK_FAILED
 
 
 class DamagedFileError(MerganserError):
-    """A file of a home is not as Merganser wrote it: cut short, overwritten, or corrupted by the disk."""
+    """A file of a home is not as Merganser wrote it: truncated, overwritten, or corrupted by the disk."""
 
 
 class LockedError(MerganserError):

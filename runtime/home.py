@@ -1,6 +1,6 @@
-"""A home: the one directory that holds all state of one Merganser, its paths and its settings.
+"""A home: the one directory that holds all state of an installation, its paths and its settings.
 
-Add here: where a thing lies. Keep out: what is done with it.
+Add here: a path or a setting. Keep out: what is done with it.
 """
 
 from __future__ import annotations
@@ -16,16 +16,15 @@ from runtime.errors import MerganserError, WrongUseError
 from runtime.files import create_private_files, make_private_directory, write_whole
 
 DEFAULT_HOME = ".merganser"
-# How a source that is switched on arrives: Merganser fetches it (through dlt), Fivetran lands its tables, or somebody
-# brings its files.
+# How the data of a source arrives: Merganser fetches it (through dlt), Fivetran lands its tables, or files are copied.
 LOADERS = ("dlt", "fivetran", "files")
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
 class Home:
-    """Paths of one home (absolute), and `as_of`: the moment in UTC that segments, expiry and consent are judged at, as
-    ISO text without zone, or empty for now."""
+    """Paths of one home (absolute), and `as_of`: the moment in UTC at which segments, expiry and consent are judged, as
+    ISO text without zone; empty means now."""
 
     path: Path
     as_of: str = ""
@@ -40,7 +39,7 @@ class Home:
 
     @property
     def landing(self) -> Path:
-        """Inside the home, which no other user can enter; MERGANSER_LANDING names a place that a loader shares."""
+        """Inside the home, which no other user can enter. MERGANSER_LANDING names a directory shared with a loader."""
         return Path(os.environ.get("MERGANSER_LANDING") or self.path / "landing").expanduser().resolve()
 
     @property
@@ -65,12 +64,12 @@ class Home:
 
     @property
     def quality_metrics(self) -> Path:
-        """Numbers of the build that was checked last; publication keeps them beside the tables."""
+        """Numbers of the build that was checked last; publication stores them beside the tables."""
         return self.quality / "metrics.json"
 
     @property
     def waivers(self) -> Path:
-        """Which broken rules may be published, until when, who said so and why."""
+        """Which broken rules may be published, until when, by whose decision and why."""
         return self.path / "waivers.json"
 
     @property
@@ -96,7 +95,7 @@ class Home:
 
     @property
     def build_record(self) -> Path:
-        """What the last build did (transform.py writes it); publication reads it."""
+        """The result of the last build (building.py writes it)."""
         return self.path / "dbt" / "build.json"
 
     @property
@@ -112,21 +111,21 @@ class Home:
         return self.path / "merganser.lock"
 
     def prepare(self) -> None:
-        """Make the directories that a run writes to; only their owner can enter them.
+        """Creates the directories that a run writes to; only their owner can enter them.
 
-        Raises MerganserError when the place cannot be written to.
+        Raises MerganserError if that is not possible.
         """
         try:
             for directory in (self.path, self.dbt_target, self.dbt_logs, self.spill, self.quality, self.dagster):
                 make_private_directory(directory)
         except OSError as error:
             raise MerganserError(
-                f"The home {self.path} cannot be made: {error.strerror}.",
+                f"The home {self.path} cannot be created: {error.strerror}.",
                 "Name a directory that you may write to with --home or MERGANSER_HOME.",
             ) from error
 
     def environment(self) -> dict[str, str]:
-        """The variables of this home for dbt and for child processes, telemetry off. This process keeps its own."""
+        """The variables of this home for dbt and for child processes, with telemetry off."""
         return {
             "MERGANSER_HOME": str(self.path),
             "MERGANSER_AS_OF": self.as_of,
@@ -141,11 +140,11 @@ class Home:
 
 
 def open_home(path: str | Path | None = None, as_of: str | None = None) -> Home:
-    """The home at `path`, else at MERGANSER_HOME, else ./.merganser; nothing is written.
+    """The home at `path`, else at MERGANSER_HOME, else ./.merganser. Writes nothing.
 
-    `as_of` (ISO, UTC) wins over MERGANSER_AS_OF, which wins over `as_of` in the home's settings.yml; none means now.
-    From here on this process creates files that only their owner can read.
-    Raises WrongUseError when the path is a file, when settings.yml cannot be read, or when the moment is no timestamp.
+    `as_of` (ISO, UTC) overrides MERGANSER_AS_OF, which overrides `as_of` in the home's settings.yml; none means now.
+    From now on this process creates files that only their owner can read.
+    Raises WrongUseError if the path is a file, settings.yml cannot be read, or the moment is not a timestamp.
     """
     create_private_files()
     place = Path(path or os.environ.get("MERGANSER_HOME") or DEFAULT_HOME).expanduser().resolve()
@@ -178,7 +177,7 @@ def normal_moment(text: str) -> str:
 
 
 def write_settings(home: Home, **values: object) -> None:
-    """Write these values into the home's settings.yml, keeping whatever else a user wrote there."""
+    """Writes these values into the home's settings.yml and keeps its other values."""
     settings = _read_settings(home.settings)
     if settings | values == settings:
         return
@@ -186,21 +185,21 @@ def write_settings(home: Home, **values: object) -> None:
 
 
 def value_in_settings(home: Home, name: str) -> object | None:
-    """A single value of the home's settings.yml, or None where it is absent. Raises WrongUseError."""
+    """One value of the home's settings.yml; None if it is absent. Raises WrongUseError."""
     return _read_settings(home.settings).get(name)
 
 
 def sources_in_settings(home: Home) -> dict[str, str] | None:
-    """The sources that this home has switched on, each with its loader; None where settings.yml names none.
+    """The sources that this home has switched on, each with its loader; None if settings.yml names none.
 
-    Raises WrongUseError when `sources` is not a mapping of names to loaders.
+    Raises WrongUseError if `sources` is not a mapping of names to loaders.
     """
     sources = _read_settings(home.settings).get("sources")
     if sources is None:
         return None
     if not isinstance(sources, dict) or not all(loader in LOADERS for loader in sources.values()):
         raise WrongUseError(
-            f"{home.settings}: `sources` is no mapping of source to loader ({', '.join(LOADERS)}).",
+            f"{home.settings}: `sources` is not a mapping of source to loader ({', '.join(LOADERS)}).",
             "Write for example `sources: {hubspot: dlt}`, or let `merganser init` write it.",
         )
     return {str(name): str(loader) for name, loader in sources.items()}
@@ -211,10 +210,10 @@ def _read_settings(path: Path) -> dict[str, object]:
         return {}
     try:
         settings = yaml.safe_load(path.read_text()) or {}
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: bytes that are no text, 2026-02-31
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: bytes that are not text, 2026-02-31
         raise WrongUseError(f"{path} is not valid YAML: {error}", "Correct the file or remove it.") from error
     if not isinstance(settings, dict):
-        raise WrongUseError(f"{path} holds no settings (key: value).", "Write for example: as_of: 2026-06-30T00:00:00")
+        raise WrongUseError(f"{path} is not a mapping of settings.", "Write for example: as_of: 2026-06-30T00:00:00")
     return settings
 
 

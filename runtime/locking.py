@@ -1,6 +1,6 @@
-"""One run per home: a lock file that the operating system frees when its holder dies, however it dies.
+"""One run per home: a lock that the operating system releases when the process ends, however it ends.
 
-Add here: what must not interleave. Keep out: what is done under the lock.
+Add here: another lock of a home. Keep out: what is done under the lock.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def held(home: Home, work: str) -> Iterator[None]:
-    """Hold the lock of a home for the length of a block; `work` tells others what is being done.
+    """Holds the lock of a home during a block. `work` names the work in the error that other processes get.
 
-    What lies in the home is closed to other users first, landing files that somebody copied there included.
-    Raises LockedError at once, naming the holder, when another process has it.
+    Removes the rights of other users in the home first: files may have been copied into its landing zone.
+    Raises LockedError at once, with the holder, if another process has the lock.
     """
     home.prepare()
     make_private(home.path)

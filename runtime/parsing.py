@@ -1,11 +1,11 @@
-"""What dbt parsed of the project, handed from home to home, so that a new home's first build parses only what changed.
+"""Shares dbt's parse of the project between homes, so that a new home's first build parses only what changed.
 
-dbt keeps its parse in a home's target directory, and reads it again only under the profile that it was parsed by. The
-profile names the warehouse's path, which is another one in each home. So a parse is kept beside the project as well,
-with the profile's checksum blanked, and a home that has none of its own takes it over with its own checksum. Whatever
-else could make it stale (a file, a variable, the environment, dbt's version) dbt compares itself.
+dbt stores its parse in a home's target directory, and reuses it only with the profile that it was parsed with. The
+profile contains the warehouse's path, which differs between homes. So a copy of the parse, with the profile's checksum
+blanked, is stored beside the project, and a home without a parse of its own takes that copy with its own checksum.
+dbt itself detects every other reason for a new parse: a file, a variable, the environment, dbt's version.
 
-Add here: what spares dbt a parse. Keep out: how dbt is called (transform.py).
+Add here: what saves dbt a parse. Keep out: how dbt is called (building.py).
 """
 
 from __future__ import annotations
@@ -32,14 +32,13 @@ _BLANK = b"0" * 64
 
 
 @contextmanager
-def handed_on(project: Path, home: Home) -> Iterator[None]:
-    """For the length of a call of dbt for a home: it finds what dbt parsed of this project last,
-    for whichever home, and leaves what it parses for the next one."""
+def shared_parse(project: Path, home: Home) -> Iterator[None]:
+    """Gives dbt, during a block, the last parse of this project by any home, and stores the parse that it makes."""
     from dbt_common.exceptions import DbtBaseException
 
     try:
         checksum, kept = _by_profile(project, home)
-    except DbtBaseException:  # dbt will say itself what is wrong with the profile
+    except DbtBaseException:  # dbt itself reports what is wrong with the profile
         yield
         return
     own = home.dbt_target / PARSE
@@ -55,7 +54,7 @@ def handed_on(project: Path, home: Home) -> Iterator[None]:
 
 
 def _by_profile(project: Path, home: Home) -> tuple[bytes, Path]:
-    """The checksum by which dbt knows this home's profile, and where parses under it are kept, whatever the home."""
+    """dbt's checksum of this home's profile, and the path of the parse that all homes with such a profile share."""
     from dbt.contracts.files import FileHash
 
     profile = profile_of(project, home)
@@ -66,7 +65,7 @@ def _by_profile(project: Path, home: Home) -> tuple[bytes, Path]:
 
 
 def profile_of(project: Path, home: Home) -> Profile:
-    """The profile of a project as dbt has it in this environment. Raises DbtBaseException where it makes no sense."""
+    """The profile of a project as dbt loads it for this home. Raises DbtBaseException if it is invalid."""
     from dbt.config.runtime import load_profile
     from dbt.flags import set_from_args
     from dbt_common.context import set_invocation_context

@@ -1,20 +1,19 @@
-"""Text from outside as a terminal, a page or a picture may show it: what would steer them is written as an escape.
+"""Makes text from outside safe to show: control characters are written as escapes.
 
-File names, header cells, values, names of exports and models come from outside; so may anything in an error about them.
-Add here: nothing but this. Keep out: layout (console.py).
+File names, header cells, values, and names of exports and models come from outside, and appear in errors.
+Add here: nothing else. Keep out: layout (orchestration/cli/console.py).
 """
 
 from __future__ import annotations
 
 
 def printable(text: str) -> str:
-    """The text with control and invisible characters, bidirectional overrides among them, as `\\x1b` or `\\u202e`."""
+    """The text with control, invisible and bidirectional characters as escapes, such as `\\x1b` or `\\u202e`."""
     return text if text.isprintable() else "".join(map(_escaped, text))
 
 
 def printable_lines(text: str) -> str:
-    """The same for a message of several lines: those after the first are indented, so that none of them looks like a
-    message of its own."""
+    """The same for a message of several lines. All but the first are indented: none looks like a new message."""
     lines = text.replace("\r\n", "\n").expandtabs(4).split("\n")
     return "\n    ".join(map(printable, lines))
 

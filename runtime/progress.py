@@ -1,6 +1,6 @@
-"""How a stage says how far it is: a function that is told (done, total, what).
+"""How a stage reports progress: a callback that receives (done, total, label).
 
-Add here: other shapes of the same message. Keep out: how it is shown (the command line and Dagster do that).
+Add here: other callbacks of this kind. Keep out: how progress is shown (the command line and Dagster do that).
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Told after each step: how many are done, of how many (None: not known), and what is being worked on."""
+    """Called after each step with the steps done, the total (None: unknown) and what is being worked on."""
 
     def __call__(self, done: int, total: int | None, label: str) -> None: ...
 
 
 def silent(done: int, total: int | None, label: str) -> None:
-    """Progress that nobody sees."""
+    """Shows nothing."""

@@ -1,10 +1,10 @@
-"""Keeps values of persons out of what the corridor records and shows: a database quotes the value it fell over.
+"""Removes personal values from messages before they are logged or shown: a database quotes the value that it rejects.
 
-A message about data keeps the words that DuckDB and Python use themselves, and the names of types; everything else in
-it may come from a record and is replaced by an ellipsis. A list of what is safe fails closed: values contain quotes and
-line breaks, and some messages quote nothing (`error(name)`, a regular expression, a line of a CSV file).
+A message about data keeps the words that DuckDB and Python themselves use, and names of types. Everything else may come
+from a record and is replaced by an ellipsis. A list of safe words fails closed, and quotes are no guide: values contain
+quotes and line breaks, and some messages quote nothing (`error(name)`, a regular expression, a line of a CSV file).
 
-Add here: another message that quotes data, a word that helps to understand one. Keep out: rules on what is personal
+Add here: another message that quotes data, a word that helps to understand one. Keep out: which columns are personal
 (config.meta.pii), words that are also names of persons.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-# DuckDB's errors about data; those of the catalogue, the binder and the parser quote names, which a reader needs.
+# DuckDB's errors about data; errors of the catalogue, the binder and the parser quote names, which readers need.
 _ABOUT_DATA = re.compile(
     r"\b(?:Conversion|Constraint|Invalid Input|Invalid type|Invalid|Out of Range|Mismatch Type|Not implemented|"
     r"Division by Zero|Decimal|Object Size|Sequence|Unknown Type|Serialization) (?:Error|Exception): ",
@@ -64,7 +64,7 @@ _COMPILED = re.compile(r"\n\s*compiled code at [^\n]+\s*\Z")
 
 
 def without_values(message: str) -> str:
-    """The message without what may be a value of a record. Applied twice it changes nothing more."""
+    """The message without anything that may be a value of a record. A second call changes nothing."""
     compiled = _COMPILED.search(message)
     if compiled:
         return without_values(message[: compiled.start()]) + message[compiled.start() :]
@@ -82,9 +82,9 @@ def without_values(message: str) -> str:
 
 
 def hide_values(error: BaseException) -> None:
-    """Take what may be values of records out of an error and out of all that it was raised from.
+    """Removes values of records from an error and from all errors that it was raised from.
 
-    Another error in its place would still be shown with this one: Python keeps what was being handled as its context.
+    A new error would not be enough: Python would show it together with this one, as its context.
     """
     pending: list[BaseException | None] = [error]
     seen: set[int] = set()
@@ -98,27 +98,31 @@ def hide_values(error: BaseException) -> None:
         is_ours = type(found).__module__.partition(".")[0] in (
             "ingestion",
             "exports",
+            "identity",
             "orchestration",
+            "publication",
+            "runtime",
+            "vendors",
             "dagster",
             "dbt_common",
         )
         text = str(getattr(found, "msg", found))
-        told = without_values(text) if is_ours else without_values(f"{name}: {text}").removeprefix(f"{name}: ")
-        found.args = (told,)
+        safe = without_values(text) if is_ours else without_values(f"{name}: {text}").removeprefix(f"{name}: ")
+        found.args = (safe,)
         found.__notes__ = []
         if hasattr(found, "msg"):
-            found.msg = told
+            found.msg = safe
 
 
 def _long_values_masked(text: str) -> str:
-    """E-mail addresses and long numbers are values wherever they stand."""
+    """E-mail addresses and long numbers are values in any message."""
     return _LONG_NUMBER.sub("…", _E_MAIL.sub("…", text))
 
 
 def _known_words(text: str) -> str:
-    """What DuckDB or Python says of data, without the data."""
+    """A message of DuckDB or Python about data, without the data."""
     where = _WHERE.search(text)
-    if where:  # the line of SQL says less than its number, and could be a value that looks like one
+    if where:  # keep only its number: the line could contain a value
         text = text[: where.start()] + f" (line {where[1]} of the compiled SQL)"
     line = _LINE.search(text)
     if line:
@@ -138,7 +142,7 @@ def _known_words(text: str) -> str:
 
 
 def _traceback(message: str) -> str:
-    """The frames of a traceback with their lines of code, and its exceptions without what they say of data."""
+    """The frames of a traceback with their lines of code, and its exceptions without values."""
     kept: list[str] = []
     in_frames = False
     for line in message.splitlines():
@@ -151,5 +155,5 @@ def _traceback(message: str) -> str:
             in_frames = False
             kept.append(without_values(line) if ": " in line else _long_values_masked(exception.group()))
         elif not kept:
-            kept.append(_long_values_masked(line))  # what stands above the traceback
+            kept.append(_long_values_masked(line))  # the text above the traceback
     return "\n".join(kept)

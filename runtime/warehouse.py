@@ -1,6 +1,6 @@
-"""Opening the warehouse file, and telling who holds it when it cannot be opened.
+"""Opens the warehouse and serving files, and explains why one cannot be opened.
 
-Add here: questions about the file itself. Keep out: questions about what a table means.
+Add here: what concerns the files themselves. Keep out: what a table means.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _LOCK_HINT = "Close the program that holds it (readers open serving.duckdb, neve
 
 @contextmanager
 def opened(home: Home, *, read_only: bool = True) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection to the warehouse for the length of a block.
+    """A connection to the warehouse during a block.
 
-    Raises LockedError when another process holds the file, MerganserError when there is none or it cannot be read.
+    Raises LockedError if another process holds the file, MerganserError if there is none or it cannot be read.
     """
     import duckdb
 
@@ -33,7 +33,7 @@ def opened(home: Home, *, read_only: bool = True) -> Iterator[duckdb.DuckDBPyCon
         raise MerganserError(
             f"There is no warehouse in {home.path}.", "Run `merganser ingest --all`, then `merganser build`."
         )
-    if home.warehouse.exists() and not home.warehouse.stat().st_size:  # DuckDB would begin a new one in it
+    if home.warehouse.exists() and not home.warehouse.stat().st_size:  # DuckDB would create a new database in it
         raise damaged(home.warehouse, remedies(home)[home.warehouse])
     try:
         connection = duckdb.connect(str(home.warehouse), read_only=read_only)
@@ -48,7 +48,7 @@ def opened(home: Home, *, read_only: bool = True) -> Iterator[duckdb.DuckDBPyCon
 
 @contextmanager
 def opened_serving(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection to the serving file, which is there, for the length of a block; raises MerganserError."""
+    """A connection to the serving file, which must exist, during a block. Raises MerganserError."""
     import duckdb
 
     remedy = remedies(home)[home.serving]
@@ -65,7 +65,7 @@ def opened_serving(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def opening_error(home: Home, message: str) -> MerganserError:
-    """The error that a refusal of DuckDB to open the warehouse amounts to."""
+    """The error about a warehouse that DuckDB cannot open."""
     if re.search(r"\block\b", message, re.IGNORECASE):  # an error about a damaged file names its blocks
         holder = re.search(r"\(PID (\d+)\)", message)
         return LockedError(
@@ -85,13 +85,13 @@ def opening_error(home: Home, message: str) -> MerganserError:
 
 
 def probe(home: Home) -> None:
-    """Make sure that this process can write the warehouse; raises LockedError or MerganserError when it cannot."""
+    """Checks that this process can write the warehouse. Raises LockedError or MerganserError if not."""
     with opened(home, read_only=False):
         pass
 
 
 def fingerprint(home: Home) -> str:
-    """Changes whenever the warehouse file does: what was checked is what is published."""
+    """A text that changes with the warehouse file, to make sure that the checked state is the one published."""
     parts = []
     for path in (home.warehouse, home.warehouse.with_name(home.warehouse.name + ".wal")):
         if path.exists():

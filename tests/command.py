@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.home import PROJECT_ROOT, Home
-from runtime.parsing import handed_on
+from runtime.parsing import shared_parse
 
 DEMO_CUSTOMERS, DEMO_SEED = 300, 7  # small, and yet every export of it has something to send
 SECONDS_ALLOWED = 600
@@ -63,7 +63,7 @@ def dbt(place: Path, *arguments: str) -> str:
     """Run plain dbt on the project for a home at a place, by what dbt parsed of it before; what it printed."""
     home = Home(place, "2026-06-30T00:00:00")
     home.prepare()
-    with handed_on(PROJECT_ROOT, home):
+    with shared_parse(PROJECT_ROOT, home):
         ended = call("dbt", *arguments, "--quiet", env={**os.environ, **home.environment()}, cwd=PROJECT_ROOT)
     assert ended.returncode == 0, f"dbt {arguments}: {ended.stdout[-4000:]}{ended.stderr[-2000:]}"
     return ended.stdout

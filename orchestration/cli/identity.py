@@ -375,7 +375,7 @@ def history(
     """The history of a customer: its ids, merges and splits, and the customer of each identifier then and now."""
     from identity import graph as identity_graph
 
-    answer = identity_graph.tell_history(home_at(home, None), customer, on)
+    answer = identity_graph.read_history(home_at(home, None), customer, on)
     if not as_json:
         show_history(answer)
     end(as_json, "identity history", answer)

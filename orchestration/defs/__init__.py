@@ -1,4 +1,4 @@
-"""The rooms as Dagster sees them: one factory per room, fed by the room's own registry.
+"""Dagster's definitions: one factory per stage, which reads a registry.
 
-Add here: a room. Keep out: lists of sources, models or exports: each is found where it is declared.
+Add here: a factory. Keep out: lists of sources, models or exports: the factories find them by declaration.
 """

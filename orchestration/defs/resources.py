@@ -1,6 +1,6 @@
-"""What the assets work with: a home, and dbt's command line pointed at it. Swappable, so that tests use their own.
+"""The resources of the assets: a home, and dbt's command line for it. Tests replace them.
 
-Add here: another thing that assets share. Keep out: what is done with it.
+Add here: another resource that assets share. Keep out: what is done with it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from runtime.home import Home, open_home
 from runtime.project import project_of
 from runtime.redaction import hide_values
 
-# What writes the warehouse runs one at a time, as DuckDB takes one writing process: dagster.yaml limits each pool to 1.
+# One step at a time writes the warehouse, because DuckDB allows one writing process: dagster.yaml limits pools to 1.
 WAREHOUSE_POOL = "warehouse"
-# Another process may hold the home for a while (a run at the command line): a stage waits for it, and then gives up.
+# Another process may hold the home (a command): a stage waits for it for some time, and then fails.
 PATIENCE = dg.RetryPolicy(max_retries=4, delay=15, backoff=dg.Backoff.EXPONENTIAL)
 
 
@@ -33,11 +33,11 @@ class HomeResource(dg.ConfigurableResource["HomeResource"]):
     webhook_allowed_hosts: str = ""
 
     def opened(self) -> Home:
-        """The home, with its settings read anew."""
+        """The home with its current settings."""
         return open_home(self.path or None, self.as_of or None)
 
     def variables(self) -> dict[str, str]:
-        """Variables for the destinations, beside those of the environment."""
+        """Variables for the destinations, in addition to the environment."""
         chosen = {
             "MERGANSER_WEBHOOK_URL": self.webhook_url,
             "MERGANSER_WEBHOOK_ALLOWED_HOSTS": self.webhook_allowed_hosts,
@@ -47,8 +47,8 @@ class HomeResource(dg.ConfigurableResource["HomeResource"]):
 
 @contextmanager
 def reported() -> Iterator[None]:
-    """Errors as Dagster may keep them: it writes an error with all its causes into its event log, and a database quotes
-    the value it fell over."""
+    """Removes personal values from errors: Dagster writes an error with all its causes into its event log, and a
+    database quotes the value that it rejects."""
     try:
         yield
     except Exception as error:
@@ -58,9 +58,9 @@ def reported() -> Iterator[None]:
 
 @contextmanager
 def environment_of(home: Home) -> Iterator[None]:
-    """Sets the home's variables in this process for a block: DbtCliResource passes its child no other environment.
+    """Sets the home's variables in this process during a block: DbtCliResource passes this environment to its child.
 
-    Dagster runs each step in a process of its own, which works on one home.
+    Dagster runs each step in its own process, which works on one home.
     """
     before = {name: os.environ.get(name) for name in home.environment()}
     os.environ.update(home.environment())
@@ -75,7 +75,7 @@ def environment_of(home: Home) -> Iterator[None]:
 
 
 def dbt_command_line(home: Home) -> DbtCliResource:
-    """dbt as it is installed beside this Python, on the project of a home."""
+    """The dbt of this Python environment, on the project of a home."""
     project = str(project_of(home))
     return DbtCliResource(
         project_dir=project,

@@ -127,7 +127,7 @@ def test_a_home_that_cannot_be_made(tmp_path: Path, merganser: Invoke) -> None:
     (tmp_path / "file").touch()
     code, _, error = merganser("ingest", "--all", "--home", tmp_path / "file" / "home")
     assert code == 1
-    assert "cannot be made" in " ".join(error.split())
+    assert "cannot be created" in " ".join(error.split())
 
 
 def test_an_empty_home_says_what_to_do_first(tmp_path: Path, merganser: Invoke) -> None:
@@ -228,7 +228,7 @@ def test_the_demo_keeps_out_of_a_home_with_data(built_by_hand: Home, merganser: 
     for arguments in (("demo",), ("demo", "--fresh")):
         code, _, error = merganser(*arguments, "--home", built_by_hand.path)
         assert code == 2
-        assert "holds data that no demo made" in " ".join(error.split())
+        assert "holds data that is not from a demo" in " ".join(error.split())
     assert built_by_hand.warehouse.read_bytes() == before
 
 

@@ -727,7 +727,7 @@ def test_the_published_graph_answers_while_a_build_holds_the_warehouse(demo_home
         return [
             graph.explain_customer(home, customer),
             graph.list_conflicts(home, customer),
-            graph.tell_history(home, customer),
+            graph.read_history(home, customer),
             graph.read_stats(home),
         ]
 

@@ -70,7 +70,7 @@ def test_nothing_of_the_demo_leaks_into_a_real_home(home: Home) -> None:
     assert not open_home(home.path).as_of
     assert [path.name for path in home.path.rglob("*.parquet")] == []
     assert not home.truth.exists()
-    with pytest.raises(WrongUseError, match="no demo made"):
+    with pytest.raises(WrongUseError, match="not from a demo"):
         demo.prepare(home, customers=100, seed=7)
 
 

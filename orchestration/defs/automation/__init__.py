@@ -1,6 +1,6 @@
-"""When things run: a job per room, one for the whole main job, and the schedules that exports declare.
+"""Jobs and schedules: a job per stage, one for the whole main job, and the schedules that exports declare.
 
-Add here: a job over a group, a schedule read from a declaration. Keep out: assets, schedules for a thing by its name.
+Add here: a job for a group, a schedule read from a declaration. Keep out: assets, schedules of an asset by name.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _DBT_GROUPS = ("seeds", "staging", "conformed", "intermediate", "marts", "segmen
 
 
 def build_defs(exports: Mapping[str, ExportSpec]) -> dg.Definitions:
-    """Jobs and schedules; every schedule is off until somebody switches it on.
+    """Jobs and schedules. Schedules are off until a user switches them on.
 
-    A sync's job lands, builds, checks and publishes before it delivers: what is sent is what has landed by then. Runs
-    wait for each other (dagster.yaml), so two schedules never write the warehouse at once.
+    The job of a sync lands, builds, checks and publishes before it delivers, so that it sends current data. Runs wait
+    for each other (dagster.yaml), so two schedules never write the warehouse at the same time.
     """
     landing = dg.AssetSelection.groups(ingestion.GROUP)
     building = dg.AssetSelection.groups(*_DBT_GROUPS)
@@ -39,9 +39,9 @@ def build_defs(exports: Mapping[str, ExportSpec]) -> dg.Definitions:
         for spec in exports.values()
     }
     jobs = [
-        dg.define_asset_job("ingestion_job", landing, description="Land what is new of every source"),
+        dg.define_asset_job("ingestion_job", landing, description="Land the new records of every source"),
         dg.define_asset_job("transform_job", building, description="Build and test every model"),
-        dg.define_asset_job("quality_job", auditing, description="Audit what was built, and publish it"),
+        dg.define_asset_job("quality_job", auditing, description="Audit the build and publish it"),
         dg.define_asset_job("exports_job", delivering, description="Deliver every export"),
         main_job,
         *sync_jobs.values(),

@@ -1,6 +1,6 @@
-"""Room 6 in Dagster: one asset `[exports, destination, payload]` per declared export, from the manifest.
+"""Exports in Dagster: one asset `[exports, destination, payload]` per declared export, from the manifest.
 
-Add here: what Dagster should know of a delivery. Keep out: exports by name, how a record is sent (exports/).
+Add here: what Dagster should know about a delivery. Keep out: exports by name, how a record is sent (exports/).
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _delivery(spec: ExportSpec) -> dg.AssetsDefinition:
             except LockedError:
                 raise
             except MerganserError as error:
-                # A guard, a stale file or an absent setting needs a person: trying again only delays the alarm.
+                # A guard, a stale file or a missing setting needs a person: a retry only delays the alarm.
                 waits = isinstance(error.__cause__, TransientError)
                 raise dg.Failure(error.message, allow_retries=waits) from error
             answered = receipt.delivered + sum(receipt.rejected.values()) + sum(receipt.deferred.values())

@@ -1,6 +1,6 @@
-"""Room 1 in Dagster: one op per source, one asset `[raw, source, entity]` per entity, from the registry.
+"""Ingestion in Dagster: one op per source, one asset `[raw, source, entity]` per entity, from the registry.
 
-Add here: what Dagster should know of a landing. Keep out: sources by name, how a file lands (ingestion/).
+Add here: what Dagster should know about a landing. Keep out: sources by name, how a file lands (ingestion/).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from orchestration.defs.resources import PATIENCE, WAREHOUSE_POOL, HomeResource,
 from runtime.locking import held
 
 GROUP = "ingestion"
-# A source that has not been looked at for this long is stale, whatever it held: dbt cannot see that nobody looked.
+# A source that was not read for this long is stale, even if it has no new data. dbt cannot detect that.
 _STALE_AFTER = timedelta(hours=36)
 
 
@@ -26,7 +26,7 @@ def build_defs(sources: Mapping[str, SourceSpec]) -> dg.Definitions:
 
 
 def raw_key(source: str, entity: str) -> dg.AssetKey:
-    """The key of a raw table, which dbt's sources map to."""
+    """The key of a raw table, to which dbt's sources map."""
     return dg.AssetKey(["raw", source, entity])
 
 

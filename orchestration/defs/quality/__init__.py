@@ -1,6 +1,6 @@
-"""The audit and the publication in Dagster: nothing passes from a build to readers or destinations but through these.
+"""The audit and the publication in Dagster: readers and destinations get a build only through these.
 
-Add here: what stands between a build and its readers. Keep out: expectations (lib/expectations.yml).
+Add here: another step between a build and its readers. Keep out: rules (publication/expectations.yml).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SERVING = dg.AssetKey(["quality", "serving"])
 
 
 def build_defs(manifest: Mapping[str, Any]) -> dg.Definitions:
-    """The audit of everything that is published, and the publication after it."""
+    """The audit of all published tables, and the publication after it."""
     published = [
         dg.AssetKey([relation.schema, relation.name]) for relation in publishing.published_relations(dict(manifest))
     ]
@@ -34,7 +34,7 @@ def build_defs(manifest: Mapping[str, Any]) -> dg.Definitions:
         kinds={"great_expectations"},
         pool=WAREHOUSE_POOL,
         retry_policy=PATIENCE,
-        description="Every declared expectation, run on the warehouse as it was built",
+        description="All declared rules, run on the warehouse",
     )
     def audit(home: HomeResource) -> dg.MaterializeResult[None]:
         with reported():
@@ -60,7 +60,7 @@ def build_defs(manifest: Mapping[str, Any]) -> dg.Definitions:
         kinds={"duckdb"},
         pool=WAREHOUSE_POOL,
         retry_policy=PATIENCE,
-        description="The file that readers open: what passed its audit, in one rename",
+        description="The file that readers open, replaced by a build that passed its audit",
     )
     def serving(home: HomeResource) -> dg.MaterializeResult[None]:
         with reported():

@@ -1,6 +1,6 @@
-"""Rooms 2 to 5 in Dagster: every dbt node an asset `[schema, model]`, its tests checks, its sources the raw assets.
+"""dbt in Dagster: nodes are assets `[schema, model]`, tests are checks, sources are the raw assets.
 
-Add here: what Dagster should know of a model, read from the model's meta. Keep out: models by name.
+Add here: what Dagster should know about a model, from the model's meta. Keep out: models by name.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from runtime.locking import held
 from runtime.project import project_of
 
 
-class RoomTranslator(DagsterDbtTranslator):
-    """Keys and groups by room; sources by what landed them."""
+class LayerTranslator(DagsterDbtTranslator):
+    """Keys and groups by layer; sources as the raw assets that ingestion lands."""
 
     def __init__(self) -> None:
         super().__init__(DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True))
@@ -29,13 +29,13 @@ class RoomTranslator(DagsterDbtTranslator):
         """`[raw, source, entity]` for a source, `[schema, name]` for anything that dbt builds."""
         if dbt_resource_props["resource_type"] == "source":
             source = dbt_resource_props["schema"].removeprefix("raw_")
-            if source == "quarantine":  # every landing writes it, and all of them run before dbt
+            if source == "quarantine":  # every landing writes it, and all run before dbt
                 return raw_key("consent_banner", "decisions")
             return raw_key(source, dbt_resource_props.get("identifier") or dbt_resource_props["name"])
         return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
-        """The room: the first folder under models, or the kind of the node."""
+        """The layer: the first folder under models, or the kind of the node."""
         if dbt_resource_props["resource_type"] == "model":
             return str(dbt_resource_props["fqn"][1])
         return f"{dbt_resource_props['resource_type']}s"
@@ -47,12 +47,12 @@ def build_defs(manifest: Mapping[str, Any]) -> dg.Definitions:
     @dbt_assets(
         manifest=manifest,
         name="dbt",
-        dagster_dbt_translator=RoomTranslator(),
+        dagster_dbt_translator=LayerTranslator(),
         pool=WAREHOUSE_POOL,
         retry_policy=PATIENCE,
     )
     def dbt_project(context, home: HomeResource, dbt: DbtCliResource) -> Iterator[Any]:  # type: ignore[no-untyped-def]
-        # Dagster refuses an annotation of `context` that is postponed to text, as all are here.
+        # `context` has no annotation: Dagster rejects postponed annotations, and all are postponed here.
         with reported():
             place = home.opened()
             with held(place, "build"), environment_of(place):
