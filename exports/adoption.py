@@ -1,9 +1,9 @@
-"""Rebuilds what the ledger knows of an export: from the files that were delivered, or by a decision of a person.
+"""Rebuilds the ledger of an export, from the delivered files or by a user's decision.
 
-Deliveries as files can be read back: their manifests say what was added and removed, in order. What was posted to a
-webhook cannot, so a person says what the receiver holds. Decision 0014.
+Deliveries as files can be read back: their manifests say what was added and removed, in order. Posts to a webhook
+cannot, so the user decides what the receiver holds. Decision 0014.
 
-Add here when: another kind of destination can be read back. Keep out: how the loss is noticed (traces.py).
+Add here when: another kind of destination can be read back. Keep out: how the loss is detected (traces.py).
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ PROBLEMS_SHOWN = 3
 
 @dataclass(frozen=True)
 class AdoptionReport:
-    """What the ledger would know, or knows (`is_written`), of an export after it was rebuilt."""
+    """The rebuilt ledger of an export: as it would be, or as it was written (`is_written`)."""
 
     export: str
     destination: str
     method: Method
     deliveries: tuple[str, ...]
-    """Ids of the deliveries that the ledger does not know yet."""
+    """Ids of the deliveries that the ledger lacks."""
     records: int
-    """Records that the destination holds by what was found or decided."""
+    """Records that the destination holds, by the files or the decision."""
     adds: int
     """What the next delivery would add, update and remove."""
     updates: int
@@ -50,7 +50,7 @@ class AdoptionReport:
 
 @dataclass
 class _Held:
-    """A record that the destination holds: how it was sent (None: as the ledger knew before), and what removes it."""
+    """A record that the destination holds: how it was sent (None: as in the ledger before), and what removes it."""
 
     customer_id: str | None
     removal_fields: str | None
@@ -67,11 +67,11 @@ def adopt(
     write: bool = False,
     now: Callable[[], datetime] | None = None,
 ) -> AdoptionReport:
-    """Rebuilds the ledger of an export, or shows what it would hold (without `write`). Sends nothing.
+    """Rebuilds the ledger of an export, or shows what it would contain (without `write`). Sends nothing.
 
-    `files`: from the delivered files. `as delivered`: the export as it is now counts as delivered. `as unsent`: nothing
-    of what the ledger does not know counts as delivered. Raises AdoptionError where there is nothing to rebuild or the
-    files do not suffice, and what `delivery.plan` raises.
+    `files`: from the delivered files. `as delivered`: all current records count as delivered. `as unsent`: deliveries
+    that the ledger lacks count as never sent. Raises AdoptionError if there is nothing to rebuild or the files do not
+    suffice, and what `delivery.plan` raises.
     """
     moment = (now or (lambda: datetime.now(UTC).replace(tzinfo=None)))()
     spec = registry.find_export(settings.manifest_path, name)
@@ -102,13 +102,13 @@ def adopt(
 
 def _choice(name: str) -> str:
     return (
-        f"say what the destination holds: `merganser export adopt {name} --as-delivered` takes the export as it is now "
-        "as delivered, so nothing is sent again; `--as-unsent` takes it as never delivered, so everything is sent again"
+        f"decide what the destination holds: `merganser export adopt {name} --as-delivered` treats all current records "
+        "as delivered, so nothing is sent again; `--as-unsent` treats them as never sent, so everything is sent again"
     )
 
 
 def _decide(connection: duckdb.DuckDBPyConnection, spec: ExportSpec, method: Method) -> tuple[str, ...]:
-    """Fills `adopted_records` by a person's decision; returns what that person should know."""
+    """Fills `adopted_records` by a user's decision; returns its consequences."""
     before = "export = $export and destination = $destination"
     current = "select record_key, customer_id, row_hash, removal_fields from current_rows"
     known = f"select record_key, customer_id, row_hash, removal_fields from ledger.delivered_records where {before}"
@@ -128,9 +128,9 @@ def _decide(connection: duckdb.DuckDBPyConnection, spec: ExportSpec, method: Met
 def _replay(
     connection: duckdb.DuckDBPyConnection, settings: Settings, spec: ExportSpec, rendering: Rendering
 ) -> dict[str, _Held]:
-    """What the destination holds, from what the ledger knows and the files of every delivery that it does not know.
+    """The records that the destination holds, from the ledger and the files of the deliveries that it lacks.
 
-    Raises AdoptionError where they do not suffice.
+    Raises AdoptionError if these do not suffice.
     """
     known = connection.execute(
         "select record_key, customer_id, row_hash, removal_fields from ledger.delivered_records"
@@ -170,16 +170,16 @@ def _replay(
 
 @dataclass
 class _Replay:
-    """Delivered files applied one after the other."""
+    """Applies delivered files one after the other."""
 
     spec: ExportSpec
     rendering: Rendering
     keys: Mapping[str, str]
-    """The record key of a customer: a file may name the customer alone."""
+    """Record keys by customer: a file may name only the customer."""
     held: dict[str, _Held]
 
     def apply(self, entry: Mapping[str, Any], rows: list[dict[str, str | None]]) -> list[str]:
-        """Applies one delivered file; returns why what is held cannot be trusted."""
+        """Applies one delivered file; returns why the result is unreliable, if so."""
         if entry["action"] == "retract":
             return []
         strangers = 0
@@ -212,7 +212,7 @@ def _is_same(kept: Mapping[str, str | None], removed: Mapping[str, str | None]) 
 
 
 def _keys_of_customers(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """The record key of each customer who has one record in the export: a file may name the customer alone."""
+    """The record key of each customer with one record in the export: a file may name only the customer."""
     rows = connection.execute(
         "select customer_id, min(record_key) from current_rows group by 1 having count(*) = 1"
     ).fetchall()
@@ -222,7 +222,7 @@ def _keys_of_customers(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
 def _manifests(
     connection: duckdb.DuckDBPyConnection, settings: Settings, spec: ExportSpec, problems: list[str]
 ) -> list[dict[str, Any]]:
-    """The manifests of the deliveries that the ledger does not know as finished, in the order of their plans."""
+    """The manifests of the deliveries that are not finished in the ledger, in the order of their plans."""
     directory = settings.exports_dir / spec.name
     finished = {
         row[0]
@@ -254,9 +254,7 @@ def _manifests(
 def _recognise_unchanged(
     connection: duckdb.DuckDBPyConnection, spec: ExportSpec, rendering: Rendering, held: dict[str, _Held]
 ) -> None:
-    """Gives each record that the export would write as it was delivered the hash of today, so that it is not sent
-    again.
-    """
+    """Gives records whose rendered row has not changed the current hash, so that they are not sent again."""
     hashes = {
         key: (row_hash, fields)
         for key, row_hash, fields in connection.execute(
@@ -277,7 +275,7 @@ def _recognise_unchanged(
 
 
 def _fill(connection: duckdb.DuckDBPyConnection, held: Mapping[str, _Held]) -> None:
-    """Fills `adopted_records` with what was replayed."""
+    """Fills `adopted_records` with the records of the replay."""
     connection.execute(
         """
         create or replace temporary table adopted_records as

@@ -1,8 +1,8 @@
-"""Plans and delivers one export: what has changed since the last delivery is sent, in batches, with retries, and
-receipted.
+"""Plans and delivers one export: sends the changes since the last delivery in batches, with retries, and returns a
+receipt.
 
-Add here when: every destination needs it (order, guards, retries, resumption). Keep out: what one vendor wants
-(destinations/), SQL on the ledger's tables (ledger.py), the decision of when to deliver (orchestration).
+Add here when: every destination needs it (order, guards, retries, resumption). Keep out: the format of one vendor
+(destinations/), SQL on the ledger's tables (ledger.py), when to deliver (orchestration).
 """
 
 from __future__ import annotations
@@ -34,33 +34,32 @@ from exports.errors import (
 )
 from exports.settings import Settings
 from exports.spec import ExportSpec
+from runtime.damage import is_full_disk
 
 WRITTEN_FILE = re.compile(r'file "([^"]+)"')
 
 
 class Progress(Protocol):
-    """Told how many of a delivery's records have been answered for."""
+    """Called with the records of a delivery that are answered, and the total."""
 
     def __call__(self, done: int, total: int) -> None: ...
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often and how long a transient failure is waited for, before the delivery is left for the next run to
-    continue.
-    """
+    """How often and how long to retry after a transient failure, before the next run must continue the delivery."""
 
     attempts: int = 5
     first_delay: float = 0.5
     """Seconds before the second attempt; doubled for each further one."""
     longest_delay: float = 60.0
-    """Seconds: the most that is waited at a time. A receiver that asks for more (Retry-After) ends the run instead.
+    """Seconds: the longest wait. A receiver that requests a longer one (Retry-After) ends the run.
     """
 
 
 @dataclass(frozen=True)
 class ExportStatus:
-    """One declared export and how it stands."""
+    """One declared export and its state."""
 
     name: str
     title: str
@@ -87,7 +86,7 @@ class GuardVerdict:
 
 @dataclass(frozen=True)
 class DeliveryPlan:
-    """What a delivery would do now; nothing of it is stored."""
+    """What a delivery would do now. Not stored."""
 
     export: str
     destination: str
@@ -97,14 +96,14 @@ class DeliveryPlan:
     removes: int
     unchanged: int
     held: int
-    """Changed records that the destination refused as they are: not sent again until they change, or by force."""
+    """Changed records that the destination rejected: not sent again until they change, except with `force`."""
     withheld: Mapping[str, int]
-    """Customers who met the export's conditions and are not in it, by reason; among them those whose consent no longer
-    stands now, though the export still holds them.
+    """Customers who meet the export's conditions and are not sent, by reason; including those in the export whose
+    consent has ended since.
     """
     guard: GuardVerdict
     stale: tuple[str, ...] = ()
-    """Why the serving file may not be delivered; empty where it may."""
+    """Why the serving file must not be delivered; empty if it may."""
     missing_settings: tuple[str, ...] = ()
     unfinished: tuple[str, ...] = ()
     """Ids of deliveries that will be continued first."""
@@ -121,9 +120,9 @@ class DeliveryReceipt:
     export: str
     destination: str
     delivery_id: str | None
-    """None where there was nothing to send, or for a dry run."""
+    """None if there was nothing to send, or for a dry run."""
     status: str
-    """delivered | nothing to send | dry run | superseded (a resumed one that is planned anew)"""
+    """delivered | nothing to send | dry run | superseded (a resumed one that is planned again)"""
     adds: int
     updates: int
     removes: int
@@ -131,7 +130,7 @@ class DeliveryReceipt:
     unchanged: int
     held: int
     rejected: Mapping[str, int]
-    """Code -> records that the destination refused."""
+    """Code -> records that the destination rejected."""
     deferred: Mapping[str, int]
     """Code -> records that the next delivery plans again."""
     withheld: Mapping[str, int]
@@ -142,7 +141,7 @@ class DeliveryReceipt:
     finished_at: datetime
     guard: GuardVerdict = GuardVerdict(tripped=False)
     stale: tuple[str, ...] = ()
-    """For a dry run: why the serving file may not be delivered."""
+    """For a dry run: why the serving file must not be delivered."""
     resumed: tuple[DeliveryReceipt, ...] = ()
     """Receipts of earlier deliveries that this call continued and finished."""
 
@@ -169,9 +168,9 @@ class _Tally:
 
 
 def list_exports(settings: Settings) -> list[ExportStatus]:
-    """Every declared export with its standing. Reads the manifest and the ledger; sends nothing, writes nothing.
+    """All declared exports with their states. Reads the manifest and the ledger; sends nothing, writes nothing.
 
-    Raises SpecError for a declaration that is not valid, LedgerBusyError while a delivery runs in another process.
+    Raises SpecError for an invalid declaration, LedgerBusyError while a delivery runs in another process.
     """
     specs = registry.load_exports(settings.manifest_path)
     with (
@@ -185,7 +184,7 @@ def plan(settings: Settings, name: str, *, now: Callable[[], datetime] | None = 
     """What `deliver` would send now, as counts. Sends nothing, writes nothing.
 
     Raises UnknownExportError, SpecError, ServingError, LedgerBusyError. A guard that would stop it, a serving file that
-    is too old, or a variable that is not set, is in the plan and does not raise.
+    is too old, and a missing variable are in the plan and do not raise.
     """
     moment = (now or _utc_now)()
     spec = registry.find_export(settings.manifest_path, name)
@@ -194,7 +193,7 @@ def plan(settings: Settings, name: str, *, now: Callable[[], datetime] | None = 
     with workspace(settings, write=False) as connection:
         traces.refuse_unknown_deliveries(connection, settings, spec)
         withheld = compute_current(connection, spec, settings, moment)
-        staleness = freshness.judge_freshness(connection, settings, moment)
+        staleness = freshness.check_freshness(connection, settings, moment)
         difference = diff.compute_operations(connection, spec, retry_held=False)
         return DeliveryPlan(
             export=spec.name,
@@ -206,7 +205,7 @@ def plan(settings: Settings, name: str, *, now: Callable[[], datetime] | None = 
             unchanged=difference.unchanged,
             held=difference.held,
             withheld=withheld,
-            guard=_judge(spec, difference),
+            guard=_check_guard(spec, difference),
             stale=staleness.reasons,
             missing_settings=destination.missing_settings(),
             unfinished=tuple(stored.delivery_id for stored in ledger.unfinished_deliveries(connection, spec)),
@@ -226,25 +225,25 @@ def deliver(
     now: Callable[[], datetime] | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> DeliveryReceipt:
-    """Sends what has changed since the last delivery, after finishing any delivery that was cut short.
+    """Sends the changes since the last delivery, after finishing any delivery that was interrupted.
 
     `dry_run`: count only; sends and writes nothing. `force`: deliver although a guard, or a failed load of consent
-    decisions, stops it, and send again what the destination refused before. `consent_removals`: send nothing but the
-    removals that persons decided, however many they are. Both need a `reason`, which the ledger keeps. `progress`:
-    called with (records answered for, records in all). `now`: the clock, in UTC.
+    decisions, stops it, and send rejected records again. `consent_removals`: send only the removals that persons
+    decided, however many they are. Both need a `reason`, which the ledger stores. `progress`: called with (records
+    answered, records in all). `now`: the clock, in UTC.
 
-    Raises MissingSettingError where the destination is not configured, StaleServingError where the serving file is too
-    old, GuardError where a guard stops it (the first two before anything is sent; the last after the removals that
-    persons decided, where those alone pass the guard), TransientError when the destination could not be reached in the
-    attempts that `retry` allows (what was accepted is kept, the next call continues), DestinationError when it refuses
-    us, and what `plan` raises.
+    Raises MissingSettingError if the destination is not configured, StaleServingError if the serving file is too old,
+    GuardError if a guard stops it (the first two before anything is sent; the last after the removals that persons
+    decided, if those alone pass the guard), TransientError if the destination could not be reached in the attempts that
+    `retry` allows (accepted batches are kept, the next call continues), DestinationError if it refuses access, and what
+    `plan` raises.
     """
     clock = now or _utc_now
     if dry_run:
         return _dry_run(plan(settings, name, now=clock), clock())
     if (force or consent_removals) and not (reason or "").strip():
         raise InvalidSettingError(
-            "an override needs a reason: the ledger keeps why a guard was overridden", code="no_reason"
+            "an override needs a reason: the ledger stores why a guard was overridden", code="no_reason"
         )
     started_at = clock()
     spec = registry.find_export(settings.manifest_path, name)
@@ -252,15 +251,13 @@ def deliver(
     destination.check(spec)
     if missing := destination.missing_settings():
         raise MissingSettingError(missing, spec.name)
-    if (
-        not settings.ledger_path.exists()
-    ):  # a refusal leaves no empty ledger behind, which could be taken for the real one
+    if not settings.ledger_path.exists():  # so that an error leaves no empty ledger, which would look like the real one
         with ledger.open_ledger(settings.ledger_path, spill_path=_spill(settings), write=False) as connection:
             traces.refuse_unknown_deliveries(connection, settings, spec)
     with workspace(settings, write=True) as connection:
         traces.refuse_unknown_deliveries(connection, settings, spec)
         withheld = compute_current(connection, spec, settings, started_at)
-        staleness = freshness.judge_freshness(connection, settings, started_at)
+        staleness = freshness.check_freshness(connection, settings, started_at)
         _refuse_stale(spec, staleness, force=force)
         override = (reason or "").strip() if force or consent_removals else None
         run = _Run(
@@ -284,7 +281,8 @@ def deliver(
 def compute_current(
     connection: duckdb.DuckDBPyConnection, spec: ExportSpec, settings: Settings, moment: datetime
 ) -> dict[str, int]:
-    """Fills `current_rows` with what may be delivered at a moment; returns the customers withheld, by reason."""
+    """Fills `current_rows` with the rows that may be delivered at a moment; returns the customers withheld, by
+    reason."""
     reader.check_relation(connection, spec)
     withheld = reader.withheld_counts(connection, spec)
     for reason, count in reader.find_unconsented(connection, spec, settings.as_of or moment).items():
@@ -300,7 +298,7 @@ def _refuse_stale(spec: ExportSpec, staleness: freshness.Staleness, *, force: bo
     way_out = ""
     if not staleness.too_old:
         way_out = (
-            f" To deliver all the same: `merganser export deliver {spec.name} --force --reason ...`; the ledger keeps "
+            f" To deliver anyway: `merganser export deliver {spec.name} --force --reason ...`; the ledger stores "
             "the reason"
         )
     raise StaleServingError(
@@ -311,7 +309,7 @@ def _refuse_stale(spec: ExportSpec, staleness: freshness.Staleness, *, force: bo
 
 @dataclass(frozen=True)
 class _Run:
-    """One call of `deliver`: what it works on, and time as it sees it (replaced in tests)."""
+    """The state of one call of `deliver`. Tests replace its clock."""
 
     settings: Settings
     connection: duckdb.DuckDBPyConnection
@@ -323,28 +321,28 @@ class _Run:
     progress: Progress | None
     withheld: Mapping[str, int]
     override: str | None
-    """Why somebody overrides what would stop the delivery; None where nobody does."""
+    """Why a user overrides what would stop the delivery; None if nothing is overridden."""
     overridden: tuple[str, ...]
-    """What that is, beside the guard."""
+    """What is overridden, besides the guard."""
 
     def deliver_new(self, *, force: bool) -> DeliveryReceipt:
-        """Plans what differs now, stores the plan, and sends it.
+        """Plans the current difference, stores the plan, and sends it.
 
-        Where a guard stops it, the removals that persons decided are sent, if they alone pass the guard.
+        If a guard stops it, sends the removals that persons decided, if these alone pass the guard.
         """
         difference = diff.compute_operations(self.connection, self.spec, retry_held=force)
-        verdict = _judge(self.spec, difference)
+        verdict = _check_guard(self.spec, difference)
         if not verdict.tripped or force:
             return self._deliver_operations(difference, verdict)
         decided = diff.keep_decided_removals(self.connection, self.spec)
         sent = 0
-        if decided.removes and not _judge_removals(self.spec, decided):
+        if decided.removes and not _check_removals(self.spec, decided):
             sent = self._deliver_operations(decided, verdict).removes
         raise GuardError(self._guard_message(verdict, decided.removes, sent), code="guard")
 
     def deliver_decided_removals(self) -> DeliveryReceipt:
-        """Sends nothing but the removals that persons decided, and what has to be sent again because of them."""
-        verdict = _judge(self.spec, diff.compute_operations(self.connection, self.spec, retry_held=False))
+        """Sends only the removals that persons decided, and the records that must be sent again because of them."""
+        verdict = _check_guard(self.spec, diff.compute_operations(self.connection, self.spec, retry_held=False))
         return self._deliver_operations(diff.keep_decided_removals(self.connection, self.spec), verdict)
 
     def _guard_message(self, verdict: GuardVerdict, decided: int, sent: int) -> str:
@@ -360,11 +358,11 @@ class _Run:
             outcome = "Nothing was sent"
         return (
             f"{self.spec.name}: {'; '.join(verdict.reasons)}. {outcome}. If the whole change is right: "
-            f"`{command} --force --reason ...`; the ledger keeps the reason"
+            f"`{command} --force --reason ...`; the ledger stores the reason"
         )
 
     def _deliver_operations(self, difference: diff.Difference, verdict: GuardVerdict) -> DeliveryReceipt:
-        """Stores the operations that were computed as a delivery, and sends it."""
+        """Stores the computed operations as a delivery, and sends it."""
         spec, withheld = self.spec, self.withheld
         if difference.operations:
             planned_at = self.now()
@@ -385,10 +383,10 @@ class _Run:
         return replace(receipt, unchanged=difference.unchanged, held=difference.held, withheld=withheld, guard=verdict)
 
     def resume(self, stored: ledger.StoredDelivery) -> DeliveryReceipt:
-        """Finishes a delivery that was cut short: what can be sent as it was planned is sent under the same keys.
+        """Finishes an interrupted delivery: sends what can still be sent as planned, with the same keys.
 
-        What the export no longer holds as planned is given up, and left to the next plan: as never sent, or, where an
-        attempt had begun, as possibly arrived.
+        Batches that the export no longer holds as planned are left to the next plan: as never sent, or, if an attempt
+        had begun, as possibly delivered.
         """
         changed = ledger.changed_batches(self.connection, stored.delivery_id)
         if self.destination.is_transactional:
@@ -403,7 +401,7 @@ class _Run:
         return self._receipt(stored, "delivered", self._send_delivery(stored))
 
     def _settle_transactional(self, stored: ledger.StoredDelivery, *, changed: bool) -> bool:
-        """Decides about a delivery that was cut short and is invisible before its end; False where it was given up."""
+        """Decides about an interrupted delivery that is invisible before its end; False if it was given up."""
         with closing(self._open_session(stored)) as session:
             if session.is_published():
                 return True
@@ -437,7 +435,7 @@ class _Run:
     def _send_batch(
         self, session: Session, stored: ledger.StoredDelivery, batch: ledger.StoredBatch, tally: _Tally
     ) -> None:
-        """Sends one batch until it is answered, refused, or the attempts are used up."""
+        """Sends one batch until it is answered or rejected, or there are no more attempts."""
         connection, delivery_id, number = self.connection, stored.delivery_id, batch.number
         apply = not self.destination.is_transactional
         count = ledger.live_record_count(connection, delivery_id, number)
@@ -470,9 +468,9 @@ class _Run:
                 return
 
     def _give_up(self, batch: ledger.StoredBatch, tally: _Tally, error: TransientError, attempt: int) -> TransientError:
-        asked = f" and asks to wait {error.retry_after:.0f} s" if error.retry_after is not None else ""
+        wait = f" and requests a wait of {error.retry_after:.0f} s" if error.retry_after is not None else ""
         return TransientError(
-            f"{self.spec.name}: {error}{asked}; gave up on batch {batch.number} after {attempt} attempt(s). "
+            f"{self.spec.name}: {error}{wait}; gave up on batch {batch.number} after {attempt} attempt(s). "
             f"{tally.done} of {tally.total} records are settled, the rest stays planned: run "
             f"`merganser export deliver {self.spec.name}` again to continue",
             code=error.code,
@@ -525,21 +523,22 @@ class _Run:
         )
 
 
-def _judge(spec: ExportSpec, difference: diff.Difference) -> GuardVerdict:
-    """Whether a guard stops the delivery: the export came up all but empty, or too large a share would be removed.
+def _check_guard(spec: ExportSpec, difference: diff.Difference) -> GuardVerdict:
+    """Whether a guard stops the delivery: the export is almost empty, or too large a share would be removed.
 
-    The cause of a removal does not matter: a wrong load of consent decisions removes people as a failed model does.
+    The cause of a removal does not matter: a wrong load of consent decisions removes people just as a failed model
+    does.
     """
     reasons = []
     few = difference.removes < spec.guard.min_removed and difference.removes == difference.decided_removes
     if difference.operations and difference.records < spec.guard.min_records and not few:
-        reasons.append(f"the export holds {difference.records} records, its guard asks for {spec.guard.min_records}")
-    reasons += _judge_removals(spec, difference)
+        reasons.append(f"the export holds {difference.records} records, its guard requires {spec.guard.min_records}")
+    reasons += _check_removals(spec, difference)
     return GuardVerdict(tripped=bool(reasons), reasons=tuple(reasons))
 
 
-def _judge_removals(spec: ExportSpec, difference: diff.Difference) -> list[str]:
-    """Why the removals of a delivery are too many; empty where they are not."""
+def _check_removals(spec: ExportSpec, difference: diff.Difference) -> list[str]:
+    """Why a delivery has too many removals; empty if it does not."""
     guard, removed, delivered = spec.guard, difference.removes, difference.delivered
     if not delivered or removed < guard.min_removed or removed / delivered <= guard.max_removed_share:
         return []
@@ -601,9 +600,9 @@ def _status(connection: duckdb.DuckDBPyConnection, spec: ExportSpec, settings: S
 
 @contextmanager
 def workspace(settings: Settings, *, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that sees the ledger and the serving file, and writes only the first.
+    """A connection to the ledger and the read-only serving file.
 
-    Errors of the engine become errors of this room, which name the file and what to do.
+    Errors of DuckDB become ExportErrors, which name the file and what to do.
     """
     with (
         explained(settings),
@@ -615,23 +614,23 @@ def workspace(settings: Settings, *, write: bool) -> Iterator[duckdb.DuckDBPyCon
 
 @contextmanager
 def explained(settings: Settings) -> Iterator[None]:
-    """Errors of the engine become errors of this room, which name the file that is full or damaged and what to do."""
+    """Errors of DuckDB become ExportErrors, which name the full or damaged file and what to do."""
     try:
         yield
     except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException):
-        raise  # a defect of a statement, and no file's
+        raise  # a wrong statement, not a file
     except duckdb.Error as error:
         raise _explain(error, settings) from None
 
 
 def _explain(error: duckdb.Error, settings: Settings) -> ExportError:
     text = str(error)
-    if "No space left on device" in text or "Could not write" in text or "File too large" in text:
+    if is_full_disk(text):
         named = WRITTEN_FILE.search(text)
         path = named[1] if named else f"{settings.ledger_path} or {settings.home / 'spill'}"
         return DestinationError(
             f"{path} cannot be written (is the disk full?): free space, then run the same command again; what was "
-            "planned or sent is known, and nothing is sent twice",
+            "planned or sent is stored, and nothing is sent twice",
             code="not_writable",
         )
     kind = type(error).__name__
@@ -641,8 +640,8 @@ def _explain(error: duckdb.Error, settings: Settings) -> ExportError:
                 return ledger.damaged_ledger(path, kind)
             return ServingError(f"{path} is damaged ({kind}): run `merganser publish` again. Nothing more was sent")
     return ExportError(
-        f"{settings.ledger_path} or {settings.serving_path} could not be read ({kind}): look whether both are whole, "
-        "and run the same command again; what was planned or sent is known, and nothing is sent twice"
+        f"{settings.ledger_path} or {settings.serving_path} could not be read ({kind}): check whether both are "
+        "complete, and run the same command again; what was planned or sent is stored, and nothing is sent twice"
     )
 
 

@@ -1,7 +1,6 @@
-"""What a destination is to the rest of the room: it opens a session for one delivery and sends batches of records in
-it.
+"""The interface of a destination: it opens a session for one delivery, which sends batches of records.
 
-Add here when: delivery.py needs to know something of every destination. Keep out: what one vendor wants
+Add here when: delivery.py needs something of every destination. Keep out: the format of one vendor
 (destinations/<name>/).
 """
 
@@ -18,9 +17,8 @@ from exports.spec import ExportSpec
 
 Cell = str | int | float | bool | Decimal | date | datetime | None
 Action = Literal["remove", "retract", "add", "update"]
-"""remove: no longer in the export. retract: still in it, and the identifiers that were sent before have changed, so
-the old ones are withdrawn before the new are sent. In the order in which they are sent: a removal never undoes a
-later addition.
+"""remove: no longer in the export. retract: still in it, but its identifiers have changed, so the old ones are
+withdrawn before the new ones are sent. Actions are sent in this order: a removal never undoes a later addition.
 """
 
 
@@ -36,9 +34,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Batch:
-    """What one call of `Session.send` carries. `records` can be read once; `open_records` gives it anew for each
-    attempt.
-    """
+    """The content of one call of `Session.send`. `records` can be read once."""
 
     number: int
     action: Action
@@ -50,12 +46,12 @@ class Batch:
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What became of the records of a batch: every one that is not named here was accepted."""
+    """The outcome of a batch: records that are not named here were accepted."""
 
     rejected: Mapping[str, str] = field(default_factory=dict)
-    """record_key -> code: will not be accepted as it is."""
+    """record_key -> code: not accepted unless the record changes."""
     deferred: Mapping[str, str] = field(default_factory=dict)
-    """record_key -> code: not accepted now, and is planned again by the next delivery."""
+    """record_key -> code: not accepted now; the next delivery plans it again."""
 
 
 @dataclass(frozen=True)
@@ -87,35 +83,35 @@ class Session(Protocol):
     """One delivery to one destination."""
 
     def send(self, batch: Batch) -> BatchResult:
-        """Sends one batch. Called again with the same idempotency key when the outcome of the first call is unknown.
+        """Sends one batch. Called again with the same idempotency key if the outcome of the first call is unknown.
 
-        Raises TransientError (may be called again), BatchRejectedError (this content is refused) or DestinationError.
+        Raises TransientError (may be called again), BatchRejectedError (the content is rejected) or DestinationError.
         """
         ...
 
     def finish(self) -> None:
-        """Called once every batch was sent; makes the delivery visible where that is one step. May be called again."""
+        """Called after all batches; makes the delivery visible if that is one step. May be called again."""
         ...
 
     def abandon(self) -> None:
-        """Takes back what was sent and is not visible yet; only called where `is_transactional`."""
+        """Withdraws what was sent and is not visible yet; called only if `is_transactional`."""
         ...
 
     def is_published(self) -> bool:
-        """True where `finish` of this delivery has taken effect before; asked only where `is_transactional`."""
+        """True if `finish` of this delivery has taken effect; called only if `is_transactional`."""
         ...
 
     def artefacts(self) -> tuple[Path, ...]:
-        """Files that the delivery left behind."""
+        """Files that the delivery wrote."""
         ...
 
     def close(self) -> None:
-        """Lets go of connections."""
+        """Closes connections."""
         ...
 
 
 class Destination(Protocol):
-    """Where records go."""
+    """A receiver of records."""
 
     name: str
     is_transactional: bool
@@ -130,11 +126,11 @@ class Destination(Protocol):
         ...
 
     def check(self, spec: ExportSpec) -> None:
-        """Raises SpecError or InvalidSettingError for an export that this destination cannot carry."""
+        """Raises SpecError or InvalidSettingError for an export that this destination cannot deliver."""
         ...
 
     def rendering(self, spec: ExportSpec) -> Rendering | None:
-        """What a row of its files looks like, for a destination whose deliveries can be read back; else None."""
+        """The shape of its files' rows, if its deliveries can be read back; else None."""
         ...
 
     def open(self, context: DeliveryContext) -> Session:

@@ -1,5 +1,5 @@
-"""What has to be sent so that the destination holds what the export holds: set operations between the export and the
-ledger.
+"""Computes what must be sent so that the destination holds the export's records: set operations between the export and
+the ledger.
 
 Add here when: another kind of difference is sent. Keep out: sending, state, anything that loops over rows in Python.
 """
@@ -14,14 +14,14 @@ from exports.reader import WITHHELD, quote, quote_text, relation
 from exports.spec import ExportSpec
 
 UNCERTAIN = "uncertain"
-"""The row hash of a record that may have arrived: no real hash equals it, so the next plan updates or removes the
-record.
+"""The row hash of a record that may have been delivered: no real hash equals it, so the next plan updates or removes
+the record.
 """
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Counts of records by what has to happen to them."""
+    """Counts of records by action."""
 
     records: int
     delivered: int
@@ -41,7 +41,7 @@ class Difference:
 
 def compute_current(connection: duckdb.DuckDBPyConnection, spec: ExportSpec) -> None:
     """Fills the temporary table `current_rows`: key, customer, row hash and removal fields of every row of the
-    export, but those of customers in `unconsented` (reader.py).
+    export, except those of customers in `unconsented` (reader.py).
 
     The row hash covers the names and values of all declared columns and the normaliser's version: a change of any
     sends the record.
@@ -69,10 +69,11 @@ def compute_operations(connection: duckdb.DuckDBPyConnection, spec: ExportSpec, 
     """Fills the temporary table `operations` (action, record_key, ...) from `current_rows` and the ledger, and counts
     it.
 
-    `retry_held`: also send records that the destination refused before and that have not changed since.
+    `retry_held`: also send records that the destination rejected before and that have not changed since.
 
-    A destination that removes by identifiers drops whoever shares them: a record that stays and shares an identifier
-    with one that is removed or retracted is sent again after the removal (counted as an update, and as reasserted).
+    A destination that removes by identifiers also drops other records with these identifiers: a record that stays and
+    shares an identifier with a removed or retracted one is sent again after the removal (counted as an update, and as
+    reasserted).
     """
     parameters = {
         "export": spec.name,
@@ -143,7 +144,7 @@ def compute_operations(connection: duckdb.DuckDBPyConnection, spec: ExportSpec, 
 
 def keep_decided_removals(connection: duckdb.DuckDBPyConnection, spec: ExportSpec) -> Difference:
     """Reduces `operations` to the removals that persons decided (withdrawn, denied, expired, unreadable consent), and
-    to the records that have to be sent again because of them. Call after `compute_operations`.
+    to the records that must be sent again because of them. Call after `compute_operations`.
     """
     connection.execute(
         """
@@ -159,8 +160,8 @@ def keep_decided_removals(connection: duckdb.DuckDBPyConnection, spec: ExportSpe
 
 
 def _find_decided_customers(connection: duckdb.DuckDBPyConnection, spec: ExportSpec) -> None:
-    """Fills the temporary table `decided_customers`: who is withheld for a reason of their own. Unknown is none: a
-    consent table that came up empty makes everybody unknown.
+    """Fills the temporary table `decided_customers`: customers who are withheld because of their own decision. Unknown
+    consent is not one: an empty consent table makes everybody unknown.
     """
     connection.execute(
         f"""

@@ -1,18 +1,18 @@
-"""The errors of the export room: transient ones may be tried again as they are, permanent ones need a person.
+"""Errors of deliveries: transient ones may be retried unchanged, permanent ones need a person.
 
-Add here when: a caller has to tell one failure from another. Keep out: personal values. A message names a model, a
-field, a variable or a status, and never the value that was being sent.
+Add here when: a caller distinguishes another failure. Keep out: personal values. A message names a model, a field, a
+variable or a status, and never a value that is sent.
 """
 
 from __future__ import annotations
 
 
 class ExportError(Exception):
-    """Anything that stops an export. The message says what to do next."""
+    """A failed delivery. The message says what to do next."""
 
 
 class TransientError(ExportError):
-    """Nothing is wrong with the data or the settings: the same call may succeed later."""
+    """The same call may succeed later: data and settings are correct."""
 
     def __init__(self, message: str, *, code: str = "transient", retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -21,7 +21,7 @@ class TransientError(ExportError):
 
 
 class PermanentError(ExportError):
-    """Trying again as it is cannot help."""
+    """A retry without a change cannot succeed."""
 
     def __init__(self, message: str, *, code: str = "permanent") -> None:
         super().__init__(message)
@@ -29,7 +29,7 @@ class PermanentError(ExportError):
 
 
 class SpecError(PermanentError):
-    """An export's declaration (config.meta.export) is not valid; names the model and the field."""
+    """The declaration of an export (config.meta.export) is invalid; names the model and the field."""
 
 
 class UnknownExportError(PermanentError):
@@ -37,7 +37,7 @@ class UnknownExportError(PermanentError):
 
 
 class MissingSettingError(PermanentError):
-    """A setting that the destination needs is absent; names the variable, never a value."""
+    """A setting of the destination is absent; names the variable, never a value."""
 
     def __init__(self, variables: tuple[str, ...], export: str) -> None:
         names = " and ".join(variables)
@@ -49,11 +49,11 @@ class MissingSettingError(PermanentError):
 
 
 class InvalidSettingError(PermanentError):
-    """A setting is there and cannot be used; names the variable, never its value."""
+    """A setting is invalid; names the variable, never its value."""
 
 
 class ServingError(PermanentError):
-    """serving.duckdb is absent, or does not hold what the manifest promises."""
+    """serving.duckdb is absent, or does not match the manifest."""
 
 
 class StaleServingError(PermanentError):
@@ -61,15 +61,15 @@ class StaleServingError(PermanentError):
 
 
 class LedgerDamagedError(PermanentError):
-    """The ledger's file cannot be read as one: damaged, of another program, or of a newer version."""
+    """The ledger's file is damaged, of another program, or of a newer version."""
 
 
 class LedgerLostError(PermanentError):
-    """The ledger does not know deliveries that left traces."""
+    """The ledger lacks deliveries that left traces."""
 
 
 class AdoptionError(PermanentError):
-    """The ledger cannot be rebuilt as asked."""
+    """The ledger cannot be rebuilt in the requested way."""
 
 
 class LedgerBusyError(TransientError):
@@ -81,10 +81,8 @@ class GuardError(PermanentError):
 
 
 class BatchRejectedError(PermanentError):
-    """The destination refused this batch as a whole (its content, not our access): recorded, and not sent again
-    unchanged.
-    """
+    """The destination rejected the content of this batch: recorded, and not sent again unchanged."""
 
 
 class DestinationError(PermanentError):
-    """The destination refuses us or cannot be written to, whatever the records: access, address, disk."""
+    """The destination cannot be used, whatever the records: access, address, disk."""

@@ -1,9 +1,8 @@
-"""Deliveries as files: one per action, written aside and renamed, closed by a `.done` manifest with counts and
-checksums.
+"""Deliveries as files: one per action, each written completely or not at all, and at the end a `.done` manifest with
+counts and checksums.
 
-A reader takes a delivery once its `<delivery_id>.done` is there, applies its files in the order listed, and checks
-each against its row count and SHA-256. Before that nothing is promised. UTF-8 without byte-order mark, lines end with
-LF.
+Readers wait for `<delivery_id>.done`, apply its files in the listed order, and check each file's row count and SHA-256.
+Files without a manifest may change. UTF-8 without byte-order mark, lines end with LF.
 
 Add here when: every file destination needs it. Keep out: a receiver's own columns (destinations/<name>/rendering.py).
 """
@@ -27,16 +26,16 @@ from exports.destination import Batch, BatchResult, Cell, DeliveryContext, Recor
 from exports.errors import DestinationError
 from runtime.files import whole_file
 
-# A spreadsheet takes a cell that begins with one of these, or with its full-width or small form, for a formula.
+# A spreadsheet treats a cell that begins with one of these, or with its full-width or small form, as a formula.
 FORMULA_STARTS = ("=", "+", "-", "@")
-# A phone number, a negative amount, a dash alone: no letter in it, so there is no function that it could call.
+# A phone number, a negative amount or a single dash has no letter, so it cannot call a function.
 _HARMLESS = re.compile(r"[+-]\d[\d .,()/-]*%?|-|\+", re.ASCII)
 _IGNORED_FIRST = re.compile(r"\A[\s\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]*")
 FLUSH_AT = 1 << 20
 
 
 class RecordUnfitError(Exception):
-    """A record that the receiver could not use; carries a code, never a value."""
+    """A record that the receiver cannot use; has a code, never a value."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -44,7 +43,7 @@ class RecordUnfitError(Exception):
 
 
 class FileUnreadableError(Exception):
-    """A delivered file that is no longer there as it was; the message names it."""
+    """A delivered file is absent or was changed; the message names it."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +70,7 @@ class FileSession:
         return self._directory / f"{self._context.delivery_id}.done"
 
     def send(self, batch: Batch) -> BatchResult:
-        """Writes the batch's file under a temporary name and renames it. Raises DestinationError where it cannot be
-        written.
-        """
+        """Writes the batch's file. Raises DestinationError if that fails."""
         suffix = self._context.spec.format
         path = self._directory / f"{self._context.delivery_id}.{batch.action}.{suffix}"
         rejected: dict[str, str] = {}
@@ -93,7 +90,7 @@ class FileSession:
         return BatchResult(rejected=rejected)
 
     def finish(self) -> None:
-        """Writes the `.done` manifest: from here on the delivery counts."""
+        """Writes the `.done` manifest, which makes the delivery valid."""
         if self.is_published():
             return
         spec = self._context.spec
@@ -131,7 +128,7 @@ class FileSession:
         return (*(self._directory / file.name for file in self._written), self._done_path)
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Nothing is open."""
 
     def _own_files(self) -> list[Path]:
         if not self._directory.is_dir():
@@ -140,7 +137,7 @@ class FileSession:
         return [path for path in self._directory.iterdir() if path.name.startswith(marks)]
 
     def _replace(self, path: Path, write: Callable[[BinaryIO], object]) -> None:
-        """Writes a file aside, flushes it to disk and renames it, so that no reader ever sees half of it."""
+        """Writes a file completely or not at all. Raises DestinationError."""
         try:
             with whole_file(path) as file:
                 write(file)
@@ -196,7 +193,7 @@ def _lines(rendering: Rendering, batch: Batch, rejected: dict[str, str]) -> Iter
 def read_file(path: Path, expected: str) -> list[dict[str, str | None]]:
     """The rows of a delivered file by column, as they were written.
 
-    Raises FileUnreadableError where it is absent, or no longer what its manifest says (`expected`: SHA-256).
+    Raises FileUnreadableError if it is absent or was changed (`expected`: SHA-256 in the manifest).
     """
     try:
         content = path.read_bytes()
@@ -218,7 +215,7 @@ def rendered_row(rendering: Rendering, batch: Batch, record: Record, suffix: str
 
 
 def unguarded(cell: str | None) -> str | None:
-    """A cell without the apostrophe that keeps a spreadsheet from running it."""
+    """A cell without the apostrophe that stops a spreadsheet from running it."""
     return cell[1:] if cell is not None and cell.startswith("'") and is_formula(cell[1:]) else cell
 
 
@@ -227,7 +224,7 @@ def _as_text(cell: object) -> str | None:
 
 
 def json_cell(cell: Cell) -> str | int | float | bool | None:
-    """A value as JSON carries it: money as exact text, moments as ISO 8601 in UTC."""
+    """A value in JSON: money as exact text, moments as ISO 8601 in UTC."""
     if isinstance(cell, datetime):
         return cell.isoformat(timespec="seconds") + "Z"
     if isinstance(cell, date):
@@ -238,8 +235,8 @@ def json_cell(cell: Cell) -> str | int | float | bool | None:
 
 
 def is_formula(text: str) -> bool:
-    """Whether a spreadsheet may take a text for a formula: by its first character that is to be seen, or because it
-    begins with a tab or the end of a line."""
+    """Whether a spreadsheet may treat a text as a formula: by its first visible character, or because it begins with a
+    tab or a line end."""
     if _HARMLESS.fullmatch(text):
         return False
     first = unicodedata.normalize("NFKC", _IGNORED_FIRST.sub("", text, count=1)[:1])

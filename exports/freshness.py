@@ -1,9 +1,9 @@
-"""Whether the serving file may still be delivered: it must know every consent decision that has landed, and be young.
+"""Whether the serving file may be delivered: it must contain every consent decision that has landed, and be recent.
 
-The serving file says which landings of consent its build knew (`main.build_info.consent_landings`); the home's
-consent_landings.json says which there are now. Neither needs the lock on the warehouse. Decision 0014.
+The serving file lists the consent landings that its build knew (`main.build_info.consent_landings`); the home's
+consent_landings.json lists the current ones. Neither needs the lock on the warehouse. Decision 0014.
 
-Add here when: another fact makes a published build too old to send. Keep out: what one person decided (reader.py).
+Add here when: another fact makes a published build too old to send. Keep out: the decisions of a person (reader.py).
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ BUILD_AGAIN = "run `merganser run`, or build, check and publish"
 
 @dataclass(frozen=True)
 class Staleness:
-    """Why the serving file may not be delivered. Empty: it may."""
+    """Why the serving file must not be delivered; empty if it may."""
 
     too_old: tuple[str, ...] = ()
-    """Reasons that only a new build removes."""
+    """Reasons that only a new build resolves."""
     not_landed: tuple[str, ...] = ()
-    """Loads of consent decisions that failed: they can be repaired, or overridden with a reason."""
+    """Failed loads of consent decisions: they can be repaired, or overridden with a reason."""
 
     @property
     def reasons(self) -> tuple[str, ...]:
         return (*self.too_old, *self.not_landed)
 
 
-def judge_freshness(connection: duckdb.DuckDBPyConnection, settings: Settings, now: datetime) -> Staleness:
+def check_freshness(connection: duckdb.DuckDBPyConnection, settings: Settings, now: datetime) -> Staleness:
     """Compares the attached serving file with the clock (`now`, UTC) and with the landings of consent decisions.
 
-    Raises ServingError where the file does not say when it was built, InvalidSettingError for an invalid maximum age.
+    Raises ServingError if the file has no build time, InvalidSettingError for an invalid maximum age.
     """
     built_at, known = _read_build(connection, settings)
     too_old = [reason for reason in (_age_fault(built_at, now, settings.max_serving_age),) if reason]
@@ -97,7 +97,7 @@ def _age_fault(built_at: datetime, now: datetime, limit: timedelta) -> str:
 
 
 def _read_build(connection: duckdb.DuckDBPyConnection, settings: Settings) -> tuple[datetime, Mapping[str, str] | None]:
-    """When the build of the serving file began, and the landings that it knew; None where it says nothing of them."""
+    """When the build of the serving file began, and the landings that it knew; None if the file does not list them."""
     try:
         row = connection.execute("select * from serving.main.build_info").fetchone()
         columns = [column[0] for column in connection.description or ()]
@@ -117,7 +117,7 @@ def _read_build(connection: duckdb.DuckDBPyConnection, settings: Settings) -> tu
 
 
 def _read_landings(settings: Settings) -> Mapping[str, Mapping[str, Any]] | None:
-    """The entries of consent_landings.json by `source.entity`; empty where there is none, None where it is damaged."""
+    """The entries of consent_landings.json by `source.entity`; empty without a file, None if it is damaged."""
     try:
         content = json.loads(settings.consent_landings_path.read_text(encoding="utf-8"))
         if content["version"] != VERSION:

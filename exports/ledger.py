@@ -1,11 +1,10 @@
-"""What was planned, sent and acknowledged: ledger/ledger.duckdb, the outbox of every delivery.
+"""The ledger of deliveries, ledger/ledger.duckdb: what was planned, sent and acknowledged.
 
-A delivery is stored as planned before anything is sent; each batch carries an idempotency key; an answer moves its
-state in one transaction; an unfinished delivery is continued before a new one is planned. So a process may be killed
-at any moment.
+A delivery is stored before anything is sent; each batch has an idempotency key; an answer changes its state in one
+transaction; an unfinished delivery is continued before a new one is planned. So a process may be killed at any moment.
 
-Add here when: a state of a delivery must survive the process. Keep out: personal values. The ledger keeps keys, row
-hashes and the declared removal fields as they were sent, and drops those of a finished delivery's plan.
+Add here when: a state of a delivery must survive the process. Keep out: personal values. The ledger stores keys, row
+hashes and the declared removal fields as they were sent, and deletes those of a finished delivery's plan.
 """
 
 from __future__ import annotations
@@ -97,7 +96,7 @@ create table if not exists ledger.held_records (
 
 @dataclass(frozen=True)
 class StoredDelivery:
-    """A delivery as the ledger knows it."""
+    """A delivery in the ledger."""
 
     delivery_id: str
     planned_at: datetime
@@ -105,7 +104,7 @@ class StoredDelivery:
 
 @dataclass(frozen=True)
 class StoredBatch:
-    """A batch as the ledger knows it."""
+    """A batch in the ledger."""
 
     number: int
     action: Action
@@ -116,7 +115,7 @@ class StoredBatch:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What became of a delivery's records: accepted by action, and the others by code."""
+    """The outcomes of a delivery's records: accepted ones by action, the others by code."""
 
     accepted: Mapping[str, int]
     rejected: Mapping[str, int]
@@ -125,11 +124,11 @@ class Outcomes:
 
 @contextmanager
 def open_ledger(ledger_path: Path, *, spill_path: Path, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with the ledger attached as `ledger`; made where it is absent and `write`, else an empty one
-    stands in.
+    """A connection with the ledger attached as `ledger`. If it is absent, it is created (`write`) or an empty one is
+    used instead.
 
-    Raises LedgerBusyError while another process holds it, LedgerDamagedError where it is none that this version can
-    read, DestinationError where its directory cannot be written.
+    Raises LedgerBusyError while another process holds it, LedgerDamagedError if this version cannot read it,
+    DestinationError if its directory cannot be written.
     """
     connection = duckdb.connect(":memory:", config={"temp_directory": str(spill_path)})
     connection.execute("set enable_progress_bar = false")
@@ -148,7 +147,7 @@ def open_ledger(ledger_path: Path, *, spill_path: Path, write: bool) -> Iterator
 
 
 def _is_begun(ledger_path: Path) -> bool:
-    """Whether the file holds anything: a process that was killed while it made the ledger leaves an empty file."""
+    """Whether the file has content: a process that is killed while it creates the ledger leaves an empty file."""
     return ledger_path.exists() and ledger_path.stat().st_size > 0
 
 
@@ -158,7 +157,7 @@ def _attach_for_writing(connection: duckdb.DuckDBPyConnection, ledger_path: Path
         if not _is_begun(ledger_path):
             ledger_path.unlink(missing_ok=True)
     except OSError as error:
-        raise DestinationError(f"{ledger_path.parent} cannot be made: {error.strerror}; nothing was sent") from None
+        raise DestinationError(f"{ledger_path.parent} cannot be created: {error.strerror}; nothing was sent") from None
     _attach(connection, ledger_path, "")
     if _check(connection, ledger_path) < LEDGER_VERSION:
         with transaction(connection):
@@ -184,7 +183,7 @@ def _attach(connection: duckdb.DuckDBPyConnection, ledger_path: Path, options: s
 
 
 def _check(connection: duckdb.DuckDBPyConnection, ledger_path: Path) -> int:
-    """The version of the attached ledger, 0 where it holds nothing yet. Raises LedgerDamagedError where it is none."""
+    """The version of the attached ledger, 0 if it is empty. Raises LedgerDamagedError if it is not a ledger."""
     rows = connection.execute(
         "select table_name, column_name from duckdb_columns() where database_name = 'ledger'"
     ).fetchall()
@@ -219,7 +218,7 @@ def _check(connection: duckdb.DuckDBPyConnection, ledger_path: Path) -> int:
 def damaged_ledger(ledger_path: Path, kind: str) -> LedgerDamagedError:
     """The error of a ledger that cannot be read."""
     return LedgerDamagedError(
-        f"{ledger_path} is damaged or is no ledger ({kind}). It is the memory of what was delivered: put it back from "
+        f"{ledger_path} is damaged or is not a ledger ({kind}). It records what was delivered: restore it from "
         "a backup, or move it away and run `merganser export adopt <name>` for each export, which rebuilds it. Nothing "
         "more was sent",
         code="ledger_damaged",
@@ -228,12 +227,12 @@ def damaged_ledger(ledger_path: Path, kind: str) -> LedgerDamagedError:
 
 @contextmanager
 def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """All of it, or none."""
+    """Commits the block, or rolls it back."""
     connection.execute("begin")
     try:
         yield
     except BaseException:
-        with suppress(duckdb.Error):  # a file that cannot be written may have ended the transaction already
+        with suppress(duckdb.Error):  # the transaction may have ended already, if the file cannot be written
             connection.execute("rollback")
         raise
     connection.execute("commit")
@@ -252,8 +251,8 @@ def store_plan(
 ) -> None:
     """Stores the delivery, its batches and its records from the temporary table `operations`, in one transaction.
 
-    Removals come first, then what replaces them, so that a removal by a shared identifier never undoes a later
-    addition. `override`: the reason why somebody overrode what would have stopped it, which `overridden` lists.
+    Removals come first, then additions, so that a removal by a shared identifier never undoes a later addition.
+    `override`: the reason of a user who overrode what `overridden` lists.
     """
     with transaction(connection):
         connection.execute(
@@ -353,7 +352,7 @@ def changed_batches(connection: duckdb.DuckDBPyConnection, delivery_id: str) -> 
 
 
 def live_record_count(connection: duckdb.DuckDBPyConnection, delivery_id: str, number: int) -> int:
-    """Records of a batch that are to be sent: those not skipped since it was planned."""
+    """Records of a batch to send: those not skipped since it was planned."""
     row = connection.execute(
         """
         select count(*) from ledger.delivery_records
@@ -365,7 +364,7 @@ def live_record_count(connection: duckdb.DuckDBPyConnection, delivery_id: str, n
 
 
 def read_removals(connection: duckdb.DuckDBPyConnection, delivery_id: str, number: int) -> Iterator[Record]:
-    """The records of a remove or retract batch, with the fields that were kept from when they were sent."""
+    """The records of a remove or retract batch, with the fields that were sent before."""
     cursor = connection.cursor()
     try:
         rows = cursor.execute(
@@ -385,7 +384,7 @@ def read_removals(connection: duckdb.DuckDBPyConnection, delivery_id: str, numbe
 
 
 def mark_sending(connection: duckdb.DuckDBPyConnection, delivery_id: str, number: int, now: datetime) -> None:
-    """Says that a batch may be on its way: from here on its outcome is unknown until an answer is stored."""
+    """Records that a batch is being sent: its outcome is unknown until an answer is stored."""
     connection.execute(
         """
         update ledger.delivery_batches
@@ -397,9 +396,9 @@ def mark_sending(connection: duckdb.DuckDBPyConnection, delivery_id: str, number
 
 
 def mark_unsent(connection: duckdb.DuckDBPyConnection, delivery_id: str, number: int) -> None:
-    """Says that a batch was refused before it was read (access, address), so that none of it arrived.
+    """Records that a batch was refused before it was read (access, address), so nothing of it arrived.
 
-    Only a first attempt can say so: an earlier one that went unanswered may have arrived, whatever is said of a later.
+    Has an effect only for a first attempt: an earlier attempt without an answer may have arrived.
     """
     connection.execute(
         """
@@ -420,9 +419,9 @@ def store_answer(
     now: datetime,
     apply: bool,
 ) -> None:
-    """Stores what became of a batch, and (`apply`) what the destination now holds, in one transaction.
+    """Stores the outcome of a batch, and (`apply`) what the destination now holds, in one transaction.
 
-    An update whose old identifiers could not be retracted is skipped, so that the ledger goes on knowing them.
+    Skips an update whose old identifiers could not be retracted, so that the ledger keeps them.
     """
     with transaction(connection):
         connection.execute(
@@ -477,10 +476,10 @@ def store_rejection(
     now: datetime,
     apply: bool,
 ) -> None:
-    """Stores that a batch was refused as a whole.
+    """Stores that a batch was rejected as a whole.
 
-    Where an earlier attempt went unanswered, what it added may have arrived all the same (a receiver may refuse a key
-    that it has seen): it counts as delivered in an unknown version, so that its removal is not forgotten.
+    If an earlier attempt had no answer, its additions may have arrived (a receiver may reject a key that it has seen):
+    they count as delivered in an unknown version, so that their removal is not forgotten.
     """
     if apply:
         connection.execute(
@@ -525,8 +524,7 @@ def store_rejection(
 def store_uncertain(
     connection: duckdb.DuckDBPyConnection, spec: ExportSpec, delivery_id: str, number: int, *, now: datetime
 ) -> None:
-    """Gives up a batch that may have arrived and cannot be sent again as it was, because the export has changed
-    since.
+    """Gives up a batch that may have arrived and cannot be sent again unchanged, because the export has changed.
 
     Its records count as delivered in an unknown version: the next plan updates those still in the export and removes
     the others.
@@ -537,7 +535,7 @@ def store_uncertain(
 
 
 def supersede_batch(connection: duckdb.DuckDBPyConnection, delivery_id: str, number: int) -> None:
-    """Gives up a batch that was never sent: the next plan decides about its records anew."""
+    """Gives up a batch that was never sent: the next plan decides about its records."""
     with transaction(connection):
         _set_outcome(connection, delivery_id, number, "superseded")
 
@@ -575,7 +573,7 @@ def supersede_delivery(connection: duckdb.DuckDBPyConnection, delivery_id: str, 
 
 
 def reopen_batches(connection: duckdb.DuckDBPyConnection, delivery_id: str) -> None:
-    """Sets every batch back to planned: for a destination at which nothing is visible before the end."""
+    """Resets all batches to planned, for a destination at which nothing is visible before the end."""
     connection.execute(
         "update ledger.delivery_batches set state = 'planned', answered_at = null where delivery_id = ?", [delivery_id]
     )
@@ -584,7 +582,7 @@ def reopen_batches(connection: duckdb.DuckDBPyConnection, delivery_id: str) -> N
 def finish_delivery(
     connection: duckdb.DuckDBPyConnection, spec: ExportSpec, delivery_id: str, *, now: datetime, apply: bool
 ) -> None:
-    """Closes a delivery, (`apply`) notes all its records as delivered, and drops the removal fields of its plan."""
+    """Closes a delivery, (`apply`) records all its records as delivered, and deletes the removal fields of its plan."""
     with transaction(connection):
         if apply:
             _apply(connection, spec, delivery_id, (0, 2**31 - 1), now)
@@ -604,7 +602,7 @@ def _apply(
     first_last: tuple[int, int],
     now: datetime,
 ) -> None:
-    """Moves the answers of some batches into what the destination is known to hold, and to refuse."""
+    """Applies the answers of some batches to the records that the destination holds and rejects."""
     scope = "delivery_id = $delivery_id and batch_number between $first and $last"
     bounds = {"delivery_id": delivery_id, "first": first_last[0], "last": first_last[1]}
     names = {"export": spec.name, "destination": spec.destination}
@@ -656,10 +654,9 @@ def adopt(
     method: str,
     now: datetime,
 ) -> None:
-    """Replaces what the destination is known to hold by the temporary table `adopted_records`, in one transaction.
+    """Replaces the records that the destination holds by the temporary table `adopted_records`, in one transaction.
 
-    The deliveries that were rebuilt become known; one that was planned and not finished is given up, because what it
-    did is among them.
+    Adds the rebuilt deliveries, and gives up unfinished ones, because these include their effects.
     """
     for stored in unfinished_deliveries(connection, spec):
         supersede_delivery(connection, stored.delivery_id, now)
@@ -690,7 +687,7 @@ def adopt(
 
 
 def read_outcomes(connection: duckdb.DuckDBPyConnection, delivery_id: str) -> Outcomes:
-    """Counts of a delivery's records by what became of them."""
+    """Counts of a delivery's records by outcome."""
     rows = connection.execute(
         """
         select action, outcome, coalesce(code, outcome), count(*) from ledger.delivery_records
@@ -713,7 +710,7 @@ def read_outcomes(connection: duckdb.DuckDBPyConnection, delivery_id: str) -> Ou
 
 
 def delivered_count(connection: duckdb.DuckDBPyConnection, spec: ExportSpec) -> int:
-    """Records that the destination is known, or may be, to hold."""
+    """The number of records that the destination holds or may hold."""
     row = connection.execute(
         "select count(*) from ledger.delivered_records where export = ? and destination = ?",
         [spec.name, spec.destination],

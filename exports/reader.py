@@ -1,8 +1,7 @@
-"""Reads what is to be delivered: the exports of serving.duckdb, read-only, and the reasons why customers were
-withheld.
+"""Reads the exports in serving.duckdb, read-only, and the reasons why customers are withheld.
 
-Add here when: a delivery needs another look at the serving file. Keep out: writing (ledger.py), comparing (diff.py),
-the warehouse itself, which only the build opens.
+Add here when: a delivery needs something else of the serving file. Keep out: writing (ledger.py), comparing (diff.py),
+the warehouse, which only builds open.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ def quote_text(text: str) -> str:
 
 
 def attach_serving(connection: duckdb.DuckDBPyConnection, serving_path: Path) -> None:
-    """Attaches the serving file as `serving`, read-only. Raises ServingError where it is absent or unreadable."""
+    """Attaches the serving file as `serving`, read-only. Raises ServingError if it is absent or unreadable."""
     if not serving_path.exists():
         raise ServingError(
             f"{serving_path} is absent: run `merganser build`, `merganser check` and `merganser publish` first"
@@ -45,7 +44,7 @@ def attach_serving(connection: duckdb.DuckDBPyConnection, serving_path: Path) ->
 
 
 def is_damaged(path: Path) -> bool:
-    """Whether a file of DuckDB cannot be read to its end; False where it is absent or another process holds it."""
+    """Whether a DuckDB file cannot be read completely; False if it is absent or another process holds it."""
     if not path.exists():
         return False
     connection = duckdb.connect()
@@ -70,7 +69,7 @@ def relation(spec: ExportSpec) -> str:
 
 
 def check_relation(connection: duckdb.DuckDBPyConnection, spec: ExportSpec) -> None:
-    """Raises ServingError where the published table lacks a declared column, or its key is null or not unique."""
+    """Raises ServingError if the published table lacks a declared column, or its key is null or not unique."""
     rows = connection.execute(
         """
         select column_name from information_schema.columns
@@ -93,12 +92,12 @@ def check_relation(connection: duckdb.DuckDBPyConnection, spec: ExportSpec) -> N
     if counts is not None and not counts[0] == counts[1] == counts[2]:
         raise ServingError(
             f"{spec.name}: the key {spec.key} is null or repeated in {counts[0] - counts[2]} of {counts[0]} rows: "
-            "a record cannot be told from another; correct the model"
+            "records cannot be distinguished; correct the model"
         )
 
 
 def withheld_counts(connection: duckdb.DuckDBPyConnection, spec: ExportSpec) -> dict[str, int]:
-    """Customers who met the export's conditions and are not in it, by reason."""
+    """Customers who meet the export's conditions and are not in it, by reason."""
     try:
         rows = connection.execute(
             f"select reason, count(*) from {WITHHELD} where export = ? group by 1 order by 1", [spec.name]
@@ -114,7 +113,7 @@ def find_unconsented(connection: duckdb.DuckDBPyConnection, spec: ExportSpec, mo
     """Fills the temporary table `unconsented` (customer_id, reason): customers of the export who have no live grant for
     its purpose and channel at `moment` (UTC). Returns how many, by reason.
 
-    The model asked the same when it was built. A grant may have expired since, and a model may have forgotten to ask.
+    The model checks the same when it is built. But a grant may have expired since, and a model may lack the check.
     """
     try:
         connection.execute(
@@ -147,7 +146,7 @@ def find_unconsented(connection: duckdb.DuckDBPyConnection, spec: ExportSpec, mo
 def read_records(
     connection: duckdb.DuckDBPyConnection, spec: ExportSpec, delivery_id: str, batch_number: int
 ) -> Iterator[Record]:
-    """The rows of one planned batch (add, update), in order of record_key, as Arrow batches are read."""
+    """The rows of one planned batch (add, update), in order of record_key, read in Arrow batches."""
     columns = ", ".join(f"export.{quote(name)}" for name in spec.column_names)
     cursor = connection.cursor()
     reader = cursor.sql(
@@ -169,8 +168,8 @@ def read_records(
 
 
 def read_current_records(connection: duckdb.DuckDBPyConnection, spec: ExportSpec) -> Iterator[Record]:
-    """Every row of the export that may be delivered (`current_rows`). No other statement may run meanwhile: a cursor of
-    its own would not see that table.
+    """Every row of the export that may be delivered (`current_rows`). No other statement may run meanwhile: a separate
+    cursor would not see that table.
     """
     columns = ", ".join(f"export.{quote(name)}" for name in spec.column_names)
     reader = connection.sql(

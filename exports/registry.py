@@ -1,6 +1,6 @@
-"""Which exports there are (dbt's manifest) and which destinations there are (the folders beside this file).
+"""Finds exports (in dbt's manifest) and destinations (folders of exports/destinations/).
 
-Add here when: never, for a new export or destination: both are found. Keep out: lists of names.
+Add here: nothing for a new export or destination. Keep out: lists of names.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def open_destination(name: str, settings: Settings) -> Destination:
 
 
 def load_exports(manifest_path: Path) -> dict[str, ExportSpec]:
-    """Every declared export by name, in order of name.
+    """All declared exports by name, in order of name.
 
-    Raises SpecError where the manifest is absent or unreadable, or one declaration is not valid.
+    Raises SpecError if the manifest is absent or unreadable, or a declaration is invalid.
     """
     try:
         manifest: dict[str, Any] = json.loads(manifest_path.read_text(encoding="utf-8"))
@@ -58,7 +58,7 @@ def load_exports(manifest_path: Path) -> dict[str, ExportSpec]:
 
 
 def find_export(manifest_path: Path, name: str) -> ExportSpec:
-    """One declared export. Raises UnknownExportError with the names that there are."""
+    """One declared export. Raises UnknownExportError with the existing names."""
     exports = load_exports(manifest_path)
     if name not in exports:
         raise UnknownExportError(f"no export {name!r}; declared: {', '.join(exports) or 'none'}", code="unknown_export")

@@ -1,4 +1,4 @@
-"""Where the export room finds its files, and the environment its destinations are configured from.
+"""The paths of deliveries in a home, and the environment that configures destinations.
 
 Add here when: a path or a variable is read by more than one module. Keep out: values of secrets in any message or
 repr.
@@ -15,14 +15,14 @@ from pathlib import Path
 from exports.errors import InvalidSettingError
 
 MAX_AGE_VARIABLE = "MERGANSER_SERVING_MAX_AGE_HOURS"
-DEFAULT_MAX_AGE_HOURS = 36.0  # a daily build may be late by half a day
+DEFAULT_MAX_AGE_HOURS = 36.0  # a daily build may be half a day late
 LONGEST_MAX_AGE_HOURS = 8784.0
 AS_OF_VARIABLE = "MERGANSER_AS_OF"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Paths under one MERGANSER_HOME, and the environment as it was when the run started."""
+    """Paths under one MERGANSER_HOME, and the environment at the start of the run."""
 
     home: Path
     serving_path: Path
@@ -52,7 +52,7 @@ class Settings:
 
     @property
     def consent_landings_path(self) -> Path:
-        """Where landing says which consent decisions have arrived."""
+        """The file that lists the landings of consent decisions."""
         return self.home / "consent_landings.json"
 
     @property
@@ -86,9 +86,9 @@ class Settings:
         return moment
 
     def with_environment(self, **variables: str) -> Settings:
-        """The same settings with some variables set: how the demo points the webhook at its own loopback receiver."""
+        """The same settings with some variables set. The demo sets the address of its loopback receiver."""
         return replace(self, environment={**self.environment, **variables})
 
     def variable(self, name: str) -> str | None:
-        """A variable's value, or None where it is unset or empty."""
+        """A variable's value, or None if it is unset or empty."""
         return self.environment.get(name) or None

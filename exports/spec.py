@@ -1,8 +1,7 @@
-"""What an export is: the declaration under `config.meta.export` of an `exp_` model, read from dbt's manifest and
-checked.
+"""The declaration of an export: `config.meta.export` of an `exp_` model, read from dbt's manifest and checked.
 
-Add here when: a property is declared per export. Keep out: what a destination does with it (destinations/), and any
-second list of exports: the manifest is the only one.
+Add here when: a property is declared per export. Keep out: how a destination uses it (destinations/), and any second
+list of exports: the manifest is the only one.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ class Guard(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     min_records: int = Field(default=1, ge=0)
-    """Fewest rows the export must hold while there is anything to send."""
+    """Fewest rows of an export that has something to send."""
     max_removed_share: float = Field(default=0.5, ge=0, le=1)
     """Largest share (0 to 1) of the delivered records that one delivery may remove, whatever the cause."""
     min_removed: int = Field(default=3, ge=1)
-    """Fewest removals that the share is judged on; fewer always pass, so that a small audience can lose a member."""
+    """Fewer removals always pass, so that a small audience can lose a member."""
 
 
 class Column(BaseModel):
@@ -41,7 +40,7 @@ class Column(BaseModel):
 
 
 class ExportSpec(BaseModel):
-    """One export: what is read, where it goes, why it may, and what holds it back."""
+    """One export: its model, destination, purpose and guards."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,7 +51,7 @@ class ExportSpec(BaseModel):
     columns: tuple[Column, ...]
     destination: str = Field(min_length=1)
     mode: Literal["mirror", "upsert"]
-    """mirror: what left the export is removed at the destination. upsert: it is left in place."""
+    """mirror: records that leave the export are removed at the destination. upsert: they stay."""
     key: str = Field(min_length=1)
     purpose: str = Field(min_length=1)
     channel: str = Field(min_length=1)
@@ -64,7 +63,7 @@ class ExportSpec(BaseModel):
     schedule: str | None = None
     """Cron expression (UTC) that orchestration follows; absent: only on demand."""
     removal_fields: tuple[str, ...] = ()
-    """Columns kept in the ledger as they were sent, because the destination removes by them."""
+    """Columns that the ledger stores as they were sent, because the destination removes by them."""
     normaliser_version: int = Field(default=1, ge=1)
     """Raised when the destination's normalisation changes: every record is then sent again."""
     format: Literal["csv", "ndjson"] = "csv"
@@ -80,8 +79,8 @@ def parse_node(node: Mapping[str, Any], destinations: Collection[str]) -> Export
     """One manifest node that declares an export, as an ExportSpec.
 
     Raises SpecError naming the model and the field: for an absent purpose, channel, candidates, key, mode, owner or
-    destination, for a field that is not known, for a destination that no folder of exports/destinations/ provides,
-    for a key or removal field that is no column or would put a direct personal value into the ledger.
+    destination, for an unknown field, for a destination without a folder in exports/destinations/, for a key or
+    removal field that is not a column or would put a direct personal value into the ledger.
     """
     name = str(node["name"])
     declared = node.get("config", {}).get("meta", {}).get("export")
@@ -123,9 +122,7 @@ def _check(spec: ExportSpec, destinations: Collection[str]) -> None:
         )
     by_name = {column.name: column for column in spec.columns}
     if "customer_id" not in by_name:
-        raise SpecError(
-            f"{spec.name}: its YAML declares no column customer_id: a delivery asks by it whether consent still stands"
-        )
+        raise SpecError(f"{spec.name}: its YAML declares no column customer_id: a delivery needs it to check consent")
     for label, fields in (("key", (spec.key,)), ("removal_fields", spec.removal_fields)):
         for field in fields:
             if field not in by_name:
@@ -135,5 +132,5 @@ def _check(spec: ExportSpec, destinations: Collection[str]) -> None:
             if by_name[field].pii == "direct":
                 raise SpecError(
                     f"{spec.name}: config.meta.export.{label}: {field!r} is declared pii: direct, and the ledger "
-                    "keeps this field; use a hashed column or an id"
+                    "stores this field; use a hashed column or an id"
                 )

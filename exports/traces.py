@@ -1,9 +1,9 @@
-"""What deliveries leave on this machine beside the ledger: their files, and a note of the last one per export.
+"""Traces of deliveries besides the ledger: their files, and a note of the last delivery per export.
 
-A ledger that does not know a delivery which left such a trace was lost, or restored from an old backup. To deliver by
-it would send everything again and remove nobody who left before.
+A ledger that lacks a delivery with such a trace was lost, or restored from an old backup. A delivery with it would send
+everything again and forget removals.
 
-Add here when: a delivery leaves another trace. Keep out: what a delivery held (adoption.py).
+Add here when: a delivery leaves another trace. Keep out: the content of a delivery (adoption.py).
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ IDS_SHOWN = 3
 
 
 def note_delivery(settings: Settings, spec: ExportSpec, delivery_id: str) -> None:
-    """Notes that a delivery is about to be sent: a trace also of what leaves no file here.
+    """Writes a note before a delivery is sent, as a trace of deliveries without files.
 
-    Raises DestinationError where the note cannot be written; nothing may be sent then.
+    Raises DestinationError if the note cannot be written; nothing may be sent then.
     """
     path = settings.exports_dir / spec.name / NOTE
     text = json.dumps({"export": spec.name, "destination": spec.destination, "delivery_id": delivery_id}) + "\n"
@@ -45,7 +45,7 @@ def note_delivery(settings: Settings, spec: ExportSpec, delivery_id: str) -> Non
 def find_unknown_deliveries(
     connection: duckdb.DuckDBPyConnection, settings: Settings, spec: ExportSpec
 ) -> tuple[str, ...]:
-    """Ids of deliveries of the export that left a trace here and that the ledger does not know, the oldest first."""
+    """Ids of deliveries of the export that left a trace and that the ledger lacks, the oldest first."""
     found = _traces(settings.exports_dir / spec.name)
     if not found:
         return ()
@@ -57,21 +57,21 @@ def find_unknown_deliveries(
 
 
 def refuse_unknown_deliveries(connection: duckdb.DuckDBPyConnection, settings: Settings, spec: ExportSpec) -> None:
-    """Raises LedgerLostError where the ledger does not know a delivery that left a trace."""
+    """Raises LedgerLostError if the ledger lacks a delivery that left a trace."""
     unknown = find_unknown_deliveries(connection, settings, spec)
     if unknown:
         more = f" and {len(unknown) - IDS_SHOWN} more" if len(unknown) > IDS_SHOWN else ""
         raise LedgerLostError(
             f"{spec.name}: {settings.exports_dir / spec.name} shows deliveries that the ledger {settings.ledger_path} "
-            f"does not know ({', '.join(unknown[:IDS_SHOWN])}{more}): it was lost, or is an old copy. To deliver now "
-            "would send everything again and remove nobody who has left. Put the ledger back from a backup, or run "
+            f"does not know ({', '.join(unknown[:IDS_SHOWN])}{more}): it was lost, or is an old copy. A delivery now "
+            "would send everything again and forget removals. Restore the ledger from a backup, or run "
             f"`merganser export adopt {spec.name}`, which shows how it can be rebuilt. Nothing was sent",
             code="ledger_lost",
         )
 
 
 def _traces(directory: Path) -> set[str]:
-    """Ids of the deliveries whose files or note lie in a directory."""
+    """Ids of the deliveries with files or a note in a directory."""
     if not directory.is_dir():
         return set()
     names = (DELIVERY_ID.match(path.name) for path in directory.iterdir())
@@ -81,7 +81,7 @@ def _traces(directory: Path) -> set[str]:
 
 
 def noted_delivery(directory: Path) -> str | None:
-    """The id of the last delivery by its note; None where there is no note, another text where it is damaged."""
+    """The id of the last delivery in its note; None without a note, another text if it is damaged."""
     try:
         return str(json.loads((directory / NOTE).read_text(encoding="utf-8"))["delivery_id"])
     except FileNotFoundError:

@@ -1,6 +1,6 @@
-"""One folder per destination, each with `destination.py` (what is sent how) and `rendering.py` (what a record looks
-like there).
+"""One folder per destination, each with `destination.py` (how records are sent) and `rendering.py` (how a record is
+formatted).
 
-Add here when: a new receiver is supported: a folder whose destination.py offers `create(settings) -> Destination`.
+Add here: a folder for a new receiver, with `create(settings) -> Destination` in its destination.py.
 Keep out: retries and order (delivery.py), state (ledger.py), consent and hashing (SQL).
 """

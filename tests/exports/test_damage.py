@@ -73,7 +73,7 @@ def test_a_database_of_another_program_is_no_ledger(world: World) -> None:
     world.settings.ledger_path.parent.mkdir()
     with duckdb.connect(str(world.settings.ledger_path)) as connection:
         connection.execute("create table deliveries (parcel varchar)")
-    with pytest.raises(LedgerDamagedError, match="is damaged or is no ledger"):
+    with pytest.raises(LedgerDamagedError, match="is damaged or is not a ledger"):
         deliver(world.settings, META)
 
 

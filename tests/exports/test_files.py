@@ -210,7 +210,7 @@ def test_an_export_that_came_up_empty_does_not_empty_the_audience(world: World) 
     world.publish({META: [member(1)]})
     deliver(world.settings, META)
     world.publish({META: []})
-    with pytest.raises(GuardError, match="holds 0 records, its guard asks for 1"):
+    with pytest.raises(GuardError, match="holds 0 records, its guard requires 1"):
         deliver(world.settings, META)
 
 

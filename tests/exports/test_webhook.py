@@ -119,7 +119,7 @@ def test_429_for_longer_than_a_run_waits_ends_the_run(connected: World, receiver
     connected.publish({WEBHOOK: CARTS[:1]})
     receiver.answers = [Answer(429, {"Retry-After": "3600"})]
     naps = Naps()
-    with pytest.raises(TransientError, match=r"asks to wait 3600 s.*again to continue"):
+    with pytest.raises(TransientError, match=r"requests a wait of 3600 s.*again to continue"):
         deliver(connected.settings, WEBHOOK, sleep=naps)
     assert naps.taken == []
     assert deliver(connected.settings, WEBHOOK).resumed[0].adds == 1

@@ -20,14 +20,14 @@ class CrmFileDestination:
         self._settings = settings
 
     def missing_settings(self) -> tuple[str, ...]:
-        """None: a directory is all that it needs."""
+        """None: it only needs a directory."""
         return ()
 
     def check(self, spec: ExportSpec) -> None:
         """Every declared export fits: its columns are the file's."""
 
     def rendering(self, spec: ExportSpec) -> CrmRendering:
-        """What a row of its files looks like: the ledger can be rebuilt from them."""
+        """The shape of its files' rows, from which the ledger can be rebuilt."""
         return CrmRendering(spec)
 
     def open(self, context: DeliveryContext) -> FileSession:

@@ -1,6 +1,4 @@
-"""A record as a row of a CRM import: the export's own columns, under their own names, with the CRM record's id among
-them.
-"""
+"""A record as a row of a CRM import: the export's own columns under their own names, including the CRM record's id."""
 
 from __future__ import annotations
 
@@ -12,9 +10,7 @@ from exports.spec import ExportSpec
 
 
 class CrmRendering:
-    """Rows as the model shaped them. A removal carries the record's key: what was written to it before is to be
-    cleared.
-    """
+    """Rows with the model's columns. A removal has only the record's key: its values must be cleared."""
 
     def __init__(self, spec: ExportSpec) -> None:
         self._key = spec.key

@@ -1,4 +1,4 @@
-"""Meta custom audience as files under MERGANSER_HOME/exports/<export>/, for an upload by hand or by Meta's own
+"""Meta custom audience as files under MERGANSER_HOME/exports/<export>/, for an upload by hand or by Meta's
 importer.
 """
 
@@ -22,7 +22,7 @@ class MetaFileDestination:
         self._settings = settings
 
     def missing_settings(self) -> tuple[str, ...]:
-        """None: a directory is all that it needs."""
+        """None: it only needs a directory."""
         return ()
 
     def check(self, spec: ExportSpec) -> None:
@@ -30,7 +30,7 @@ class MetaFileDestination:
         check_columns(spec)
 
     def rendering(self, spec: ExportSpec) -> MetaRendering:
-        """What a row of its files looks like: the ledger can be rebuilt from them."""
+        """The shape of its files' rows, from which the ledger can be rebuilt."""
         return MetaRendering(spec)
 
     def open(self, context: DeliveryContext) -> FileSession:

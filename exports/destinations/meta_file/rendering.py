@@ -1,4 +1,4 @@
-"""A record as a row of Meta's customer file: column names, order and what Meta cannot use.
+"""A record as a row of Meta's customer file: column names, order, and records that Meta cannot use.
 
 Meta Marketing API, "Custom Audiences: customer file" and "Advanced matching parameters" (guides, 2026): every match
 key is the SHA-256 of the normalised value in lower-case hex, EXTERN_ID is plain, an unknown key is an empty cell.
@@ -36,13 +36,11 @@ class MetaRendering:
         self._key = spec.key
 
     def header(self, batch: Batch) -> Sequence[str]:
-        """Meta's names of the match keys that the batch carries."""
+        """Meta's names of the match keys in the batch."""
         return [name for field, name in KEYS.items() if field in batch.fields]
 
     def line(self, batch: Batch, record: Record) -> Sequence[Cell]:
-        """The match keys; raises RecordUnfitError for a value that is no SHA-256, or a record by which nobody can be
-        matched.
-        """
+        """The match keys; raises RecordUnfitError for a value that is not a SHA-256, or a record without match keys."""
         line: list[Cell] = []
         for field, name in KEYS.items():
             if field not in batch.fields:
@@ -56,7 +54,7 @@ class MetaRendering:
         return line
 
     def read(self, row: Mapping[str, str | None]) -> tuple[str | None, dict[str, str | None]]:
-        """The customer stands for the key, which Meta does not get."""
+        """The customer instead of the key, which Meta does not get."""
         fields = {field: row[name] or None for field, name in KEYS.items() if name in row}
         return fields.get("customer_id"), fields
 
@@ -69,9 +67,7 @@ def _check_hash(value: Cell) -> None:
 
 
 def check_columns(spec: ExportSpec) -> None:
-    """Raises SpecError where the export has a column that Meta has no name for, or removes by none of Meta's match
-    keys.
-    """
+    """Raises SpecError if the export has a column that Meta does not know, or no match key among its removal fields."""
     unknown = [name for name in spec.column_names if name not in KEYS and name != spec.key]
     if unknown:
         raise SpecError(
