@@ -1,9 +1,9 @@
-"""How well the project's own rules tell the demo's customers apart, at several rates of mess, and what becomes of ids.
+"""The accuracy of the project's identity rules on the demo's customers, at several rates of mess, and how ids change.
 
-A business of its own per rate is landed and built twice: up to a day, and whole. Truth is what it was made from.
-Scored are the records of persons (CRM, shop, newsletter, support, partner) that are there at the end. Beside it stand
-exact keys, the same e-mail, phone or login without any limit and named by the smallest of them, and Splink, which
-knows no ids over time. Run `python -m benchmarks demo_business --scale 0.2`.
+For each rate a business is generated, landed and built twice: up to a day, and completely. The truth is known from the
+generation. Scored are the records of persons (CRM, shop, newsletter, support, partner) that exist at the end. The
+alternatives are exact keys (the same e-mail, phone or login, without limits, named by the smallest of them) and Splink,
+which has no ids over time. Run `python -m benchmarks demo_business --scale 0.2`.
 Add here: another question about customers whose truth is known. Keep out: labelled files (scoreboard.py).
 """
 
@@ -41,7 +41,7 @@ RECORD_TYPES = (
 ATTRIBUTES = ("first_name", "last_name", "email", "phone", "birth_date", "city")
 KEYED = (*RECORD_TYPES, "email", "phone", "user_id")
 SELECTION = ("+bdg_customer_identifiers", "+dim_customer_redirects", "+int_traits__golden_records")
-SELECTION += ("+int_identity__refused_edges", "int_identity__edges")  # what the tests of the others read
+SELECTION += ("+int_identity__refused_edges", "int_identity__edges")  # read by the tests of the other models
 PERSONS = f"""
     select
         identifier_type || ':' || identifier_value as record_id,
@@ -104,7 +104,7 @@ def _score(config: WorldConfig) -> dict[str, Any]:
 
 
 def _land_and_build(home: Path, config: WorldConfig) -> float:
-    """Seconds that the build of everything about identity took, in a process of its own."""
+    """Seconds of a build of all identity models, in its own process."""
     environment = {"MERGANSER_HOME": str(home), "MERGANSER_AS_OF": f"{config.until:%Y-%m-%dT%H:%M:%S}"}
     measured_cli(["ingest", "--all", "--json"], environment)
     return measured_cli(["build", *SELECTION, "--json"], environment).seconds
@@ -115,7 +115,7 @@ def _opened(home: Path) -> duckdb.DuckDBPyConnection:
 
 
 def _customers(home: Path) -> Members:
-    """Customer by identifier, as published."""
+    """Customer by identifier."""
     with _opened(home) as connection:
         return dict(
             connection.execute(
@@ -138,7 +138,7 @@ def _owners(home: Path) -> dict[str, str]:
 
 
 def _by_keys(home: Path) -> Members:
-    """Who is one by the same e-mail, phone or login, whoever shares it; the smallest of its identifiers is the name."""
+    """Customers by shared e-mail, phone or login, without limits; each is named by its smallest identifier."""
     with _opened(home) as connection:
         edges = connection.execute(
             "select distinct own_type || ':' || own_value as a, identifier_type || ':' || identifier_value as b"

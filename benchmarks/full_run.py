@@ -1,7 +1,7 @@
 """The main job at 100,000 customers: seconds and memory per stage, the ratio to the bound, a re-run over 1 % new data.
 
-The bound is what no pipeline on DuckDB can avoid: scan every raw table once, and write tables of the marts' size.
-Add here: another figure about the whole run. Keep out: one room's own benchmark.
+The bound is the work that every pipeline on DuckDB must do: scan every raw table once, and write tables of the marts'
+size. Add here: another figure about the whole run. Keep out: the benchmark of one package.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ STAGES = (("ingest", "--all"), ("build",), ("check",), ("publish",), ("export", 
 def measure(scale: float = 1.0) -> dict[str, Any]:
     """Full run, bound and increment for `scale` times 100,000 customers; seconds, MB and ratios."""
     world = WorldConfig(customers=max(100, int(CUSTOMERS * scale)))
-    # The last hundredth of the days is near a hundredth of the rows; how near is part of the result.
+    # The last hundredth of the days has about a hundredth of the rows; the result contains the exact share.
     last_days = max(1, world.history_days // 100)
     cut = (world.until - timedelta(days=last_days)).date()
     with tempfile.TemporaryDirectory(prefix="merganser-bench-") as directory:
@@ -60,7 +60,7 @@ def measure(scale: float = 1.0) -> dict[str, Any]:
 
 
 def _write(world: WorldConfig, home: Path, window: str) -> float:
-    """Write a window of the world in a process of its own: a child's peak memory begins with its parent's."""
+    """Writes a window of the world in its own process: a child's peak memory starts with that of its parent."""
     program = (
         "from datetime import date\nfrom pathlib import Path\n"
         "from ingestion.synthetic import WorldConfig, write_world\n"
@@ -98,7 +98,7 @@ def _bound(home: Path) -> None:
             if schema == "marts":
                 connection.execute(f'create table "{table}" as select * from warehouse.marts."{table}"')
             else:
-                # Reads every column of every row, and keeps nothing.
+                # Reads every column of every row and stores nothing.
                 connection.execute(
                     f'select max(hash(scanned)) from warehouse."{schema}"."{table}" as scanned'
                 ).fetchall()

@@ -1,17 +1,16 @@
-"""The identity graph from text edges to the written bridge, inside dbt, beside the bound and what else there is.
+"""The identity graph from text edges to the written bridge, in dbt, compared with the bound and with alternatives.
 
 Run `python -m benchmarks identity [--scale 0.1]` (full size is ten million edges), or `python -m benchmarks.identity
-[--quick] [--edges 50000000] [--ceiling 600] [--rounds 3]`. Each figure is taken in a process of its own; `load_average`
-says how busy the machine was.
+[--quick] [--edges 50000000] [--ceiling 600] [--rounds 3]`. Each figure is measured in its own process; `load_average`
+shows how busy the machine was.
 
-The edges are a made-up shop: persons with a login, an address, cookies, phones and guest orders, one in ten linked to
-another person, in a shuffled order. What makes a graph hard is there too: the cookie of a kiosk at which one in twenty
-signed in (142,000 of ten million edges, and one customer in the end, as no guard is asked), and tablets that were
-handed on from person to person, a hundred times in a row. The dbt project is small, and its models are what a
-warehouse of text edges needs and no more: the dictionary, the pairs as numbers, the materialization of this
-repository, the bridge. The bound does what nobody can avoid, with the same statements: scan, dictionary, encode both
-columns, write.
-Add here: another question about the engine. Keep out: how good the answers are (the scoreboard).
+The edges are of a made-up shop: persons with a login, an address, cookies, phones and guest orders, one in ten linked
+to another person, in shuffled order. Two cases make the graph hard: the cookie of a kiosk at which one in twenty signed
+in (142,000 of ten million edges, which form one customer, because there are no limits here), and tablets that passed
+from person to person a hundred times in a row. The dbt project has only the models that a warehouse of text edges
+needs: the dictionary, the pairs as numbers, the materialization of this repository, the bridge. The bound is the work
+that every method must do, with the same statements: scan, dictionary, encode both columns, write.
+Add here: another question about speed. Keep out: accuracy (the scoreboard).
 """
 
 from __future__ import annotations
@@ -69,7 +68,7 @@ ENCODED = """
     inner join {dictionary} as second_ends
         on edges.type_b = second_ends.identifier_type and edges.value_b = second_ends.identifier_value
 """
-# What a model holds already is looked up first: the engine takes a subquery for a filter that lets everything through.
+# The value is read first: DuckDB would treat a subquery as a filter that keeps all rows.
 _KNOWN = "run_query('select max({column}) from ' ~ this).columns[0].values()[0]"
 _ARRIVED = f"(select * from input.edges where loaded_no > {{{{{{{{ {_KNOWN} }}}}}}}})"
 MODELS = {
@@ -107,7 +106,7 @@ MODELS = {
         where identifiers.first_loaded_no > {{{{ known }}}} or erasures.revision_no > {{{{ known }}}}
         {{% endif %}}
     """,
-    # Of an increment, the identifiers that arrived are looked up first, so that the dictionary's text is read once.
+    # An increment selects its identifiers first, so that the dictionary's text is read once.
     "pairs": f"""
         {{{{ config(materialized='incremental', incremental_strategy='delete+insert',
                     unique_key=['identifier_no_a', 'identifier_no_b']) }}}}
@@ -160,7 +159,7 @@ MODELS = {
             cast(null as timestamp) as last_seen_at
         from {{ ref('pairs') }}
     """,
-    # Of an erased identifier the number is left, without a value and without a customer.
+    # An erased identifier keeps its number, without a value and without a customer.
     "bridge": f"""
         {{{{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='identifier_no') }}}}
         with changed as (
@@ -179,7 +178,7 @@ MODELS = {
         {{% endif %}}
     """,
 }
-# What dbt's own start is measured with.
+# Measures the start of dbt itself.
 START = {"one_row": "{{ config(materialized='view') }} select 1 as one"}
 PROJECT = {
     "name": "merganser",
@@ -231,7 +230,7 @@ def write_edges(connection: duckdb.DuckDBPyConnection, table: str, first: int, c
 
 
 def prepare(home: Path, edges: int, form: str) -> dict[str, Any]:
-    """Lays the edges in, writes the dbt project and has it parsed, as it is in any run but the first."""
+    """Loads the edges, writes the dbt project and parses it: only a first run would parse."""
     with duckdb.connect(str(home / "bench.duckdb"), config=SETTINGS) as connection:
         connection.execute(
             "create schema input; create table input.erasures (identifier_no bigint, revision_no bigint);"
@@ -242,7 +241,7 @@ def prepare(home: Path, edges: int, form: str) -> dict[str, Any]:
     output = {
         "type": "duckdb",
         "path": str(home / "bench.duckdb"),
-        "threads": 1,  # models one after the other: two at once, each with both cores, take a tenth longer
+        "threads": 1,  # two models at a time, each with both cores, would take a tenth longer
         "settings": {"enable_progress_bar": False},
         "config_options": {**SETTINGS, "temp_directory": str(home / "spill")},
     }
@@ -258,7 +257,7 @@ def prepare(home: Path, edges: int, form: str) -> dict[str, Any]:
 
 
 def _invoke(home: Path, command: Sequence[str], form: str) -> Any:
-    """Run a command of dbt in this process, in silence; ends the process where it fails."""
+    """Runs a dbt command in this process, without output; ends the process if it fails."""
     places = ["--project-dir", str(home), "--profiles-dir", str(home), "--target-path", str(home / "target")]
     places += ["--log-path", str(home / "logs"), "--log-level-file", "info", "--no-write-json"]
     told = io.StringIO()
@@ -281,7 +280,7 @@ def build(home: Path, form: str, selection: Sequence[str] = (), full_refresh: bo
 
 
 def bound(home: Path) -> dict[str, Any]:
-    """Scan, dictionary, encode both columns, write: what every method has to do before it joins anything."""
+    """Scan, dictionary, encode both columns, write: the work of every method before any join."""
     with duckdb.connect(str(home / "bench.duckdb"), config=SETTINGS) as connection:
         connection.execute("create schema bound")
         began, processor = time.monotonic(), time.process_time()
@@ -337,7 +336,7 @@ def cluster_with_splink(home: Path) -> dict[str, Any]:
 
 
 def propagate_labels(home: Path) -> dict[str, Any]:
-    """The smallest label of the neighbours, again and again, on numbers already: encoding it is given for nothing."""
+    """Repeatedly takes the smallest label of the neighbours, on numbers: its encoding is not counted."""
     with duckdb.connect(str(home / "propagation.duckdb"), config=SETTINGS) as connection:
         connection.execute(f"attach '{home / 'bench.duckdb'}' as bench (read_only)")
         began = time.monotonic()
@@ -373,7 +372,7 @@ def add(home: Path, edges: int) -> dict[str, Any]:
 
 
 def erase(home: Path) -> dict[str, Any]:
-    """A thousand identifiers are erased: their edges are gone, of the dictionary's rows only the numbers are left."""
+    """A thousand identifiers are erased: their edges are deleted; the dictionary keeps only their numbers."""
     with duckdb.connect(str(home / "bench.duckdb"), config=SETTINGS) as connection:
         connection.execute(
             f"create temp table doomed as select identifier_no, identifier_type, identifier_value from identifiers"
@@ -394,7 +393,7 @@ def erase(home: Path) -> dict[str, Any]:
 
 
 def summary(home: Path) -> dict[str, Any]:
-    """Customers and the largest of them, and a sum over the written bridge that tells two of them apart."""
+    """The number of customers, the largest one, and a checksum of the written bridge."""
     with duckdb.connect(str(home / "bench.duckdb"), config=SETTINGS, read_only=True) as connection:
         [(identifiers, customers, largest, checksum)] = connection.execute(
             "select sum(size), count(*), max(size), sum(checksum) from (select count(*) as size,"
@@ -426,10 +425,10 @@ STEPS = {
 
 
 def measure(scale: float = 1.0, ceiling: float = 600, rounds: int = 3) -> dict[str, Any]:
-    """Everything, for `scale` times ten million edges; no rival runs longer than `ceiling` seconds.
+    """All figures, for `scale` times ten million edges; no alternative runs longer than `ceiling` seconds.
 
-    Of each figure of ours and of the bound the run in the middle of `rounds` is told, with the seconds of each; those
-    from text take turns with the bound, as a machine is not as fast in one minute as in the next.
+    Our figures and the bound are medians of `rounds` runs, with the seconds of each; runs from text alternate with the
+    bound, because the speed of a machine varies.
     """
     edges = max(10_000, int(FULL_SIZE * scale))
     with tempfile.TemporaryDirectory(prefix="merganser-identity-") as directory:
@@ -461,13 +460,13 @@ def measure(scale: float = 1.0, ceiling: float = 600, rounds: int = 3) -> dict[s
             shutil.copytree(home, home.with_name(name))
 
         def restore(name: str) -> None:
-            """Puts a saved home back, into files without gaps to fill, and lets the disk come to rest."""
+            """Restores a saved home into new files, and waits for the disk."""
             shutil.rmtree(home)
             shutil.copytree(home.with_name(name), home)
             os.sync()
 
         def repeated(name: str) -> dict[str, Any]:
-            """One step, in each round from the home as it is now; the home is left as the last one left it."""
+            """One step, repeated from the current home; the home keeps the result of the last round."""
             save("before")
             runs = []
             for _ in range(rounds):
@@ -503,7 +502,7 @@ def measure(scale: float = 1.0, ceiling: float = 600, rounds: int = 3) -> dict[s
             rival("splink") if importlib.util.find_spec("splink") else {"not_run": "splink is not installed"}
         )
         results["label_propagation"] = rival("propagation")
-        restore("before")  # without what the rivals wrote
+        restore("before")  # without the files of the alternatives
         step("add")
         results["one_per_cent_more"] = repeated("build")
         after = answer()
@@ -523,10 +522,10 @@ def measure(scale: float = 1.0, ceiling: float = 600, rounds: int = 3) -> dict[s
 
 
 def _ratios(results: dict[str, Any], unit: str, dbt: float) -> dict[str, float]:
-    """The figures that the targets are about, without `dbt` seconds for dbt's own start where a target allows them.
+    """The figures of the targets, less `dbt` seconds for dbt's own start if a target allows them.
 
-    Two are allowed. `ratios_beyond_dbt` takes what the start took here (`dbt_itself`), as do the ratios in processor
-    seconds, which change less on a busy machine.
+    Two seconds are allowed. `ratios_beyond_dbt` subtracts the measured start (`dbt_itself`), as do the ratios in
+    processor seconds, which vary less on a busy machine.
     """
     bound, text, sql = results["bound"][f"work_{unit}"], results["ours_arrays"][unit], results["ours_sql"][unit]
     ratios = {
@@ -544,12 +543,12 @@ def _ratios(results: dict[str, Any], unit: str, dbt: float) -> dict[str, float]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, and print JSON."""
+    """Measures, and prints JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--edges", type=int, default=FULL_SIZE)
     parser.add_argument("--quick", action="store_true", help="a million edges")
-    parser.add_argument("--ceiling", type=float, default=600, help="seconds after which a rival is stopped")
-    parser.add_argument("--rounds", type=int, default=3, help="times that each figure is taken (default 3)")
+    parser.add_argument("--ceiling", type=float, default=600, help="seconds after which an alternative is stopped")
+    parser.add_argument("--rounds", type=int, default=3, help="times that each figure is measured (default 3)")
     parser.add_argument("--step", choices=sorted(STEPS))
     parser.add_argument("--home", type=Path)
     parser.add_argument("--form", choices=["arrays", "sql"], default="arrays")

@@ -1,12 +1,12 @@
-"""How fast landing is, beside DuckDB's own insert of the same file, which no loader can beat, and dlt's plain path.
+"""The speed of landing, compared with DuckDB's own insert of the same file (the bound) and with dlt.
 
 Run `python -m benchmarks.landing [--rows 10000000] [--dlt-rows 200000] [--memory 4GB] [--format parquet]`. Prints JSON,
 for Parquet and for NDJSON: seconds and rows per second of each for a first load of events (append), our ratio (plain
 seconds / our seconds; 1.0 = as fast as the bound), the share of processor time that the gates take, the peak memory, an
 incremental load of 1 % new rows, its share of the full load less what starting up costs, and a run with nothing new;
-each in a process of its own. dlt reads fewer rows, as its rate does not depend on how many there are.
-`incremental_share_of_plain_insert` is what DuckDB's own insert
-of the 1 % costs, of our full load: what is above it went into looking every new key up in all that landed before.
+each in a process of its own. dlt reads fewer rows, because its rate does not depend on their number.
+`incremental_share_of_plain_insert` is the share of our full load that DuckDB's own insert of the 1 % takes; the rest is
+the lookup of every new key in all landed rows.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def write_events(path: Path, first: int, count: int) -> None:
 
 
 def land_once(home: Path) -> dict[str, float]:
-    """One landing run of the home, as a user would start it."""
+    """One landing run of the home."""
     start, began = time.perf_counter(), time.process_time()
     with _timed_gates() as gates:
         report = land(Settings.from_home(home), [SOURCE])
@@ -110,7 +110,7 @@ def land_once(home: Path) -> dict[str, float]:
 
 @contextmanager
 def _timed_gates() -> Iterator[list[float]]:
-    """The seconds of processor time that each examination by the gates took."""
+    """The seconds of processor time of each check by the gates."""
     examine, seconds = Gatekeeper.examine, list[float]()
 
     def timed(*arguments: Any, **options: Any) -> Any:
@@ -125,7 +125,7 @@ def _timed_gates() -> Iterator[list[float]]:
 
 
 def insert_plainly(home: Path, files: str = "*") -> dict[str, float]:
-    """DuckDB's insert of the files, with the meta columns, and with nothing checked."""
+    """DuckDB's insert of the files, with the meta columns and without checks."""
     start = time.perf_counter()
     settings = Settings.from_home(home)
     with duckdb.connect(str(home / "plain.duckdb")) as connection:

@@ -1,10 +1,10 @@
 """The probabilistic tier: 100,000 person records from nothing, then one per cent of new ones, each in its own process.
 
 Run `python -m benchmarks matching [--scale 0.1]`. A process reads records, does what the warehouse's models do (train
-and keep a model, weigh pairs, take the closure), and writes the pairs; reading, writing and loading Splink count. The
-persons are made up by a fixed seed: names as frequent as names are, seven in ten records once, the others again with
-slips, moves and gaps, some families in one home. The new records come with the same chances.
-Add here: another question about the step. Keep out: how good the answers are (the scoreboard).
+and store a model, score pairs, cluster), and writes the pairs; reading, writing and loading Splink count. The persons
+are generated with a fixed seed: realistic frequencies of names, seven in ten records are unique, the others are
+duplicates with typing errors, moves and gaps, and some families share a home. New records have the same distribution.
+Add here: another question about speed. Keep out: accuracy (the scoreboard).
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ Record = dict[str, Any]
 
 
 def _names(count: int, syllables: int, chance: random.Random) -> tuple[list[str], list[float]]:
-    """Names, and how frequent each and all before it are: the n-th is as frequent as one over n."""
+    """Names, and their cumulative frequencies: the n-th name has the frequency 1 / n."""
     made = sorted({"".join(chance.choices(SYLLABLES.split(), k=syllables)) for _ in range(3 * count)})
     chance.shuffle(made)
     return made[:count], list(accumulate(1 / (place + 3) for place in range(min(count, len(made)))))
 
 
 def make_records(count: int) -> list[Record]:
-    """Person records by a fixed seed, in an order that says nothing."""
+    """Person records by a fixed seed, in random order."""
     chance = random.Random(20)
     (given, given_weight), (family, family_weight) = _names(2_000, 2, chance), _names(20_000, 3, chance)
     streets, street_weight = _names(5_000, 3, chance)
@@ -90,7 +90,7 @@ def _table(records: list[Record]) -> pa.Table:
 
 
 def step(place: Path, known: int, count: int) -> dict[str, Any]:
-    """The first `count` records of the file, of which the first `known` were there in the last run."""
+    """Matches the first `count` records of the file; the first `known` were in the last run."""
     from identity.kept_scores import Fixed, Kept, Thresholds, judge, learn
     from identity.model import Model
 
@@ -123,7 +123,7 @@ def step(place: Path, known: int, count: int) -> dict[str, Any]:
 
 
 def measure(scale: float) -> dict[str, Any]:
-    """Seconds and MB from nothing and for one per cent more, each the run in the middle of three; and whether the
+    """Seconds and MB of a full run and of one per cent more records, each the median of three; and whether the
     increment equals a full run."""
     known = int(RECORDS * scale)
     count = known + known // 100

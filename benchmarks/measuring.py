@@ -1,6 +1,6 @@
-"""How a process is measured, and what it was measured on.
+"""Measures a process, and describes the machine.
 
-Add here: a figure that every benchmark wants. Keep out: what is measured.
+Add here: a figure that every benchmark needs. Keep out: what is measured.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import psutil
 
 @dataclass(frozen=True)
 class Measured:
-    """One finished process: wall clock in seconds, peak resident memory in MB, what it printed, and the
-    seconds of processor time that it took, which a busy machine changes less."""
+    """One finished process: wall clock in seconds, peak resident memory in MB, its output, and seconds of processor
+    time, which vary less on a busy machine."""
 
     seconds: float
     peak_mb: float
@@ -32,9 +32,9 @@ class Measured:
 
 
 def run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Measured:
-    """Run a process to its end and measure it, by the kernel's own account of it.
+    """Runs a process to its end and measures it, by the kernel's accounting.
 
-    Raises CalledProcessError, with what it printed, when it fails.
+    Raises CalledProcessError with its output if it fails.
     """
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
         started = time.monotonic()
@@ -53,13 +53,13 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None) ->
 
 
 def measured_cli(arguments: Sequence[str], environment: Mapping[str, str]) -> Measured:
-    """Run the `merganser` command in a process of its own."""
+    """Runs the `merganser` command in its own process."""
     return run([sys.executable, "-c", "from orchestration.cli.main import main; main()", *arguments], environment)
 
 
 def middle(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Of several runs of one thing that with the median of its seconds (of `work_seconds`, where a run tells them),
-    and in `each` the seconds of all: single runs differ by a fifth on a machine that others use as well."""
+    """The run with the median of the seconds (of `work_seconds`, if runs have them), and in `each` the seconds of all.
+    Single runs differ by a fifth on a shared machine."""
     unit = "work_seconds" if "work_seconds" in runs[0] else "seconds"
     ranked = sorted(runs, key=lambda one: float(one[unit]))
     return {**ranked[len(ranked) // 2], "each": [one[unit] for one in runs]}
@@ -73,7 +73,7 @@ def timed(action: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """What a figure was measured on."""
+    """The machine of a measurement."""
     return {
         "cpus": os.cpu_count(),
         "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
@@ -84,5 +84,5 @@ def machine() -> dict[str, Any]:
 
 
 def show(result: Mapping[str, Any]) -> None:
-    """Print a benchmark's result as JSON, with the machine."""
+    """Prints a benchmark's result as JSON, with the machine."""
     print(json.dumps({"machine": machine(), **result}, indent=2))

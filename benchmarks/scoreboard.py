@@ -1,8 +1,8 @@
-"""How well persons are told apart on public labelled sets, beside Splink as its demos set it up and exact keys.
+"""The accuracy of matching on public labelled sets, compared with Splink as in its demos, and with exact keys.
 
 `make scoreboard` writes docs/reference/scoreboard.md. The sets lie in ../shared/data/eval.
-Add here: a set, as one query that gives the columns of `identity evaluate`. Keep out: anything that makes the matching
-fit a set.
+Add here: a set, as one query with the columns of `identity evaluate`. Keep out: anything that tunes the matching to a
+set.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ DEMOS = {
 
 
 def convert(name: str, folder: Path) -> tuple[Path, Path]:
-    """Write a set's records and, apart from them, its truth; the order of the records says nothing."""
+    """Writes a set's records, in random order, and separately its truth."""
     records, truth = folder / f"{name}.parquet", folder / f"{name}_truth.parquet"
     query = QUERIES[name].replace("{sets}", str(SETS))
     with duckdb.connect() as connection:
@@ -106,7 +106,7 @@ def convert(name: str, folder: Path) -> tuple[Path, Path]:
 
 
 def measure(scale: float) -> dict[str, Any]:
-    """Every set that is there, by each method. The sets are as large as they are: below 1, only the small ones."""
+    """All available sets, by each method. With a scale below 1, only the small ones."""
     results = {}
     with tempfile.TemporaryDirectory() as place:
         for name in QUERIES:
@@ -137,7 +137,7 @@ def _judged(truth: Path, clusters: dict[str, Any], seconds: float) -> dict[str, 
 
 
 def _by_keys(records: Path) -> tuple[dict[str, Any], float]:
-    """What a careful analyst joins by hand: the same name and birth date, the same e-mail, the same national number."""
+    """What a careful analyst would join: the same name and birth date, the same e-mail, the same national number."""
     started = time.monotonic()
     with duckdb.connect() as connection:
         columns = {row[0] for row in connection.execute(f"describe from '{records}'").fetchall()}
@@ -156,7 +156,7 @@ def _by_keys(records: Path) -> tuple[dict[str, Any], float]:
 
 
 def page(results: dict[str, Any], business: dict[str, Any]) -> str:
-    """The results as the page shows them."""
+    """The results as a page."""
     lines = [
         "# Scoreboard",
         "",
