@@ -1,6 +1,6 @@
-"""The real command in its own process, as a person or a scheduler calls it, and the demo that the tests share.
+"""Runs the real command in its own process, as a user or a scheduler does, and the demo that the tests share.
 
-Add here: how the command is called, how the home it made is copied. Keep out: fixtures, assertions on the answers.
+Add here: how the command is called, how a home is copied. Keep out: fixtures, assertions on the answers.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Any
 from runtime.home import PROJECT_ROOT, Home
 from runtime.parsing import shared_parse
 
-DEMO_CUSTOMERS, DEMO_SEED = 300, 7  # small, and yet every export of it has something to send
+DEMO_CUSTOMERS, DEMO_SEED = 300, 7  # small, but every export has something to send
 SECONDS_ALLOWED = 600
 _OWN = ("MERGANSER_", "DBT_", "DAGSTER_")
 
 
 def environment(home: Path | None = None, **more: str) -> dict[str, str]:
-    """The environment of a call: nothing of whoever runs the tests, and where asked a home for plain dbt."""
+    """The environment of a call: no variables of the user who runs the tests, and optionally a home for plain dbt."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(_OWN)}
     if home is not None:
         own |= {
@@ -37,7 +37,7 @@ def environment(home: Path | None = None, **more: str) -> dict[str, str]:
 def call(
     name: str, *arguments: object, env: Mapping[str, str] | None = None, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run an installed command of this environment (merganser, dbt) to its end."""
+    """Runs an installed command of this environment (merganser, dbt) to its end."""
     return subprocess.run(
         [str(Path(sys.executable).parent / name), *(str(argument) for argument in arguments)],
         capture_output=True,
@@ -46,12 +46,13 @@ def call(
         timeout=SECONDS_ALLOWED,
         env=dict(env) if env is not None else environment(),
         cwd=cwd,
-        umask=0,  # the widest: what the product writes is closed to others all the same
+        umask=0,  # the widest: the product must remove the rights of others itself
     )
 
 
 def merganser(*arguments: object, expect: int = 0, **variables: str) -> dict[str, Any]:
-    """Run `merganser ... --json`; its parsed answer. Fails the test when it ends with another code than expected."""
+    """Runs `merganser ... --json` and returns the parsed answer. Fails the test if the exit code is not the
+    expected."""
     ended = call("merganser", *arguments, "--json", env=environment(**variables))
     assert ended.returncode == expect, f"{arguments}: exit {ended.returncode}\n{ended.stdout[-2000:]}\n{ended.stderr}"
     answer = json.loads(ended.stdout)
@@ -60,7 +61,7 @@ def merganser(*arguments: object, expect: int = 0, **variables: str) -> dict[str
 
 
 def dbt(place: Path, *arguments: str) -> str:
-    """Run plain dbt on the project for a home at a place, by what dbt parsed of it before; what it printed."""
+    """Runs plain dbt on the project for a home, with the shared parse; returns its output."""
     home = Home(place, "2026-06-30T00:00:00")
     home.prepare()
     with shared_parse(PROJECT_ROOT, home):
@@ -70,6 +71,6 @@ def dbt(place: Path, *arguments: str) -> str:
 
 
 def copy_of(home: Home, place: Path) -> Home:
-    """The same state at another place; files keep their times, by which landing knows them."""
+    """Copies a home; files keep their times, by which landing recognises them."""
     shutil.copytree(home.path, place)
     return Home(place, home.as_of)

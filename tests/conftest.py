@@ -1,7 +1,7 @@
-"""The one home that several rooms' tests look at: a small demo, really built, once per run of the tests.
+"""The demo home that several folders of tests share, built once per test run.
 
-Add here: what more than one folder needs and is dear to make, and the order of folders. Keep out: what one folder needs
-(its own conftest.py).
+Add here: expensive fixtures of more than one folder, and the order of folders. Keep out: fixtures of one folder (its
+own conftest.py).
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from hypothesis import HealthCheck, settings
 from runtime.home import Home, open_home
 from tests.command import DEMO_CUSTOMERS, DEMO_SEED, copy_of, merganser
 
-# How fast a property is says nothing of it where three processes share two cores.
+# No deadline: the speed of a property test means nothing if three processes share two cores.
 settings.register_profile("merganser", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("merganser")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The room with the most and smallest files comes last, so that no worker is alone with a long one at the end."""
+    """The folder with the most and smallest files comes last, so that no worker ends with a long file alone."""
     items.sort(key=lambda item: "ingestion" in item.path.parts)
 
 
 @pytest.fixture(scope="session")
 def _demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """Whichever process of the run needs it first builds it; each has a copy of its own."""
+    """Built by the first process that needs it; each process has its own copy."""
     place = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
-        place = place.parent  # each worker has a directory in the one of the run
+        place = place.parent  # each worker has a directory in that of the run
     built, answer = Home(place / "demo_built"), place / "demo_built.json"
     with answer.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -45,13 +45,13 @@ def _demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any
 
 @pytest.fixture(scope="session")
 def demo_report(_demo: tuple[Path, dict[str, Any]]) -> dict[str, Any]:
-    """What `merganser demo --json` answered."""
+    """The report of `merganser demo --json`."""
     return _demo[1]
 
 
 @pytest.fixture(scope="session")
 def demo_home(_demo: tuple[Path, dict[str, Any]]) -> Home:
-    """The home that `merganser demo` built: not to be changed."""
+    """The home that `merganser demo` built. Do not change it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MERGANSER_AS_OF", raising=False)
         return open_home(_demo[0])
@@ -59,5 +59,5 @@ def demo_home(_demo: tuple[Path, dict[str, Any]]) -> Home:
 
 @pytest.fixture
 def copied_home(demo_home: Home, tmp_path: Path) -> Home:
-    """A copy of the demo's home, for tests that change something in it."""
+    """A copy of the demo's home, for tests that change it."""
     return copy_of(demo_home, tmp_path / "copy")

@@ -1,6 +1,6 @@
-"""What the architecture tests look at: dbt's manifest of the project, compiled once against an empty warehouse.
+"""The input of the architecture tests: dbt's manifest of the project, compiled once against an empty warehouse.
 
-Add here: fixtures that more than one architecture test reads. Keep out: rules (each stands in the test that checks it).
+Add here: fixtures that several architecture tests read. Keep out: rules (each is in the test that checks it).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """dbt's manifest with compiled code, made in an empty home: the project compiles with no table in the warehouse."""
+    """dbt's manifest with compiled code, from an empty home: the project compiles without tables in the warehouse."""
     place = tmp_path_factory.mktemp("architecture-home")
     dbt(place, "compile")
     loaded: dict[str, Any] = json.loads(Home(place).manifest.read_text())

@@ -1,4 +1,4 @@
-"""What a delivery relies on: sources declare which entities bear consent, and every shipped sync has a guard."""
+"""Deliveries depend on this: sources declare which entities contain consent, and every shipped sync has a guard."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from ingestion.registry import SHIPPED_SOURCES, read_source
 
 DECISIONS = "int_consent__decisions"
-# Read beside the records that decide, and deciding nothing themselves.
+# Read together with consent records, but without decisions of their own.
 DECIDES_NOTHING = {"salesforce.account": "the company's name and address of a contact"}
 
 
@@ -51,7 +51,7 @@ def declared_entities() -> set[str]:
 
 
 def test_every_entity_that_decisions_are_read_from_is_declared(manifest: dict[str, Any]) -> None:
-    """Otherwise its decisions land and a delivery does not learn of them. More may be declared: that refuses more."""
+    """Otherwise its decisions land without a delivery noticing. More may be declared: that only refuses more."""
     read = entities_of_decisions(manifest)
     assert len(read) >= 9
     assert read - declared_entities() == set(DECIDES_NOTHING)

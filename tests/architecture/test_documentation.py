@@ -113,7 +113,7 @@ def test_segments_and_exports_are_declared_where_their_sql_is(models: dict[str, 
 
 
 def test_public_python_is_documented(root: Path) -> None:
-    """Each module says what it is."""
+    """Each module has a docstring."""
     import ast
 
     silent = [

@@ -1,4 +1,4 @@
-"""The SQL linter: our configuration reports each kind of fault that the conventions name, and accepts clean SQL.
+"""The SQL linter: our configuration reports each kind of violation of the conventions, and accepts clean SQL.
 
 Without this test a configuration that selects no rules would pass as clean code. The dbt templater is left out here:
 `make lint-sql` runs it on every model.

@@ -111,7 +111,7 @@ def test_no_engine_is_named_in_a_model(root: Path) -> None:
     assert named == []
 
 
-def test_modules_say_what_they_hold(root: Path) -> None:
+def test_modules_have_descriptive_names(root: Path) -> None:
     vague = [
         str(p.relative_to(root))
         for room in ("runtime", "vendors", "ingestion", "identity", "publication", "exports", "orchestration")
@@ -121,7 +121,7 @@ def test_modules_say_what_they_hold(root: Path) -> None:
     assert vague == []
 
 
-def test_published_columns_say_of_what(models: dict[str, Any]) -> None:
+def test_published_columns_are_qualified(models: dict[str, Any]) -> None:
     vague = [
         f"{node['name']}.{column}"
         for node in models.values()

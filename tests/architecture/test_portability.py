@@ -1,4 +1,4 @@
-"""Every compiled model parses and transpiles to Spark, unsupported constructs raised; no type is DuckDB's alone."""
+"""Every compiled model parses and transpiles to Spark; unsupported constructs raise; no type is specific to DuckDB."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-# Functions that DuckDB has, Spark has not, and sqlglot passes through unchanged: they belong in macros/platform.
+# Functions of DuckDB that Spark lacks and sqlglot does not change: they belong in macros/platform.
 UNKNOWN_TO_SPARK = {
     "strptime", "list_value", "list_aggregate", "list_filter", "list_transform", "list_distinct", "struct_pack",
     "regexp_matches", "regexp_split_to_array", "epoch_ms", "epoch_us", "epoch_ns", "to_timestamp_ms", "read_parquet",

@@ -1,4 +1,4 @@
-"""The rooms are closed: Python and dbt arrows go from left to right only (design: The house)."""
+"""Imports between packages and references between dbt layers follow the design (Architecture)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ALLOWED_IMPORTS = {
     "orchestration": {"runtime", "vendors", "ingestion", "identity", "publication", "exports"},
 }
 LAYERS = ["staging", "conformed", "intermediate", "marts", "segments", "exports"]
-# A layer may read itself and what stands here; nothing reads backwards.
+# The layers and resources that each layer may read.
 ALLOWED_PARENTS = {
     "staging": {"source", "seed", "staging"},
     "conformed": {"staging", "seed", "conformed"},
@@ -79,14 +79,14 @@ def import_cycles(files: Iterable[tuple[str, str]]) -> list[set[str]]:
 
 
 def layer_of(node: dict[str, Any]) -> str:
-    """The room of a dbt node: its first folder under models, or its kind for seeds and sources."""
+    """The layer of a dbt node: its first folder under models, or its kind for seeds and sources."""
     if node["resource_type"] != "model":
         return str(node["resource_type"])
     return str(node["fqn"][1])
 
 
-def wrong_dbt_arrows(models: dict[str, Any], everything: dict[str, Any]) -> list[str]:
-    """Models that read from a layer to their right, or past a door that is closed to them."""
+def wrong_dbt_references(models: dict[str, Any], everything: dict[str, Any]) -> list[str]:
+    """Models that read a layer that they may not read."""
     wrong = []
     for node in models.values():
         layer = layer_of(node)
@@ -162,22 +162,22 @@ def test_a_cycle_of_packages_is_seen() -> None:
     assert {"identity", "runtime", "publication"} in import_cycles(files)
 
 
-def test_dbt_arrows_go_one_way(manifest: dict[str, Any], models: dict[str, Any]) -> None:
+def test_dbt_layers_read_what_the_design_allows(manifest: dict[str, Any], models: dict[str, Any]) -> None:
     assert len(models) > 60
-    assert wrong_dbt_arrows(models, {**manifest["nodes"], **manifest["sources"]}) == []
+    assert wrong_dbt_references(models, {**manifest["nodes"], **manifest["sources"]}) == []
 
 
-def test_a_wrong_dbt_arrow_is_seen() -> None:
+def test_a_wrong_dbt_reference_is_seen() -> None:
     staging = {"name": "stg_a__b", "resource_type": "model", "fqn": ["m", "staging"], "depends_on": {"nodes": []}}
     export = {"name": "exp_a__b", "resource_type": "model", "fqn": ["m", "exports"], "depends_on": {"nodes": ["s"]}}
-    assert wrong_dbt_arrows({"e": export}, {"s": staging}) == ["exp_a__b: exports may not read staging (stg_a__b)"]
+    assert wrong_dbt_references({"e": export}, {"s": staging}) == ["exp_a__b: exports may not read staging (stg_a__b)"]
     concept = {**export, "name": "int_b__c", "fqn": ["m", "intermediate"]}
-    assert wrong_dbt_arrows({"c": concept}, {"s": staging}) == [
+    assert wrong_dbt_references({"c": concept}, {"s": staging}) == [
         "int_b__c: intermediate may not read staging (stg_a__b)"
     ]
     conformed = {**staging, "name": "cnf_a__b", "fqn": ["m", "conformed"]}
     mart = {**export, "name": "fct_b", "fqn": ["m", "marts"]}
-    assert wrong_dbt_arrows({"m": mart}, {"s": conformed}) == ["fct_b: marts may not read conformed (cnf_a__b)"]
+    assert wrong_dbt_references({"m": mart}, {"s": conformed}) == ["fct_b: marts may not read conformed (cnf_a__b)"]
 
 
 def test_sources_are_read_by_staging_only(manifest: dict[str, Any], models: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ingestion.registry import SHIPPED_SOURCES
 
-# Names that are also words of the field; they count as a model's name only.
+# Names that are also common words; they count only in a model's name.
 WORDS = {"segment", "partner", "third_party"}
 PLACES = ("models/staging/", "models/conformed/")
 # Files that still name a vendor, and why. Take a file out once it does not; add none.
@@ -23,7 +23,7 @@ def vendors() -> set[str]:
 
 
 def files_that_name_vendors(files: Iterable[tuple[str, str]], names: set[str]) -> list[str]:
-    """Paths among (path below dbt_project, SQL) that name a vendor where it has no place; comments do not count.
+    """Paths among (path below dbt_project, SQL) that name a vendor where that is not allowed; comments do not count.
 
     An export names its own destination.
     """

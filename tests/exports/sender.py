@@ -1,4 +1,4 @@
-"""Delivers once, in a process of its own that a test may kill: python -m tests.exports.sender <home> <export> <batch
+"""Delivers once, in its own process, which a test may kill: python -m tests.exports.sender <home> <export> <batch
 size>.
 """
 

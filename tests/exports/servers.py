@@ -1,7 +1,7 @@
-"""Receivers for the export tests: real HTTP servers on loopback that keep what they got, and misbehave on demand.
+"""Receivers for the export tests: real HTTP servers on loopback that store requests, and misbehave on demand.
 
-A receiver lives in the test process and outlives a sender that is killed. It is idempotent as a receiver should be: a
-key that it has applied is answered as before and not applied again. Add here: another way for a receiver to
+A receiver runs in the test process and survives a sender that is killed. It is idempotent: a key that it has applied
+gets the same answer and is not applied again. Add here: another way for a receiver to
 misbehave.
 """
 
@@ -35,7 +35,7 @@ class Answer:
 
 @dataclass
 class Receiver:
-    """What a receiver got, and how it answers."""
+    """The requests of a receiver, and its answers."""
 
     url: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Receiver:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def handle(self, headers: dict[str, str], body: bytes) -> Answer:
-        """Takes one request; thread-safe."""
+        """Handles one request; thread-safe."""
         with self.lock:
             batch = json.loads(body)
             key = headers["Idempotency-Key"]
@@ -70,7 +70,7 @@ class Receiver:
             return answer
 
     def deliveries_of(self, action: str) -> list[str]:
-        """Keys of the records that took effect under an action, each as often as it did."""
+        """Keys of the records that an action was applied to, each as often as it was."""
         return [
             record["record_key"]
             for one in self.applied
@@ -104,13 +104,13 @@ def receive(context: ssl.SSLContext | None = None) -> Iterator[Receiver]:
             self.wfile.write(answer.body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Quiet."""
+            """Logs nothing."""
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
 
         def handle_error(self, request: Any, client_address: Any) -> None:
-            """A sender that was killed leaves broken connections: that is what some tests are about."""
+            """Ignores broken connections: some tests kill the sender."""
 
     server = Server(("127.0.0.1", 0), Handler)
     if context is not None:

@@ -1,4 +1,4 @@
-"""A ledger that was lost is noticed by what deliveries left behind, and rebuilt from it or by a decision."""
+"""A lost ledger is detected by the traces of deliveries, and rebuilt from them or by a decision."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_an_old_copy_of_the_ledger_is_noticed(world: World) -> None:
     assert deliver(world.settings, META).status == "nothing to send"
 
 
-def test_a_ledger_that_another_export_began_again_is_noticed(world: World) -> None:
+def test_a_ledger_that_another_export_recreated_is_noticed(world: World) -> None:
     world.publish({META: [member(1)], CRM: [contact(1)]})
     deliver(world.settings, META)
     lose_ledger(world)
@@ -67,16 +67,16 @@ def test_a_ledger_that_another_export_began_again_is_noticed(world: World) -> No
         deliver(world.settings, META)
 
 
-def test_a_first_delivery_and_a_delivery_cut_short_are_no_loss(world: World) -> None:
-    """The failing twin: what leaves no trace, and what the ledger knows as planned, is delivered."""
+def test_a_first_delivery_and_an_interrupted_delivery_are_no_loss(world: World) -> None:
+    """The failing twin: without traces, and with deliveries that the ledger has as planned, it delivers."""
     world.publish({META: [member(1)]})
     first = deliver(world.settings, META)
     world.rewind(first)
     assert deliver(world.settings, META).resumed[0].adds == 1
 
 
-def test_files_tell_what_was_delivered(world: World) -> None:
-    """Adds, updates, retracts and removals over several deliveries give the ledger that was lost."""
+def test_the_ledger_is_rebuilt_from_files(world: World) -> None:
+    """Adds, updates, retracts and removals of several deliveries give the lost ledger."""
     world.declare(**{META: LOOSE})
     changed = member(2, email_sha256=sha256("new@example.com"), first_name_sha256=sha256("bo"))
     for rows in ([member(1), member(2), member(3)], [member(1), changed], [member(1), changed, member(4)]):

@@ -1,4 +1,4 @@
-"""A ledger or a serving file that is damaged, and a disk that is full: one clear message, and nothing is sent twice."""
+"""A damaged ledger or serving file, and a full disk: one clear message, and nothing is sent twice."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_ledger_of_a_newer_version_is_left_alone(world: World) -> None:
             call(world.settings, META)
 
 
-def test_a_database_of_another_program_is_no_ledger(world: World) -> None:
+def test_a_database_of_another_program_is_not_a_ledger(world: World) -> None:
     world.publish({META: [member(1)]})
     world.settings.ledger_path.parent.mkdir()
     with duckdb.connect(str(world.settings.ledger_path)) as connection:
@@ -77,8 +77,8 @@ def test_a_database_of_another_program_is_no_ledger(world: World) -> None:
         deliver(world.settings, META)
 
 
-def test_a_ledger_that_was_only_begun_is_made(world: World) -> None:
-    """A process that was killed while it made the ledger leaves an empty file, or one without tables."""
+def test_an_unfinished_new_ledger_is_created_again(world: World) -> None:
+    """A process that is killed while it creates the ledger leaves an empty file, or one without tables."""
     world.publish({META: [member(1)]})
     world.settings.ledger_path.parent.mkdir()
     world.settings.ledger_path.touch()
@@ -121,7 +121,7 @@ def test_a_full_disk_while_an_artefact_is_written(world: World, monkeypatch: pyt
 def test_a_full_disk_while_the_ledger_is_written(
     connected: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    """DuckDB's own error at each moment; nothing is applied twice, whatever the receiver had taken."""
+    """DuckDB's error at each moment. Nothing is applied twice, whatever the receiver has applied."""
     connected.publish({WEBHOOK: [cart(1), cart(2)]})
     path = connected.settings.ledger_path
 
@@ -159,7 +159,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_disk_that_is_really_full(connected: World, receiver: Receiver, small_disk: Path) -> None:
-    """The ledger lies on a disk that something else filled; with room again, each record arrives once."""
+    """The ledger is on a disk that is full; after space is freed, each record arrives once."""
     (connected.home / "ledger").symlink_to(small_disk)
     connected.publish({WEBHOOK: [cart(0)]})
     deliver(connected.settings, WEBHOOK)

@@ -1,4 +1,4 @@
-"""Deliveries as files: first, again, changed, gone; what a file looks like; what happens when it cannot be written."""
+"""Deliveries as files: first, repeated, changed, removed; the format of a file; files that cannot be written."""
 
 from __future__ import annotations
 
@@ -33,13 +33,14 @@ def rows_of(receipt: DeliveryReceipt, action: str) -> list[dict[str, str]]:
 
 
 class MetaAudience:
-    """Meta's side of the files: a member is found by any of its identifiers, and a removal drops whom it finds."""
+    """Meta's side of the files: a member is found by any of its identifiers, and a removal removes all members
+    found."""
 
     def __init__(self) -> None:
         self.members: list[dict[str, str]] = []
 
     def take(self, receipt: DeliveryReceipt) -> None:
-        """Applies a delivery as its manifest says."""
+        """Applies a delivery by its manifest."""
         done = receipt.artefacts[-1]
         for entry in json.loads(done.read_text())["files"]:
             path = done.with_name(entry["file"])
@@ -100,9 +101,7 @@ def test_a_changed_record_is_updated(world: World) -> None:
 
 
 def test_a_removal_uses_the_hashes_that_were_sent(world: World) -> None:
-    """What would be computed today plays no part: the record is gone from the export, and its values may have changed
-    before.
-    """
+    """Current values are irrelevant: the record is gone from the export, and its values may have changed before."""
     world.publish({META: [member(1), member(2), member(3)]})
     deliver(world.settings, META)
     world.publish({META: [member(1), member(3)]})
@@ -149,7 +148,7 @@ def test_consent_withdrawn_is_a_removal_and_says_why(world: World) -> None:
 
 
 def test_a_merged_customer_stays_in_the_audience(world: World) -> None:
-    """C0002 turned out to be C0001: its row goes, and removing it by a shared e-mail must not throw C0001 out."""
+    """C0002 was merged into C0001: its row is removed, and the removal by a shared e-mail must not remove C0001."""
     audience = MetaAudience()
     shared = sha256("shared@example.com")
     world.publish({META: [member(1, email_sha256=shared), member(2, email_sha256=shared), member(3), member(4)]})
@@ -171,7 +170,7 @@ def test_a_member_unlike_the_removed_one_is_left_alone(world: World) -> None:
     assert (receipt.removes, receipt.updates) == (1, 0)
 
 
-def test_upsert_leaves_in_place_what_left_the_export(world: World) -> None:
+def test_upsert_keeps_records_that_left_the_export(world: World) -> None:
     world.declare(**{CRM: {"mode": "upsert"}})
     world.publish({CRM: [contact(1), contact(2)]})
     deliver(world.settings, CRM)
@@ -205,7 +204,7 @@ def test_the_guard_lets_half_go(world: World) -> None:
     assert deliver(world.settings, META).removes == 2
 
 
-def test_an_export_that_came_up_empty_does_not_empty_the_audience(world: World) -> None:
+def test_an_empty_export_does_not_empty_the_audience(world: World) -> None:
     world.declare(**{META: {"guard": {"min_records": 1, "max_removed_share": 1.0}}})
     world.publish({META: [member(1)]})
     deliver(world.settings, META)
@@ -214,12 +213,12 @@ def test_an_export_that_came_up_empty_does_not_empty_the_audience(world: World) 
         deliver(world.settings, META)
 
 
-def test_an_export_that_was_always_empty_is_no_matter_for_the_guard(world: World) -> None:
+def test_the_guard_ignores_an_export_that_was_always_empty(world: World) -> None:
     world.publish({META: []})
     assert deliver(world.settings, META).status == "nothing to send"
 
 
-# --- what a file looks like ------------------------------------------------------------------------------------------
+# --- the format of a file ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
@@ -308,7 +307,7 @@ def test_a_record_that_meta_cannot_use_is_rejected_once(world: World, changes: d
 # --- when it cannot be written ---------------------------------------------------------------------------------------
 
 
-def test_a_directory_that_is_none_is_a_clear_error_and_nothing_is_lost(world: World) -> None:
+def test_a_file_in_place_of_the_directory_is_a_clear_error(world: World) -> None:
     world.publish({META: [member(1)]})
     (world.home / "exports").write_text("in the way")
     with pytest.raises(DestinationError, match=r"cannot be written to .* deliver exp_meta__lapsed_buyers"):
@@ -319,7 +318,7 @@ def test_a_directory_that_is_none_is_a_clear_error_and_nothing_is_lost(world: Wo
 
 
 def test_a_full_disk_leaves_no_half_file(world: World) -> None:
-    """The limit on a file's size stands in for the disk: the write fails half way in the same place."""
+    """A limit on the file size simulates the disk: the write fails half-way."""
     resource = pytest.importorskip("resource", reason="skipped: needs a POSIX system for the limit on file sizes")
     assert resource
     world.publish({META: [member(number) for number in range(9000)]})
@@ -353,7 +352,7 @@ def test_a_full_disk_leaves_no_half_file(world: World) -> None:
     assert [path.suffix for path in receipt.resumed[0].artefacts] == [".csv", ".done"]
 
 
-def test_a_delivery_cut_short_is_written_anew_when_nothing_has_changed(world: World) -> None:
+def test_an_interrupted_delivery_is_written_again_if_nothing_has_changed(world: World) -> None:
     world.publish({META: [member(1), member(2)]})
     first = deliver(world.settings, META)
     content = first.artefacts[0].read_bytes()
@@ -366,7 +365,7 @@ def test_a_delivery_cut_short_is_written_anew_when_nothing_has_changed(world: Wo
     assert receipt.status == "nothing to send"
 
 
-def test_a_delivery_cut_short_is_planned_anew_when_the_export_has_changed(world: World) -> None:
+def test_an_interrupted_delivery_is_planned_again_if_the_export_has_changed(world: World) -> None:
     world.publish({META: [member(1), member(2)]})
     first = deliver(world.settings, META)
     world.rewind(first)
@@ -378,10 +377,9 @@ def test_a_delivery_cut_short_is_planned_anew_when_the_export_has_changed(world:
     assert (receipt.adds, receipt.removes) == (1, 0)
 
 
-def test_a_delivery_that_was_published_and_not_noted_counts(world: World) -> None:
-    """Killed between the manifest and the ledger: the receiver may have taken the files, so they are part of what it
-    holds.
-    """
+def test_a_published_delivery_counts_although_the_ledger_lacks_it(world: World) -> None:
+    """Killed between the manifest and the ledger: the receiver may have read the files, so it may hold their
+    records."""
     world.publish({META: [member(1), member(2), member(3)]})
     first = deliver(world.settings, META)
     world.rewind(first)

@@ -1,4 +1,4 @@
-"""A serving file that is too old is not delivered, and consent is asked again at the moment of delivery."""
+"""A serving file that is too old is not delivered, and consent is checked again at delivery."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def at(moment: datetime) -> dict[str, Any]:
 
 
 def write_landings(world: World, **entities: tuple[str, str]) -> None:
-    """consent_landings.json with a token and an outcome by entity (`__` stands for the dot)."""
+    """consent_landings.json with a token and an outcome by entity (`__` means the dot)."""
     content = {
         name.replace("__", "."): {"token": token, "outcome": outcome, "changed_at": "2026-06-30T00:00:00Z"}
         for name, (token, outcome) in entities.items()
@@ -57,7 +57,7 @@ def test_the_maximum_age_is_a_setting(world: World) -> None:
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "a day", "1e9"])
-def test_a_maximum_age_that_is_none_stops_the_delivery(world: World, value: str) -> None:
+def test_an_invalid_maximum_age_stops_the_delivery(world: World, value: str) -> None:
     world.environment["MERGANSER_SERVING_MAX_AGE_HOURS"] = value
     world.publish({META: [member(1)]})
     with pytest.raises(InvalidSettingError, match="serving_max_age_hours"):
@@ -106,7 +106,7 @@ def test_a_load_that_has_not_ended_stops_the_delivery(world: World) -> None:
         deliver(world.settings, META, force=True, reason="there is no override")
 
 
-def test_a_load_that_failed_stops_the_delivery_until_somebody_gives_a_reason(world: World) -> None:
+def test_a_failed_load_stops_the_delivery_until_a_user_gives_a_reason(world: World) -> None:
     write_landings(world, consent_banner__decisions=("t1", "failed"))
     world.publish({META: [member(1)]}, landings={BANNER: "t1"})
     with pytest.raises(StaleServingError, match=r"failed for consent_banner.decisions.*--force --reason"):
@@ -152,7 +152,7 @@ def test_a_file_of_an_earlier_version_is_not_delivered(world: World) -> None:
         deliver(world.settings, META)
 
 
-def test_a_stale_file_does_not_continue_a_delivery_that_was_cut_short(connected: World, receiver: Receiver) -> None:
+def test_a_stale_file_does_not_continue_an_interrupted_delivery(connected: World, receiver: Receiver) -> None:
     from exports import ledger
 
     connected.publish({WEBHOOK: [cart(1)]})
@@ -196,8 +196,8 @@ def test_who_expired_before_the_first_delivery_is_never_sent(world: World) -> No
 
 
 @pytest.mark.parametrize("status", ["denied", "withdrawn", "expired", "unreadable", "unconfirmed", None])
-def test_an_export_that_did_not_ask_is_caught(world: World, status: str | None) -> None:
-    """A model that forgot its gate, or a mart that no longer agrees with it: anything but a live grant is no."""
+def test_an_export_without_a_consent_check_is_caught(world: World, status: str | None) -> None:
+    """The model lacks the check, or disagrees with the mart: anything but a live grant means no."""
     consents = grants(("C0002", "granted", None)) + (grants(("C0001", status, None)) if status else [])
     world.publish({META: [member(1), member(2)]}, consents=consents)
     receipt = deliver(world.settings, META)
@@ -210,7 +210,7 @@ def test_a_record_without_a_customer_is_not_sent(world: World) -> None:
     assert (receipt.adds, receipt.withheld) == (1, {"no_consent:unknown": 1})
 
 
-def test_a_grant_for_another_purpose_or_channel_is_none(world: World) -> None:
+def test_a_grant_for_another_purpose_or_channel_does_not_count(world: World) -> None:
     consents: list[tuple[str, str, str, str, datetime | None]] = [
         ("C0001", "email_marketing", "ads", "granted", None),
         ("C0002", "advertising", "email", "granted", None),
@@ -230,7 +230,9 @@ def test_the_pinned_moment_of_a_home_is_the_clock_of_consent(world: World) -> No
     assert plan(world.settings, META).removes == 1
 
 
-def test_a_delivery_cut_short_does_not_send_who_expired_meanwhile(connected: World, receiver: Receiver) -> None:
+def test_an_interrupted_delivery_does_not_send_customers_whose_consent_expired(
+    connected: World, receiver: Receiver
+) -> None:
     from exports import ledger
 
     expires = NOW + timedelta(hours=1)

@@ -1,5 +1,5 @@
-"""The guard on removals: it counts every cause, lets small audiences work, keeps the reason of an override, and never
-holds back a withdrawal that it would have let through on its own.
+"""The guard on removals: it counts every cause, allows changes of small audiences, stores the reason of an override,
+and never holds back a withdrawal that it would allow alone.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def test_members_who_all_said_no_at_once_trip_the_guard(world: World, reason: st
 
 
 def test_the_message_says_how_to_send_the_withdrawals_alone(world: World) -> None:
-    """They go out by that command, although the model has also lost members for no reason of theirs."""
+    """That command sends them, although the model has also lost members without a decision."""
     world.publish({META: [member(number) for number in range(32)]})
     deliver(world.settings, META)
     world.publish({META: [member(0)]}, withheld=withdrawn(*range(1, 25)))
@@ -52,7 +52,7 @@ def test_the_message_says_how_to_send_the_withdrawals_alone(world: World) -> Non
 
 
 def test_a_failed_model_does_not_keep_a_withdrawn_person_in_the_audience(world: World) -> None:
-    """The guard holds what the model lost; the two who withdrew leave at once, and the call still fails loudly."""
+    """The guard holds the losses of the model; the two withdrawals are sent, and the call still fails."""
     world.publish({META: [member(number) for number in range(10)]})
     deliver(world.settings, META)
     world.publish({META: [member(0)]}, withheld=withdrawn(1, 2))
@@ -135,10 +135,10 @@ def test_a_ledger_of_an_earlier_version_gets_the_new_columns(world: World) -> No
     share=st.sampled_from([0.0, 0.1, 0.3, 0.5, 1.0]),
     floor=st.integers(1, 5),
 )
-def test_no_more_than_the_share_ever_leaves_unasked(
+def test_without_an_override_no_more_than_the_share_is_removed(
     delivered_count: int, leaving: int, decided: int, share: float, floor: int
 ) -> None:
-    """Whatever the causes: what one delivery removes without an override is below the floor or within the share."""
+    """Whatever the causes, the removals of a delivery without an override are below the minimum or within the share."""
     leaving = min(leaving, delivered_count)
     with tempfile.TemporaryDirectory() as place:
         world = World(Path(place))

@@ -1,7 +1,6 @@
-"""Hashes with known answers: from vendors' own documents where they are at hand, and from values normalised by hand.
+"""Hashes with known results: from vendors' documents if available, and from values normalised by hand.
 
-The macros run as a model would run them: compiled by dbt, executed by DuckDB. The expected hash comes from Python's
-hashlib.
+The macros run as in a model: compiled by dbt, executed by DuckDB. The expected hash comes from Python's hashlib.
 """
 
 from __future__ import annotations
@@ -94,11 +93,10 @@ def test_nothing_is_never_hashed(compiled: dict[str, str], macro: str, values: l
 
 @pytest.mark.skipif(not VECTORS.exists(), reason="skipped: needs ../shared/specs")
 def test_vendors_own_vectors_agree_where_the_rules_do(compiled: dict[str, str]) -> None:
-    """Meta publishes no hashes of its own; where another vendor normalises a value just as Meta does, its printed
-    hash holds.
+    """Meta publishes no hashes. If another vendor normalises a value as Meta does, its published hash must be equal.
 
-    E-mail: where the vendor too only trims and lowers. Names: lower, without punctuation. Phones: hashed with a plus
-    elsewhere, so only what is hashed is compared, with the plus put back.
+    E-mail: the vendor also only trims and lowers. Names: lower, without punctuation. Phones: other vendors hash them
+    with a plus, so it is added before the comparison.
     """
     text = VECTORS.read_text()
     vectors: list[dict[str, Any]] = json.loads(text[text.index("[") :])

@@ -1,4 +1,4 @@
-"""The process is killed at a random moment, again and again: nothing is sent twice, and no removal is forgotten
+"""The process is repeatedly killed at random moments: nothing is sent twice, and no removal is forgotten
 (invariant 7).
 
 TORTURE=<anything> in the environment raises the number of kills.
@@ -39,7 +39,7 @@ def start(world: World, export: str) -> subprocess.Popen[str]:
 
 
 def kill_after(sender: subprocess.Popen[str], seconds: float) -> bool:
-    """Kills a sender after a while; True where it was still at work."""
+    """Kills a sender after some time; True if it was still running."""
     time.sleep(seconds)
     running = sender.poll() is None
     if running:
@@ -50,7 +50,7 @@ def kill_after(sender: subprocess.Popen[str], seconds: float) -> bool:
 
 
 def test_killed_at_any_moment_each_record_arrives_once(connected: World, receiver: Receiver) -> None:
-    """Each round publishes another state (adds, changes, removals), and kills the sender somewhere on its way."""
+    """Each round publishes another state (adds, changes, removals), and kills the sender at a random moment."""
     chance = random.Random(20260630)
     connected.declare(**{WEBHOOK: {"guard": {"min_records": 0, "max_removed_share": 1.0}}})
     state: dict[int, dict[str, Any]] = {}
@@ -79,8 +79,8 @@ def test_killed_at_any_moment_each_record_arrives_once(connected: World, receive
     assert killed >= KILLS // 2, "too few of the senders were still at work: raise the receiver's delay"
     assert {key: fields["total_amount"] for key, fields in receiver.members.items()} == expected(state)
     assert deliver(connected.settings, WEBHOOK).status == "nothing to send"
-    # Each key took effect once. A record's version stands under two keys only where the first sending could not be
-    # repeated, because the export had changed in between.
+    # Each key was applied once. A version of a record has two keys only if the first attempt could not be repeated,
+    # because the export had changed meanwhile.
     keys = [one["key"] for one in receiver.applied]
     assert len(keys) == len(set(keys))
     assert connected.ledger("select count(*) from deliveries where status = 'planned'") == [(0,)]
@@ -91,7 +91,7 @@ def expected(state: dict[int, dict[str, Any]]) -> dict[str, str]:
 
 
 def test_killed_with_an_unchanged_export_nothing_is_applied_twice(connected: World, receiver: Receiver) -> None:
-    """While the export stays as it is, every record takes effect exactly once, however often the sender is killed."""
+    """If the export does not change, every record is applied exactly once, however often the sender is killed."""
     chance = random.Random(7)
     connected.publish({WEBHOOK: [cart(number) for number in range(60)]})
     receiver.delay = 0.02
@@ -103,8 +103,8 @@ def test_killed_with_an_unchanged_export_nothing_is_applied_twice(connected: Wor
     assert receiver.deliveries_of("remove") == []
 
 
-def test_killed_while_writing_files_the_finished_ones_tell_all(world: World) -> None:
-    """Only what a manifest lists counts; applied in order, the manifests give the export."""
+def test_killed_while_writing_files_the_manifests_give_the_export(world: World) -> None:
+    """Only files in a manifest count. Applied in order, the manifests give the export."""
     chance = random.Random(11)
     directory = world.home / "exports" / CRM
     world.declare(**{CRM: {"guard": {"min_records": 0, "max_removed_share": 1.0}}})
@@ -123,7 +123,7 @@ def test_killed_while_writing_files_the_finished_ones_tell_all(world: World) -> 
 
 
 def publish_contacts(world: World, rows: list[dict[str, Any]]) -> None:
-    """`World.publish` for many rows: through one insert."""
+    """`World.publish` for many rows, with one insert."""
     world.publish({})
     connection = duckdb.connect(str(world.home / "serving.duckdb"))
     for name in rows[0]:
@@ -140,7 +140,7 @@ def publish_contacts(world: World, rows: list[dict[str, Any]]) -> None:
 
 
 def replay(directory: Path) -> dict[str, str]:
-    """What a receiver holds that took every finished delivery in order."""
+    """The records of a receiver that applied every finished delivery in order."""
     import csv
     import json
 
@@ -160,7 +160,7 @@ def replay(directory: Path) -> dict[str, str]:
 def test_stopped_at_a_named_moment(
     connected: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    """The moments between which random kills fall, each hit for certain."""
+    """Kills at each moment between two steps, which random kills may miss."""
     from exports import ledger
     from exports.destinations.webhook.destination import WebhookSession
 

@@ -1,4 +1,4 @@
-"""The ledger between processes: who holds it, and that looking changes nothing."""
+"""The ledger between processes: its lock, and commands that only read."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_ledger_that_another_process_holds_is_a_clear_error(world: World) -> N
     assert deliver(world.settings, CRM).status == "nothing to send"
 
 
-def test_looking_writes_nothing(world: World) -> None:
+def test_reading_writes_nothing(world: World) -> None:
     world.publish({META: [member(1)]})
     before = sorted(world.home.rglob("*"))
     assert plan(world.settings, META).adds == 1
@@ -59,7 +59,7 @@ def test_two_homes_never_touch(world: World) -> None:
 
 
 def test_another_destination_starts_from_nothing(world: World) -> None:
-    """What one receiver holds says nothing of another."""
+    """The records of one receiver mean nothing for another."""
     world.publish({CRM: [contact(1)]})
     deliver(world.settings, CRM)
     world.declare(**{CRM: {"destination": "webhook"}})
@@ -67,7 +67,7 @@ def test_another_destination_starts_from_nothing(world: World) -> None:
 
 
 def test_sending_many_keeps_to_set_operations(world: World) -> None:
-    """A hundred thousand records are planned, written and compared again."""
+    """A hundred thousand records are planned, written and compared."""
     from tests.exports.test_kill import publish_contacts
 
     rows = [contact(number, segment_note=f"n{number}") for number in range(100_000)]

@@ -1,6 +1,5 @@
-"""Nothing personal stays where it does not belong: seeded values are looked for in the ledger, in output and in every
-error.
-"""
+"""No personal values in the wrong places: the tests search for seeded values in the ledger, the output and all
+errors."""
 
 from __future__ import annotations
 
@@ -51,7 +50,7 @@ def test_no_personal_value_reaches_the_ledger_or_the_output(
     assert hits(connected.home / "exports", EMAIL, NAME, SECRET) == []
 
 
-def test_the_search_itself_finds_what_is_there(connected: World) -> None:
+def test_the_search_finds_values_that_are_there(connected: World) -> None:
     """The failing twin: the same search finds the value in the serving file, where it belongs."""
     connected.publish({WEBHOOK: [SEEDED]})
     assert hits(connected.home, EMAIL) == ["serving.duckdb"]
@@ -83,7 +82,7 @@ def test_no_error_repeats_what_was_sent(connected: World, receiver: Receiver, an
 
 
 def test_a_finished_delivery_keeps_no_removal_fields_of_its_plan(world: World) -> None:
-    """After a removal not even the hash stays: neither the destination nor the ledger holds the person."""
+    """After a removal not even the hash is left in the ledger."""
     world.publish({META: [member(1), member(2)]})
     deliver(world.settings, META)
     assert world.ledger("select count(*) from delivered_records where removal_fields is not null") == [(2,)]

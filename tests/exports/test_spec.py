@@ -1,4 +1,4 @@
-"""What an export must declare, and how a wrong declaration is refused: naming the model and the field."""
+"""The declaration of an export. Errors name the model and the field."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.exports.worlds import CRM, META, WEBHOOK, World, contact, member, nod
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_a_declaration_is_read_whole(world: World) -> None:
+def test_a_declaration_is_read_completely(world: World) -> None:
     spec = load_exports(world.settings.manifest_path)[META]
     assert (spec.destination, spec.mode, spec.key, spec.purpose, spec.channel) == (
         "meta_file", "mirror", "record_key", "advertising", "ads",
@@ -59,7 +59,7 @@ def test_a_wrong_setting_is_named(field: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("declared", [None, [], "meta_file"])
-def test_a_declaration_that_is_no_mapping_is_refused(declared: object) -> None:
+def test_a_declaration_that_is_not_a_mapping_is_refused(declared: object) -> None:
     broken = node(META)
     broken["config"]["meta"]["export"] = declared
     with pytest.raises(SpecError, match="must be a mapping"):
@@ -117,7 +117,7 @@ def test_a_key_that_is_not_one_is_refused(world: World, twice: bool) -> None:
         deliver(world.settings, CRM)
 
 
-def test_every_folder_of_destinations_is_one() -> None:
+def test_every_folder_of_destinations_is_a_destination() -> None:
     assert set(destination_names()) >= {"meta_file", "crm_file", "webhook"}
     for name in destination_names():
         assert open_destination(name, Settings.from_home("home", {})).name == name
@@ -147,14 +147,14 @@ def test_the_projects_exports_are_valid_and_fit_their_destinations(manifest_path
         open_destination(spec.destination, Settings.from_home("home", {})).check(spec)
 
 
-def test_every_export_asks_for_consent(manifest_path: Path) -> None:
+def test_every_export_checks_consent(manifest_path: Path) -> None:
     manifest = json.loads(manifest_path.read_text())
     for spec in load_exports(manifest_path).values():
         code = manifest["nodes"][f"model.merganser.{spec.name}"]["raw_code"]
         assert re.search(r"{{ consented\('\w+'\) }}", code), spec.name
 
 
-def test_every_export_says_whom_it_withholds(manifest_path: Path) -> None:
+def test_every_export_lists_the_customers_that_it_withholds(manifest_path: Path) -> None:
     manifest = json.loads(manifest_path.read_text())
     withheld = manifest["nodes"]["model.merganser.exp_withheld__customers"]["depends_on"]["nodes"]
     for spec in load_exports(manifest_path).values():

@@ -1,4 +1,4 @@
-"""Deliveries over HTTP, to a real server on loopback: what it got, and what happens when it or the way to it fails."""
+"""Deliveries over HTTP, to a real server on loopback: its requests, and failures of the server or the connection."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CARTS = [cart(number) for number in range(5)]
 
 
 class Naps:
-    """Stands for time: remembers how long it was told to wait."""
+    """A clock that records the requested waits."""
 
     def __init__(self) -> None:
         self.taken: list[float] = []
@@ -30,7 +30,7 @@ class Naps:
         self.taken.append(seconds)
 
 
-def test_first_again_changed_gone(connected: World, receiver: Receiver) -> None:
+def test_first_repeated_changed_and_removed(connected: World, receiver: Receiver) -> None:
     connected.publish({WEBHOOK: CARTS[:3]})
     assert deliver(connected.settings, WEBHOOK).adds == 3
     assert len(receiver.requests) == 1
@@ -84,7 +84,7 @@ def test_without_an_address_it_says_which_variable_to_set(world: World) -> None:
 
 
 @pytest.mark.parametrize("address", ["http://receiver.example/hook", "ftp://127.0.0.1/", "nonsense", "https://"])
-def test_an_address_that_cannot_be_used_is_refused_without_being_told(world: World, address: str) -> None:
+def test_an_invalid_address_is_refused_and_not_repeated(world: World, address: str) -> None:
     world.environment = {"MERGANSER_WEBHOOK_URL": address}
     world.publish({WEBHOOK: CARTS[:1]})
     with pytest.raises(InvalidSettingError, match="MERGANSER_WEBHOOK_URL") as caught:
@@ -95,7 +95,7 @@ def test_an_address_that_cannot_be_used_is_refused_without_being_told(world: Wor
 # --- transient -------------------------------------------------------------------------------------------------------
 
 
-def test_429_waits_as_long_as_it_is_told(connected: World, receiver: Receiver) -> None:
+def test_429_waits_as_long_as_requested(connected: World, receiver: Receiver) -> None:
     connected.publish({WEBHOOK: CARTS[:2]})
     receiver.answers = [Answer(429, {"Retry-After": "7"}), Answer(429)]
     naps = Naps()
@@ -160,7 +160,7 @@ def test_a_receiver_that_is_not_there(connected: World) -> None:
 
 
 def test_applied_and_never_answered_is_applied_once(connected: World, receiver: Receiver) -> None:
-    """The receiver took the batch and the answer was lost: the same key goes out again, and the receiver keeps one."""
+    """The receiver applied the batch and the answer was lost: the same key is sent again and applied once."""
     connected.publish({WEBHOOK: CARTS})
     receiver.answers = [Answer(apply=True, hang_up=True)]
     receipt = deliver(connected.settings, WEBHOOK, sleep=Naps())
@@ -185,9 +185,8 @@ def test_slower_than_the_timeout_is_applied_once(
 
 
 def test_unanswered_and_then_withdrawn_is_removed(connected: World, receiver: Receiver) -> None:
-    """The batch may have arrived, and its persons have since withdrawn: the removal must go out although no add was
-    ever noted.
-    """
+    """The batch may have arrived, and its persons have withdrawn since: the removal is sent although no add was
+    recorded."""
     connected.publish({WEBHOOK: CARTS[:3]})
     receiver.answers = [Answer(apply=True, hang_up=True)]
     with pytest.raises(TransientError):
@@ -203,7 +202,7 @@ def test_unanswered_and_then_withdrawn_is_removed(connected: World, receiver: Re
 def test_never_sent_and_then_withdrawn_is_never_sent(
     connected: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The twin: the batch was planned and not tried, so nothing of it goes out after the withdrawal."""
+    """The twin: the batch was planned and never sent, so nothing of it is sent after the withdrawal."""
     monkeypatch.setattr("exports.destinations.webhook.destination.WebhookDestination.batch_size", 1)
     connected.publish({WEBHOOK: CARTS[:3]})
     receiver.answers = [Answer(apply=True), Answer(503)]
@@ -225,7 +224,7 @@ def refuse(*keys: str, code: str = "invalid_email") -> Answer:
     return Answer(200, body=body, apply=True)
 
 
-def test_some_records_are_refused_and_not_tried_for_ever(connected: World, receiver: Receiver) -> None:
+def test_rejected_records_are_not_retried(connected: World, receiver: Receiver) -> None:
     connected.publish({WEBHOOK: CARTS[:3]})
     receiver.answers = [refuse("cart-00001", "not one of ours")]
     receipt = deliver(connected.settings, WEBHOOK)
@@ -239,14 +238,14 @@ def test_some_records_are_refused_and_not_tried_for_ever(connected: World, recei
     assert receiver.members["cart-00001"]["email"] == "better@example.com"
 
 
-def test_what_was_refused_is_tried_again_by_force(connected: World, receiver: Receiver) -> None:
+def test_rejected_records_are_sent_again_by_force(connected: World, receiver: Receiver) -> None:
     connected.publish({WEBHOOK: CARTS[:2]})
     receiver.answers = [refuse("cart-00001")]
     deliver(connected.settings, WEBHOOK)
     assert deliver(connected.settings, WEBHOOK, force=True, reason="a test").adds == 1
 
 
-def test_a_refused_removal_stays_owed(connected: World, receiver: Receiver) -> None:
+def test_a_rejected_removal_is_still_planned(connected: World, receiver: Receiver) -> None:
     connected.publish({WEBHOOK: CARTS})
     deliver(connected.settings, WEBHOOK)
     connected.publish({WEBHOOK: CARTS[:4]})
@@ -267,9 +266,7 @@ def test_deferred_records_are_planned_again(connected: World, receiver: Receiver
 
 
 @pytest.mark.parametrize("status", [400, 409, 413, 415, 422])
-def test_a_batch_that_is_refused_is_noted_and_not_tried_for_ever(
-    connected: World, receiver: Receiver, status: int
-) -> None:
+def test_a_rejected_batch_is_recorded_and_not_retried(connected: World, receiver: Receiver, status: int) -> None:
     connected.publish({WEBHOOK: CARTS[:2]})
     receiver.answers = [Answer(status, body=b'{"error": "person1@example.com is not valid"}')]
     naps = Naps()
@@ -281,7 +278,7 @@ def test_a_batch_that_is_refused_is_noted_and_not_tried_for_ever(
 
 
 @pytest.mark.parametrize("status", [301, 401, 403, 404, 410])
-def test_being_refused_ourselves_blames_no_record(connected: World, receiver: Receiver, status: int) -> None:
+def test_refused_access_rejects_no_record(connected: World, receiver: Receiver, status: int) -> None:
     connected.publish({WEBHOOK: CARTS[:2]})
     receiver.answers = [Answer(status, {"Location": "https://elsewhere.example/"})]
     with pytest.raises(DestinationError, match=f"answered {status}: check MERGANSER_WEBHOOK_URL"):
@@ -291,8 +288,8 @@ def test_being_refused_ourselves_blames_no_record(connected: World, receiver: Re
     assert receipt.rejected == {}
 
 
-def test_refused_ourselves_and_then_withdrawn_is_never_sent(connected: World, receiver: Receiver) -> None:
-    """A receiver that never read the batch is owed no removal of it."""
+def test_refused_access_then_withdrawn_is_never_sent(connected: World, receiver: Receiver) -> None:
+    """A receiver that never read the batch needs no removal."""
     connected.publish({WEBHOOK: CARTS[:2]})
     receiver.answers = [Answer(401)]
     with pytest.raises(DestinationError):
@@ -302,8 +299,8 @@ def test_refused_ourselves_and_then_withdrawn_is_never_sent(connected: World, re
     assert len(receiver.requests) == 1
 
 
-def test_unanswered_then_batch_refused_then_withdrawn_is_removed(connected: World, receiver: Receiver) -> None:
-    """A receiver may refuse a key that it has already taken: what it took is removed when its persons withdraw."""
+def test_unanswered_then_batch_rejected_then_withdrawn_is_removed(connected: World, receiver: Receiver) -> None:
+    """A receiver may reject a key that it has already applied: the records are removed after a withdrawal."""
     connected.declare(**{WEBHOOK: {"guard": {"min_records": 0, "max_removed_share": 1.0}}})
     connected.publish({WEBHOOK: CARTS[:2]})
     receiver.answers = [Answer(apply=True, hang_up=True), Answer(409)]
@@ -315,10 +312,10 @@ def test_unanswered_then_batch_refused_then_withdrawn_is_removed(connected: Worl
 
 
 @pytest.mark.parametrize("runs", [1, 2])
-def test_unanswered_then_refused_ourselves_then_withdrawn_is_removed(
+def test_unanswered_then_refused_access_then_withdrawn_is_removed(
     connected: World, receiver: Receiver, runs: int
 ) -> None:
-    """The twin: an earlier attempt may have arrived, in this run or the one before; the refusal proves nothing."""
+    """The twin: an earlier attempt, in this run or before, may have arrived despite the refusal."""
     connected.declare(**{WEBHOOK: {"guard": {"min_records": 0, "max_removed_share": 1.0}}})
     connected.publish({WEBHOOK: CARTS[:2]})
     receiver.answers = [Answer(apply=True, hang_up=True), Answer(401)]
@@ -337,7 +334,7 @@ def test_unanswered_then_refused_ourselves_then_withdrawn_is_removed(
     "body",
     [b"ok", b"[]", b"{", b'{"rejected": "all"}', b'{"rejected": [1, {"record_key": ["x"]}]}', b"\xff\xfe", b""],
 )
-def test_an_answer_in_another_form_says_nothing_of_records(connected: World, receiver: Receiver, body: bytes) -> None:
+def test_an_answer_in_another_form_rejects_no_records(connected: World, receiver: Receiver, body: bytes) -> None:
     connected.publish({WEBHOOK: CARTS[:2]})
     receiver.fault = lambda _: None
 

@@ -1,4 +1,4 @@
-"""Small published worlds for the export tests: a serving file, a manifest and a home, as a build would leave them.
+"""Small published worlds for the export tests: a serving file, a manifest and a home, as after a build.
 
 Add here: shapes that more than one export test needs. Keep out: receivers (servers.py), assertions.
 """
@@ -61,7 +61,7 @@ def sha256(text: str) -> str:
 
 
 def node(name: str, **changes: Any) -> dict[str, Any]:
-    """A manifest node of an export; `changes` replace declared settings, None takes one away."""
+    """A manifest node of an export; `changes` replace declared settings, None removes one."""
     declared = {
         "mode": "mirror",
         "key": "record_key",
@@ -92,7 +92,7 @@ def node(name: str, **changes: Any) -> dict[str, Any]:
 
 @dataclass
 class World:
-    """A home whose serving file can be published anew with other rows."""
+    """A home whose serving file can be published again with other rows."""
 
     home: Path
     environment: dict[str, str] = field(default_factory=dict)
@@ -120,11 +120,11 @@ class World:
         built_at: datetime | None = None,
         landings: dict[str, str] | None = None,
     ) -> None:
-        """Writes the serving file aside and renames it.
+        """Replaces the serving file.
 
         `withheld`: (export, customer_id, reason). `consents`: (customer_id, purpose, channel, status, expires_at);
         without them every customer of the rows has a grant that never expires. `built_at`: without it, now.
-        `landings`: the landings of consent that its build knew.
+        `landings`: the consent landings that its build knew.
         """
         aside = self.home / "serving.tmp"
         aside.unlink(missing_ok=True)
@@ -179,9 +179,7 @@ class World:
             connection.close()
 
     def rewind(self, receipt: DeliveryReceipt) -> None:
-        """Puts the ledger back to the moment before it noted that a delivery of files was finished, as a kill would
-        leave it.
-        """
+        """Resets the ledger to the moment before it recorded a delivery of files as finished, as after a kill."""
         connection = duckdb.connect(str(self.home / "ledger" / "ledger.duckdb"))
         values = [receipt.delivery_id]
         connection.execute("update deliveries set status = 'planned', finished_at = null where delivery_id = ?", values)

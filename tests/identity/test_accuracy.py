@@ -28,18 +28,18 @@ def test_the_truth_itself_is_perfect() -> None:
     assert exact_clusters(labels, labels) == 3
 
 
-def test_nobody_joined_is_precise_and_finds_nothing() -> None:
+def test_without_joins_precision_is_1_and_recall_is_0() -> None:
     rates = pairwise([1, 2], ["x", "x"])
     assert (rates.precision, rates.recall, rates.f1) == (1.0, 0.0, 0.0)
 
 
-def test_pairs_of_one_source_do_not_count_where_links_are_asked_for() -> None:
+def test_with_links_only_pairs_of_one_source_do_not_count() -> None:
     rates = pairwise([1, 1, 1], ["x", "x", "y"], ["a", "b", "a"])
     assert (rates.precision, rates.recall) == (0.5, 1.0)
 
 
 @given(LABELS)
-def test_pairs_are_counted_as_they_are_defined(rows: list[tuple[int, int, str]]) -> None:
+def test_pairwise_rates_follow_their_definition(rows: list[tuple[int, int, str]]) -> None:
     clusters, entities, sources = ([row[place] for row in rows] for place in range(3))
     for only in (None, sources):
         pairs = [(i, j) for i, j in combinations(range(len(rows)), 2) if only is None or only[i] != only[j]]
@@ -51,7 +51,7 @@ def test_pairs_are_counted_as_they_are_defined(rows: list[tuple[int, int, str]])
 
 
 @given(LABELS)
-def test_records_are_judged_as_they_are_defined(rows: list[tuple[int, int, str]]) -> None:
+def test_bcubed_rates_follow_their_definition(rows: list[tuple[int, int, str]]) -> None:
     clusters, entities = [row[0] for row in rows], [row[1] for row in rows]
     everyone = range(len(rows))
     precisions, recalls = [], []

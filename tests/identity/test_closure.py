@@ -1,4 +1,4 @@
-"""The closure: refused joins, ties, and no dependence on the order of the pairs."""
+"""Clustering: refused joins, ties, and independence of the order of the pairs."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def close(
     size: int = 12,
     weights: Mapping[tuple[int, int], float] = MappingProxyType({}),
 ) -> list[int]:
-    """Clusters of these edges, where the pairs of `against` speak clearly against being one, and of the others those
-    of `weights` are weighed."""
+    """Clusters of these edges. The pairs of `against` are clear evidence against a join; `weights` has other
+    weights."""
 
     def weigh(a: Numbers, b: Numbers) -> Weights:
         pairs = zip(np.minimum(a, b).tolist(), np.maximum(a, b).tolist(), strict=True)
@@ -42,11 +42,11 @@ def test_a_chain_without_contradiction_is_one() -> None:
     assert close([(1, 2, 5.0), (2, 3, 5.0), (3, 4, 5.0)])[1:5] == [1, 1, 1, 1]
 
 
-def test_a_chain_between_two_who_contradict_breaks_at_its_weaker_edge() -> None:
+def test_a_chain_between_contradicting_records_breaks_at_its_weaker_edge() -> None:
     assert close([(1, 2, 9.0), (2, 3, 5.0)], {(1, 3)})[1:4] == [1, 1, 3]
 
 
-def test_a_record_that_two_contradicting_ones_claim_equally_is_neithers() -> None:
+def test_a_record_that_matches_two_contradicting_ones_equally_joins_neither() -> None:
     assert close([(1, 2, 5.0), (2, 3, 5.0)], {(1, 3)})[1:4] == [1, 2, 3]
 
 
@@ -56,7 +56,7 @@ def test_groups_are_kept_apart_by_their_worst_pair() -> None:
     assert close(edges)[1:5] == [1, 1, 1, 1]
 
 
-def test_one_badly_written_record_does_not_tear_its_person_apart() -> None:
+def test_one_badly_written_record_does_not_split_its_person() -> None:
     edges = [(1, 2, 9.0), (2, 3, 8.0), (1, 3, 8.0), (3, 4, 6.0), (2, 4, 6.0)]
     weighed = {(a, b): weight for a, b, weight in edges}
     assert close(edges, {(1, 4)}, weights=weighed)[1:5] == [1, 1, 1, 1], "twelve bits for it outweigh eleven against"
@@ -77,7 +77,7 @@ def test_nothing_outweighs_a_pair_that_is_barred() -> None:
     assert apart[4] != apart[5]
 
 
-def test_a_huge_chain_is_loosened_and_ends() -> None:
+def test_a_huge_chain_loses_its_weakest_edges() -> None:
     size = MOST_MEMBERS * 3
     labels = close([(n, n + 1, float(n % 7)) for n in range(1, size)], size=size + 1)
     assert max(np.bincount(labels)) <= MOST_MEMBERS

@@ -1,4 +1,4 @@
-"""`merganser identity evaluate`: what it prints, what it refuses, and how well it does on made-up persons."""
+"""`merganser identity evaluate`: what it prints, what it refuses, and its accuracy on made-up persons."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def write(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
 
 
 def persons(path: Path, count: int) -> tuple[Path, Path]:
-    """Persons twice each: once as they are, once with a slip in the name or the date, by a fixed seed."""
+    """Two records per person: one correct, one with an error in the name or the date, by a fixed seed."""
     chance = random.Random(4)
     records, truth = [], []
     for number in range(count):
@@ -72,7 +72,7 @@ def test_made_up_persons_are_found(tmp_path: Path, capsys: pytest.CaptureFixture
     assert set(tmp_path.iterdir()) == files
 
 
-def test_a_mailbox_of_many_joins_nobody_and_a_persons_own_does(
+def test_a_shared_mailbox_joins_nobody_and_a_personal_one_does(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shared = [(n, name, f"{name}sen", "desk@firm.test") for n, name in enumerate(FIRST.split())]
@@ -126,7 +126,7 @@ def test_a_kept_model_is_used_again(tmp_path: Path, capsys: pytest.CaptureFixtur
         (("record_id",), [(1,)], [(1, 1)], ["--links-only"], "needs the column source"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], case: Case) -> None:
+def test_invalid_input_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], case: Case) -> None:
     columns, rows, truth, extra, told = case
     records = write(tmp_path / "r.csv", columns, rows)
     labels = write(tmp_path / "t.csv", ("record_id", "entity_id"), truth)
@@ -136,9 +136,7 @@ def test_what_cannot_be_meant_is_refused(tmp_path: Path, capsys: pytest.CaptureF
     assert out == ""
 
 
-def test_truth_without_entities_and_files_that_are_not_there(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_truth_without_entities_and_missing_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     records = write(tmp_path / "r.csv", ("record_id",), [(1,)])
     wrong = write(tmp_path / "t.csv", ("record_id", "person"), [(1, 1)])
     assert "no column entity_id" in run(capsys, "--records", records, "--truth", wrong)[2]

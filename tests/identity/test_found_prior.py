@@ -1,4 +1,4 @@
-"""How many pairs of one person a model expects, before and after it has seen what it found."""
+"""The prior of a model, before and after it is set to the matches that were found."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def model_expecting(pairs: float) -> Model:
     return Model({"probability_two_random_records_match": pairs / PAIRS}, ("first_name",), is_trained=True)
 
 
-def test_a_cautious_start_is_made_good_by_what_was_found() -> None:
+def test_a_low_prior_rises_with_the_matches_found() -> None:
     connection = scored([30.0] * 400 + [-1.0])
     found = with_found_prior(connection, model_expecting(100))
     assert found.settings["probability_two_random_records_match"] == pytest.approx((400 + 1 / 3) / PAIRS)
@@ -33,13 +33,13 @@ def test_a_cautious_start_is_made_good_by_what_was_found() -> None:
     assert doubtful == pytest.approx(-1.0 + math.log2(4), abs=0.01), "four times as many were found as were expected"
 
 
-def test_too_bold_a_start_is_taken_back() -> None:
+def test_a_high_prior_falls_with_the_matches_found() -> None:
     connection = scored([30.0] * 50 + [0.5])
     with_found_prior(connection, model_expecting(200))
     assert connection.execute("select min(weight) < 0 from scored").fetchall() == [(True,)]
 
 
-def test_nothing_compared_says_nothing() -> None:
+def test_without_compared_pairs_the_prior_stays() -> None:
     model = model_expecting(100)
     assert with_found_prior(scored([]), model) is model
 

@@ -1,4 +1,4 @@
-"""Scores that are kept: any batches end where one full run ends, exact customers stand together, guards say why."""
+"""Kept scores: batches give the result of one full run, exact customers stay together, refusals have reasons."""
 
 from __future__ import annotations
 
@@ -65,24 +65,24 @@ ANNA = {"first_name": "Anna", "last_name": "Maurer", "birth_date": "1970-03-01",
 PETER = {**ANNA, "first_name": "Peter", "birth_date": "1968-11-20"}
 
 
-def test_who_agrees_is_one_and_a_spouse_is_not() -> None:
+def test_matching_records_are_one_person_and_a_spouse_is_not() -> None:
     found = verdicts(judged({1: ANNA, 2: {**ANNA, "last_name": "Mauer"}, 3: PETER, 4: {**PETER, "city": None}}))
     assert {pair for pair, (verdict, _) in found.items() if verdict == "match"} == {(1, 2), (3, 4)}
 
 
-def test_what_exact_identifiers_join_is_joined_whole_or_not_at_all() -> None:
-    """Contact 2 is Anna, and so is 1; but 2 stands with Peter, whom 1 contradicts. Without him they are one."""
+def test_groups_by_exact_identifiers_are_joined_as_a_whole_or_not_at_all() -> None:
+    """Contacts 1 and 2 are Anna, but 2 is in a group with Peter, whom 1 contradicts. Without him they are one."""
     people = {1: ANNA, 2: {**ANNA, "last_name": "Mauer"}, 3: PETER}
     assert verdicts(judged(people, joined=[(2, 3)]))[1, 2] == ("held", "contradicted")
     assert verdicts(judged(people, joined=[(1, 9), (9, 2)]))[1, 2] == ("known", None)
 
 
-def test_a_record_that_says_little_keeps_nobody_apart() -> None:
+def test_a_record_with_few_values_keeps_nobody_apart() -> None:
     people = {1: ANNA, 2: {**ANNA, "last_name": "Mauer"}, 3: {"first_name": "Anna", "email": "a@mail.test"}}
     assert verdicts(judged(people, joined=[(2, 3)]))[1, 2] == ("match", None)
 
 
-def test_guards_say_why() -> None:
+def test_refusals_have_their_reasons() -> None:
     people = {1: ANNA, 2: {**ANNA, "city": None}}
     assert verdicts(judged(people, apart=[(1, 7)], joined=[(2, 7)]))[1, 2] == ("held", "override")
     of_one_shop = {number: {**one, "exclusive_no": 5} for number, one in people.items()}
@@ -119,8 +119,9 @@ def trained() -> tuple[dict[int, Person], Model]:
 
 
 @pytest.mark.parametrize("seed", range(20 if os.environ.get("TORTURE") else 1))
-def test_any_batches_end_where_a_full_run_ends(seed: int, trained: tuple[dict[int, Person], Model]) -> None:
-    """Records come, change and go, exact identifiers and decisions with them: the same pairs, weights and reasons."""
+def test_batches_give_the_result_of_a_full_run(seed: int, trained: tuple[dict[int, Person], Model]) -> None:
+    """Records arrive, change and disappear, with exact identifiers and decisions: the same pairs, weights and
+    reasons."""
     chance = random.Random(seed)
     everybody, model = trained
     living = dict(chance.sample(sorted(everybody.items()), 400))
@@ -144,9 +145,9 @@ def test_any_batches_end_where_a_full_run_ends(seed: int, trained: tuple[dict[in
     assert {verdict for verdict, _ in verdicts(full).values()} >= {"match", "held", "question", "guard"}
 
 
-def test_the_order_of_the_records_trains_no_other_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few enough pairs may be looked at that Splink draws samples, of records and of pairs. The failing twin: with all
-    digits that Splink tells, the orders show."""
+def test_the_order_of_the_records_does_not_change_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of pairs is limited, so Splink draws samples of records and pairs. The failing twin: with all digits
+    of Splink, the order has an effect."""
     monkeypatch.setattr("identity.model._MOST_TRAINING_PAIRS", 5_000)
     chance = random.Random(5)
     people: list[Person] = []
@@ -167,7 +168,7 @@ def test_the_order_of_the_records_trains_no_other_model(monkeypatch: pytest.Monk
 
 
 def test_training_on_families_joins_no_family() -> None:
-    """Where most who share a home, a phone and a name are families, a model may learn that a home is a person."""
+    """If most records that share a home, a phone and a name are families, a model may learn that a home is a person."""
     chance = random.Random(3)
     people: dict[int, Person] = {}
     for _ in range(190):
@@ -183,7 +184,7 @@ def test_training_on_families_joins_no_family() -> None:
 
 
 def test_a_stale_weight_is_seen(trained: tuple[dict[int, Person], Model]) -> None:
-    """The failing twin: a changed record that nobody names keeps the weight it had."""
+    """The failing twin: a changed record that is not listed as changed keeps its weight."""
     people, model = dict(trained[0]), trained[1]
     first = judged(people, model)
     a, b = next(pair for pair, (verdict, _) in verdicts(first).items() if verdict == "match")
@@ -193,10 +194,10 @@ def test_a_stale_weight_is_seen(trained: tuple[dict[int, Person], Model]) -> Non
     assert rows(stale) != rows(judged(people, model))
 
 
-def test_what_weighs_otherwise_keeps_nothing(
+def test_another_basis_keeps_no_weights(
     trained: tuple[dict[int, Person], Model], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another threshold for questions, other blocks: all pairs are weighed again."""
+    """With another threshold for questions, or other blocks, all pairs are scored again."""
     people, model = trained
     first = judged(people, model)
     kept = Kept(first.pairs, first.basis, numbers())
@@ -211,7 +212,7 @@ def test_what_weighs_otherwise_keeps_nothing(
 def test_a_placeholder_comes_and_goes(
     trained: tuple[dict[int, Person], Model], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A block that grows too large, stays so, and is no more: what it says of everybody is taken back, and given."""
+    """A block grows too large, stays too large, and shrinks again: its pairs are withdrawn, and come back."""
     monkeypatch.setattr("identity.blocking.MOST_IN_BLOCK", 30)
     chance = random.Random(4)
     people, model = trained

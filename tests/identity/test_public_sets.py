@@ -1,4 +1,4 @@
-"""The small public sets of the scoreboard, with the least that is promised of each."""
+"""The small public sets of the scoreboard, with a minimum accuracy for each."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def test_a_lost_ledger_is_rebuilt_after_a_look(world: World, merganser: Command)
 def test_a_damaged_ledger_ends_with_1_and_names_the_file(world: World, merganser: Command) -> None:
     world.publish({META: [member(1)]})
     world.settings.ledger_path.parent.mkdir()
-    world.settings.ledger_path.write_text("no ledger")
+    world.settings.ledger_path.write_text("not a ledger")
     for verb in ("plan", "deliver", "adopt"):
         code, _, error = merganser("export", verb, META, "--home", world.home)
         assert code == 1

@@ -49,7 +49,7 @@ def test_every_way_to_print_is_tame(text: str, capfd: pytest.CaptureFixture[str]
     console.out().print(table)
     console.out().print(text)
     console.err().print(text, style="red")
-    console.show_error(MerganserError(f"The file {text} is wrong.", f"Mend {text}."))
+    console.show_error(MerganserError(f"The file {text} is wrong.", f"Fix {text}."))
     console.show_note(text)
     told = capfd.readouterr()
     for line in (told.out + told.err).splitlines():

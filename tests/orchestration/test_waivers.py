@@ -85,7 +85,7 @@ def test_an_expired_waiver_counts_no_more(built_by_hand: Home, monkeypatch: pyte
         ("consent_is_live", TOMORROW, {}, "contract"),
         ("exp_ads__lapsed.consent_is_live", TOMORROW, {}, "contract"),
         ("rows_fell", YESTERDAY, {}, "has passed"),
-        ("rows_fell", "soon", {}, "no day"),
+        ("rows_fell", "soon", {}, "not a date"),
         ("rows_fell", TOMORROW, {"owner": " "}, "owner"),
         ("rows_fell", TOMORROW, {"reason": ""}, "reason"),
     ],
