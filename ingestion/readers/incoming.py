@@ -31,6 +31,7 @@ from ingestion.readers.workbooks import stage_sheet
 from ingestion.settings import Settings
 from ingestion.spec import EntitySpec
 from ingestion.statements import quote
+from runtime.damage import is_full_disk
 
 _BYTES_PER_FIELD = 5_000_000  # of memory, for each undeclared field that becomes a column of its own; with less memory,
 # undeclared fields are read as one map, which is three times slower
@@ -123,17 +124,12 @@ def _stage_text(
     except duckdb.OutOfMemoryException as error:
         raise UnreadableFileError(needs_memory(file, settings), file.name) from error
     except (duckdb.IOException, duckdb.InvalidInputException) as error:
-        if _is_full(error):
+        if is_full_disk(str(error)):
             raise
         raise UnreadableFileError(unreadable(file), file.name) from error
     finally:
         for table in ("lines", "text_rejects", "text_scans"):
             connection.execute(f"drop table if exists {table}")
-
-
-def _is_full(error: duckdb.Error) -> bool:
-    """Whether the disk is full."""
-    return any(text in str(error) for text in ("Could not write", "No space left"))
 
 
 def clear_stage(connection: duckdb.DuckDBPyConnection) -> None:
