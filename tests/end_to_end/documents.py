@@ -1,6 +1,6 @@
-"""What the documents say: their blocks, where a block's text goes, and what their words name.
+"""Reads and follows documents: their blocks, the place of a block's text, and the names in their text.
 
-Add here: how a document is read and followed. Keep out: what must be true of it (the tests say so).
+Add here: how a document is read and followed. Keep out: assertions about documents.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _PATH = re.compile(r"(?:\./)?[\w.{},*<>-]*/[\w./{},*<>…-]*")
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block, the line it begins at, and what the comment right above it says of it."""
+    """A fenced block, its first line, and the instruction in the comment above it."""
 
     line: int
     language: str
@@ -54,7 +54,7 @@ class Document:
 
     @property
     def spans(self) -> list[str]:
-        """What stands in backticks."""
+        """Texts in backticks."""
         return [span.strip() for span in _SPAN.findall(self.prose)]
 
     @property
@@ -97,9 +97,9 @@ def parse(name: str, text: str) -> Document:
 
 
 def follow(document: Document, copy: ProjectCopy, given: Mapping[str, str] | None = None) -> str:
-    """Do what a document says, in its order; returns what its commands printed.
+    """Follows a document in its order; returns the output of its commands.
 
-    `given` replaces what a reader has to fill in (a path of their own). `make` is not run: it would install.
+    `given` replaces values that a reader fills in (a path). `make` is not run: it would install.
     """
     told, kept = [], []
     for block in document.blocks:
@@ -117,7 +117,7 @@ def follow(document: Document, copy: ProjectCopy, given: Mapping[str, str] | Non
 
 
 def place(block: Block, root: Path) -> None:
-    """Write a block where its comment says. Raises ValueError when that place is not exactly one."""
+    """Writes a block to the place in its comment. Raises ValueError if that place is not unique."""
     instruction = _INSTRUCTION.fullmatch(block.said)
     if instruction is None:
         return
@@ -142,7 +142,7 @@ def place(block: Block, root: Path) -> None:
 
 
 def misplaced(document: Document) -> list[str]:
-    """Blocks of a recipe that do not say where their text goes, or say it in words that nobody reads."""
+    """Blocks of a guide without a place for their text, or with an unknown instruction."""
     return [
         f"{document.name}, line {block.line}: {block.said or 'says nothing'}"
         for block in document.blocks
@@ -170,7 +170,7 @@ def unknown_targets(document: Document, makefile: str) -> list[str]:
 
 
 def unknown_paths(document: Document, root: Path, home: Path, made: Iterable[str]) -> list[str]:
-    """Links and paths in backticks that lead nowhere.
+    """Links and paths in backticks without a target.
 
     A path is looked for beside the document, in the repository, in the dbt project and its models, and in a home that
     was built; or a recipe makes it (`made`).
@@ -195,7 +195,7 @@ def made_by(documents: Iterable[Document]) -> set[str]:
 
 
 def changed_by(document: Document) -> list[str]:
-    """Files that were there before and that a recipe changes."""
+    """Existing files that a guide changes."""
     found = (_INSTRUCTION.fullmatch(block.said) for block in document.blocks)
     changed = {instruction["path"] for instruction in found if instruction and instruction["verb"] != "file"}
     patches = [line for block in document.blocks for line in block.text.splitlines() if line.startswith("git apply ")]
@@ -216,7 +216,7 @@ def _words(line: str) -> list[str]:
 
 
 def _is_known(words: list[str], command: Any) -> bool:
-    """Do these words name a command, its options, and no more arguments than it takes?"""
+    """Whether these words are a command with its options, and no more arguments than it takes."""
     known = command
     while words and hasattr(known, "commands"):
         if words[0].startswith("-"):

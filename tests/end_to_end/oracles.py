@@ -1,7 +1,7 @@
-"""What should be true of a demo, worked out without a dbt model: from the landed files, the raw tables and the truth.
+"""Expected results of a demo, computed without dbt models: from the landed files, the raw tables and the truth.
 
-Add here: an oracle, which reads files, raw tables or the truth. Keep out: assertions, what the warehouse's models say
-(an oracle may take a published table as an argument, to judge it).
+Add here: an oracle, which reads files, raw tables or the truth. Keep out: assertions, results of the models (an oracle
+may get a published table as an argument).
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ PURPOSES_OF_METRICS = {
 }
 ARRIVAL = datetime.fromisoformat(
     "9999-01-01T00:00:00"
-)  # a no without a date counts from its arrival, and the demo lands after all that it tells
+)  # a no without a date counts from its arrival, and the demo lands after all its events
 
 
 def read(path: Path, statement: str, *values: object) -> list[Row]:
-    """Rows of a DuckDB file by column name. The connection is closed again, so that another process may write."""
+    """Rows of a DuckDB file by column name. Closes the connection, so that another process can write."""
     with duckdb.connect(str(path), read_only=True) as connection:
         cursor = connection.execute(statement, list(values))
         names = [column[0] for column in cursor.description or ()]
@@ -51,7 +51,7 @@ def read(path: Path, statement: str, *values: object) -> list[Row]:
 
 
 def landed_rows(home: Home, source: str, entity: str) -> list[Row]:
-    """Every whole record of an entity's files, read by Python's own readers; later files last."""
+    """Every valid record of an entity's files, read by Python's own readers; later files last."""
     rows: list[Row] = []
     for path in sorted((home.landing / source / entity).glob("*")):
         if path.suffix == ".parquet":
@@ -66,7 +66,7 @@ def landed_rows(home: Home, source: str, entity: str) -> list[Row]:
 
 
 def truth(home: Home, table: str) -> list[Row]:
-    """A table of the truth that the demo's business was made from."""
+    """A table of the truth from which the demo's business was generated."""
     rows: list[Row] = pyarrow.parquet.read_table(home.truth / f"{table}.parquet").to_pylist()
     return rows
 
@@ -93,7 +93,7 @@ def owners_of_records(home: Home, source: str, entity: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Decision:
-    """One yes or no, with every identifier that it was made with and the record it stands in."""
+    """One yes or no, with its identifiers and its record."""
 
     purpose: str
     decision: str
@@ -107,7 +107,9 @@ def decisions(home: Home) -> list[Decision]:
     found = []
     for row in landed_rows(home, "consent_banner", "decisions"):
         with_whom = [(kind, row[kind]) for kind in ("user_id", "email", "anonymous_id") if row.get(kind)]
-        if row["decision"] == "granted" and len(with_whom) > 1:  # a yes of a person is none of the device's other users
+        if (
+            row["decision"] == "granted" and len(with_whom) > 1
+        ):  # a yes of a person is not a yes of other users of the device
             with_whom = [(kind, value) for kind, value in with_whom if kind != "anonymous_id"]
         who = tuple((kind, value.strip().lower() if kind == "email" else value) for kind, value in with_whom)
         record = ("consent_banner", "decisions", row["decision_id"])
@@ -141,8 +143,8 @@ def _contact(row: Row, *phones: str) -> tuple[Identifier, ...]:
 
 @dataclass
 class Standing:
-    """How a customer stands to a purpose: the live grants after the last refusal, and the refusals that no later grant
-    took back."""
+    """A customer's consent to a purpose: the live grants after the last refusal, and the refusals without a later
+    grant."""
 
     grants: list[Decision] = field(default_factory=list)
     refusals: list[Decision] = field(default_factory=list)
@@ -159,9 +161,10 @@ def standing(
     as_of: datetime,
     named: Collection[Identifier] = (),
 ) -> Standing:
-    """Judge by the customer's last word: a refusal stands until a later grant, and at one moment the refusal wins.
+    """Decides by the customer's last decision: a refusal holds until a later grant; at the same moment the refusal
+    wins.
 
-    `named`: further identifiers that records of the customer name, and that are not its own: a no with one counts too.
+    `named`: other identifiers that records of the customer name: a no with one of them counts too.
     """
     about = [each for each in made if each.purpose == purpose]
     refused = [e for e in about if e.decision in REFUSALS and not {*identifiers, *named}.isdisjoint(e.identifiers)]
@@ -177,7 +180,7 @@ def standing(
 
 
 def named_by_records(home: Home) -> dict[str, set[Identifier]]:
-    """What the records of a customer name, whoever the graph gives it to."""
+    """All identifiers that the records of a customer name, whichever customer they belong to."""
     named = defaultdict(set)
     for row in read(
         home.warehouse,
@@ -191,7 +194,7 @@ def named_by_records(home: Home) -> dict[str, set[Identifier]]:
 
 
 def identifiers_by_customer(serving: Path) -> dict[str, set[Identifier]]:
-    """What the graph joined, as published."""
+    """The published identity graph."""
     joined = defaultdict(set)
     for row in read(serving, "select * from marts.bdg_customer_identifiers where customer_id is not null"):
         joined[row["customer_id"]].add((row["identifier_type"], row["identifier_value"]))
@@ -217,7 +220,7 @@ def sha256(text: str | None) -> str:
 
 
 def meta_row(customer: Mapping[str, Any]) -> dict[str, str]:
-    """A golden customer as a row of Meta's file, worked out from Meta's guide."""
+    """A golden customer as a row of Meta's file, computed by Meta's guide."""
     country = (customer["country_code"] or "").strip().lower()
     postal_code = _letters(customer["postal_code"])
     phone = customer["phone"] or ""
@@ -240,12 +243,12 @@ def _letters(text: str | None, keep: str = "") -> str:
 
 # What a home must not hold ------------------------------------------------------------------------------------------
 
-# Where plain values belong: what came in, what is known, and what is sent in plain to who may have it.
+# Places of plain values: incoming data, the golden record, and deliveries that may have them.
 PLAIN_PLACES = ("landing", "truth", "warehouse.duckdb", "serving.duckdb", "exports/webhook")
 
 
 def plain_values(home: Home) -> set[str]:
-    """Every e-mail address and phone number of the business, and what people typed instead of one."""
+    """Every e-mail address and phone number of the business, and invalid entries in their place."""
     known = {value for kind, value in owners_of_identifiers(home) if kind in ("email", "phone")}
     for person in truth(home, "persons"):
         known |= {person[name] for name in ("email", "second_email", "phone", "next_phone") if person[name]}
@@ -253,7 +256,7 @@ def plain_values(home: Home) -> set[str]:
 
 
 def leaks(home: Home, values: Collection[str]) -> list[tuple[str, str]]:
-    """Files (relative) and tables of the ledger with a plain value in them: where, and what."""
+    """Files (relative) and tables of the ledger with a plain value: the place, and the value."""
     found = []
     for path in sorted(home.path.rglob("*")):
         where = path.relative_to(home.path).as_posix()
@@ -265,7 +268,7 @@ def leaks(home: Home, values: Collection[str]) -> list[tuple[str, str]]:
 
 
 def _plain_in(text: str, values: Collection[str]) -> set[str]:
-    """The values that stand in a text: whole numbers of a phone's length, and addresses, whatever precedes."""
+    """The values in a text: numbers of a phone's length, and addresses."""
     numbers = set(re.findall(r"(?<!\w)\d{7,15}(?!\w)", text))
     addresses = set(re.findall(r"[^\s\"'<>(),;:=|]{1,64}@[\w.-]+", text.lower()))
     hits = {number for number in numbers if number in values}
@@ -285,7 +288,8 @@ def _ledger_texts(home: Home) -> Iterator[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class PairScore:
-    """Pairs of identifiers: how many of those joined belong together, and how many of those that do were joined."""
+    """Pairs of identifiers: the share of joined pairs that belong together, and of pairs that belong together and were
+    joined."""
 
     precision: float
     recall: float
@@ -314,7 +318,7 @@ def score_pairs(customer_of: Mapping[Identifier, str], owners: Mapping[Identifie
 
 
 def counts_in_files(home: Home) -> dict[tuple[str, str], int]:
-    """Records in the landing files by source and entity, as DuckDB counts them (a line that is broken counts too)."""
+    """Records in the landing files by source and entity, counted by DuckDB (broken lines count too)."""
     counts: dict[tuple[str, str], int] = defaultdict(int)
     for path in sorted(home.landing.rglob("*")):
         if not path.is_file():
@@ -334,7 +338,7 @@ def counts_in_files(home: Home) -> dict[tuple[str, str], int]:
 
 
 def unreconciled(home: Home) -> list[str]:
-    """Where records went missing between the files, the loads, the raw tables and the quarantine. Empty is good."""
+    """Records that are missing between the files, the loads, the raw tables and the quarantine. Empty if none are."""
     loads = read(
         home.warehouse,
         """
@@ -367,7 +371,8 @@ def unreconciled(home: Home) -> list[str]:
 
 
 def contents(serving: Path) -> dict[str, str]:
-    """A digest of every published table's rows, in any order. Left out: what `main` says of builds and publications."""
+    """A digest of every published table's rows, in any order. Without the tables of `main` about builds and
+    publications."""
     tables = read(serving, "select table_schema as s, table_name as t from information_schema.tables")
     digests = {}
     for table in tables:

@@ -1,6 +1,6 @@
-"""A copy of the project to write into, with its own command: what a recipe tells its reader to do is done to it.
+"""A writable copy of the project with its own command, in which guides are followed.
 
-Add here: how the copy is made, fed and asked. Keep out: what a document says, what must come of it.
+Add here: how the copy is made and used. Keep out: documents, assertions.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from typing import Any
 import duckdb
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = {  # what this interpreter is given to run
+COMMANDS = {  # arguments of this interpreter
     "merganser": ("-c", "from orchestration.cli.main import main; main()"),
     "dbt": ("-c", "import sys; from dbt.cli.main import cli; sys.argv[0] = 'dbt'; cli()"),
     "python": (),
 }
-_FOREIGN = ("GIT_", "MERGANSER_", "DBT_", "DAGSTER_", "PYTHON")  # settings of whoever runs the tests
-_TOLD = 6000  # characters of what a failed command printed that are shown
+_FOREIGN = ("GIT_", "MERGANSER_", "DBT_", "DAGSTER_", "PYTHON")  # settings of the user who runs the tests
+_SHOWN = 6000  # characters of a failed command's output
 
 
 @dataclass(frozen=True)
 class ProjectCopy:
-    """A git clone of the checkout with its uncommitted changes. Its state lies in its own `.merganser`, which is what
-    every command takes when it is told nothing else; `.venv/bin` holds `merganser`, `dbt`, `python`, `activate`."""
+    """A git clone of the checkout with its uncommitted changes. Its state is in its own `.merganser`, the default of
+    every command; `.venv/bin` holds `merganser`, `dbt`, `python`, `activate`."""
 
     path: Path
 
@@ -43,7 +43,7 @@ class ProjectCopy:
         return self.home / "landing"
 
     def shell(self, script: str, environment: Mapping[str, str] | None = None) -> str:
-        """Run a script in one shell that stops at the first line that fails; returns what it printed."""
+        """Runs a script in one shell that stops at the first line that fails; returns its output."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
         added = {
             "PATH": f"{self.path / '.venv' / 'bin'}{os.pathsep}{kept.get('PATH', os.defpath)}",
@@ -58,17 +58,17 @@ class ProjectCopy:
             text=True,
             check=False,
         )
-        told = f"{done.stdout[-_TOLD:]}\n{done.stderr[-_TOLD:]}"
+        told = f"{done.stdout[-_SHOWN:]}\n{done.stderr[-_SHOWN:]}"
         assert done.returncode == 0, f"exit code {done.returncode} of\n{script}\n{told}"
         return done.stdout
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Rows of the warehouse, opened read-only for the length of the call."""
+        """Rows of the warehouse, opened read-only during the call."""
         with duckdb.connect(str(self.home / "warehouse.duckdb"), read_only=True) as connection:
             return connection.execute(sql, list(parameters)).fetchall()
 
     def served(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Rows of what readers open."""
+        """Rows of the serving file."""
         with duckdb.connect(str(self.home / "serving.duckdb"), read_only=True) as connection:
             return connection.execute(sql, list(parameters)).fetchall()
 
@@ -94,7 +94,7 @@ def copy_project(target: Path, home: Path | None = None) -> ProjectCopy:
 
 
 def restore_project(saved: ProjectCopy, target: Path) -> ProjectCopy:
-    """Put what `saved` is in the place of `target`. A copy that is always in one place is one that dbt parses once."""
+    """Replaces `target` by `saved`. A copy that is always in the same place is parsed once."""
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(saved.path, target, symlinks=True)
     return ProjectCopy(target)

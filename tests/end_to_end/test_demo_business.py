@@ -1,6 +1,7 @@
-"""The demo business through the whole house: what each destination got, again without effect, and a day later.
+"""The demo business through the whole pipeline: what each destination got, a second run without effect, and a day
+later.
 
-What is expected comes from oracles.py (files, raw tables, truth), and each guard has a twin that fails.
+Expected results come from oracles.py (files, raw tables, truth), and each guard has a twin that fails.
 """
 
 from __future__ import annotations
@@ -55,14 +56,14 @@ SEGMENTS = {
     "abandoned_cart", "anonymous_interest", "birthday_next_7_days", "category_interest", "city_audience",
     "contract_ending_60_days", "first_time_buyers", "lapsed_buyers", "newsletter_openers", "top_decile_value",
 }  # fmt: skip
-NOT_REMEMBERED = {"anonymous_interest"}  # third-party knowledge expires, and so leaves no stays behind
+NOT_REMEMBERED = {"anonymous_interest"}  # third-party data expires, so it leaves no stays
 
 
 # What was sent ------------------------------------------------------------------------------------------------------
 
 
 def sent(home: Home, export: str, delivery: str) -> dict[str, dict[str, Row]]:
-    """What a destination got in one delivery, as it lies there: by action and key."""
+    """The records of one delivery at a destination, by action and key."""
     got: dict[str, dict[str, Row]] = {"add": {}, "update": {}, "remove": {}, "retract": {}}
     if export == CART:
         for path in sorted((home.exports / "webhook").glob(f"{delivery}-*.json")):
@@ -130,7 +131,7 @@ def test_hashes_are_those_of_the_golden_values(demo_home: Home, delivered: dict[
 
 
 @pytest.mark.parametrize("export", [META, CART])
-def test_everybody_delivered_said_yes_and_nobody_else_did(
+def test_exactly_the_consenting_customers_are_delivered(
     demo_home: Home, delivered: dict[str, dict[str, Row]], joined: dict[str, set[Identifier]], export: str
 ) -> None:
     """The consent records of the landed files, judged in Python, select the very same customers of the segment."""
@@ -149,7 +150,7 @@ def test_everybody_delivered_said_yes_and_nobody_else_did(
 def test_the_yes_was_given_by_the_person_who_is_contacted(
     demo_home: Home, delivered: dict[str, dict[str, Row]], joined: dict[str, set[Identifier]], export: str
 ) -> None:
-    """By the truth: whoever is written to gave the consent, or somebody who was signed in to that person's account."""
+    """By the truth: the contacted person gave the consent, or somebody who was signed in to that person's account."""
     made, owners = oracles.decisions(demo_home), oracles.owners_of_identifiers(demo_home)
     people = {
         (source, entity): oracles.owners_of_records(demo_home, source, entity)
@@ -168,7 +169,8 @@ def test_the_yes_was_given_by_the_person_who_is_contacted(
 def test_a_refusal_on_any_identifier_is_seen(
     demo_home: Home, delivered: dict[str, dict[str, Row]], joined: dict[str, set[Identifier]]
 ) -> None:
-    """The twin of the oracle itself: one no, on any identifier of a delivered customer, and he may not be contacted."""
+    """The twin of the oracle: with one no, on any identifier of a delivered customer, the customer must not be
+    contacted."""
     customer = min(delivered[META])
     made = oracles.decisions(demo_home)
     assert oracles.standing(joined[customer], "advertising", made, NOW).may
@@ -178,10 +180,10 @@ def test_a_refusal_on_any_identifier_is_seen(
     assert not oracles.standing(joined[customer], "advertising", made, NOW + timedelta(days=400)).may
 
 
-def test_who_is_served_has_an_order_or_a_deal(
+def test_customers_synced_to_the_crm_have_an_order_or_a_deal(
     demo_home: Home, delivered: dict[str, dict[str, Row]], joined: dict[str, set[Identifier]]
 ) -> None:
-    """The CRM's legal basis is a contract: in the files, the customer has ordered or stands in a deal."""
+    """The CRM's legal basis is a contract: in the files, the customer has an order or a deal."""
     orders = oracles.landed_rows(demo_home, "shopify", "order")
     with_contract = {("shopify_customer_id", row["customer_id"]) for row in orders if row["customer_id"]}
     with_contract |= {("shopify_order_id", row["id"]) for row in orders if not row["customer_id"]}
@@ -194,7 +196,7 @@ def test_who_is_served_has_an_order_or_a_deal(
 
 
 def test_delivered_and_withheld_are_the_segment(demo_home: Home, delivered: dict[str, dict[str, Row]]) -> None:
-    """Nobody is dropped in silence: each candidate is sent or has one reason, and the receipts count the same."""
+    """Each candidate is sent or has one reason, and the receipts have the same counts."""
     withheld = read(demo_home.serving, "select * from exports.exp_withheld__customers")
     bridge = read(demo_home.serving, "select * from marts.bdg_customer_identifiers")
     for export in (META, CRM, CART):
@@ -209,7 +211,7 @@ def test_delivered_and_withheld_are_the_segment(demo_home: Home, delivered: dict
     assert {row["reason"] for row in withheld} >= {"no_consent:unknown", "no_consent:denied", "no_consent:withdrawn"}
 
 
-def test_no_plain_value_lies_where_it_does_not_belong(demo_home: Home, tmp_path: Path) -> None:
+def test_no_plain_value_is_in_a_wrong_place(demo_home: Home, tmp_path: Path) -> None:
     values = oracles.plain_values(demo_home)
     assert len(values) > DEMO_CUSTOMERS
     assert oracles.leaks(demo_home, values) == []
@@ -242,7 +244,7 @@ def customer_of_identifiers(home: Home) -> dict[Identifier, str]:
 
 
 def test_identity_against_the_truth(demo_home: Home) -> None:
-    """Seen at 300 customers, seed 7: precision 0.997, recall 0.84; the bounds lie a little under."""
+    """Seen at 300 customers, seed 7: precision 0.997, recall 0.84; the bounds are slightly lower."""
     customers, owners = customer_of_identifiers(demo_home), oracles.owners_of_identifiers(demo_home)
     score = oracles.score_pairs(customers, owners)
     assert score.precision >= 0.985
@@ -253,8 +255,8 @@ def test_identity_against_the_truth(demo_home: Home) -> None:
     assert nobody_joined.recall == 0
 
 
-def test_what_many_share_joins_nobody(demo_home: Home) -> None:
-    """A kiosk's cookie, a role mailbox and a placeholder stand in no customer together with anybody's account."""
+def test_shared_identifiers_join_nobody(demo_home: Home) -> None:
+    """A kiosk's cookie, a role mailbox and a placeholder are in no customer with an account."""
     mess = oracles.truth(demo_home, "mess_truth")
     customers, owners = customer_of_identifiers(demo_home), oracles.owners_of_identifiers(demo_home)
     kiosks = {row["record_id"] for row in mess if row["kind"] == "kiosk_visits"}
@@ -314,10 +316,10 @@ def test_a_family_phone_does_not_merge_the_family(demo_home: Home) -> None:
 
 
 def test_a_phone_alone_seldom_joins_two_people(demo_home: Home) -> None:
-    """Two contacts that know nothing but one number may be a duplicate or two people: names are not read yet.
+    """Two contacts with nothing but the same number may be a duplicate or two people: names are not compared yet.
 
     Seen at 300 customers, seed 7: one number of a family of four (two contacts, one without an address) and one of four
-    numbers that changed hands join two people each. More than these two is a regression; none is what is wanted.
+    numbers that changed hands join two people each. More than these two is a regression; the goal is none.
     """
     customers, owners = customer_of_identifiers(demo_home), oracles.owners_of_identifiers(demo_home)
     shared = {value for (kind, value), people in owners.items() if kind == "phone" and len(people) > 1}
@@ -424,7 +426,7 @@ def test_again_every_table_and_every_id_is_the_same(demo_home: Home, again: Agai
     assert before.keys() == after.keys()
     assert customer_of_identifiers(again.home) == customer_of_identifiers(demo_home)
     builds = [read(home.serving, "select build_id from main.build_info") for home in (demo_home, again.home)]
-    assert builds[0] != builds[1]  # it was a new build, all the same
+    assert builds[0] != builds[1]  # although it was a new build
 
 
 def test_a_changed_table_is_seen(copied_home: Home) -> None:
@@ -505,7 +507,7 @@ def withdrawal(number: int, email: str, at: datetime, purpose: str = "advertisin
 
 @dataclass(frozen=True)
 class NextDay:
-    """A copy of the demo's home a day later, with what came in since and what the run sent."""
+    """A copy of the demo's home a day later, with the new records and the deliveries of the run."""
 
     home: Home
     report: Row
@@ -612,7 +614,7 @@ def keys_of(got: dict[str, dict[str, Row]]) -> dict[str, set[str]]:
 
 
 def newly_lapsed(demo_home: Home) -> set[str]:
-    """Who ages into the segment within the day, by the orders known before."""
+    """Customers who enter the segment within the day by the passage of time, by the orders known before."""
     lapsing = (
         "select customer_id from marts.dim_customers where order_count > 0 and last_order_at >= ? and last_order_at < ?"
     )
@@ -651,7 +653,7 @@ def test_a_day_later_the_destinations_get_the_difference(demo_home: Home, next_d
 def test_a_day_later_the_audience_changes_by_what_happened(
     demo_home: Home, next_day: NextDay, delivered: dict[str, dict[str, Row]]
 ) -> None:
-    """The withdrawal, the order and the clock remove; the clock adds; the new address updates; nothing else moves."""
+    """The withdrawal, the order and the clock remove; the clock adds; the new address updates; nothing else changes."""
     made, named = oracles.decisions(next_day.home), oracles.named_by_records(next_day.home)
     joined = oracles.identifiers_by_customer(next_day.home.serving)
     candidates = (delivered[META].keys() | newly_lapsed(demo_home)) - {next_day.ordered}
@@ -668,7 +670,7 @@ def test_a_day_later_the_audience_changes_by_what_happened(
     assert retracted["EMAIL"] == was["EMAIL"] != became["EMAIL"]
 
 
-def test_who_withdraws_is_removed_by_the_hash_that_was_sent(
+def test_a_withdrawal_is_a_removal_by_the_hash_that_was_sent(
     next_day: NextDay, delivered: dict[str, dict[str, Row]]
 ) -> None:
     removed, was = next_day.got(META)["remove"][next_day.withdrew], delivered[META][next_day.withdrew]
@@ -681,7 +683,7 @@ def test_who_withdraws_is_removed_by_the_hash_that_was_sent(
 def test_a_day_later_the_cart_is_bought(
     demo_home: Home, next_day: NextDay, delivered: dict[str, dict[str, Row]]
 ) -> None:
-    """Its owner's reminder is taken back, with those for carts grown too old; carts ripe since are added."""
+    """Its owner's reminder is withdrawn, with those for carts that are too old now; newly abandoned carts are added."""
     forgotten = A_DAY_LATER - CART_FORGOTTEN_AFTER
     too_old = {key for key, row in by_key(demo_home.serving, f"exports.{CART}").items() if row["left_at"] < forgotten}
     made, joined = oracles.decisions(next_day.home), oracles.identifiers_by_customer(next_day.home.serving)
@@ -701,7 +703,7 @@ def test_a_day_later_the_cart_is_bought(
     assert next_day.cart not in too_old
 
 
-def test_a_day_later_the_crm_hears_of_orders_and_not_of_the_deleted(
+def test_a_day_later_the_crm_gets_orders_and_no_deleted_contacts(
     demo_home: Home, next_day: NextDay, delivered: dict[str, dict[str, Row]]
 ) -> None:
     got = next_day.got(CRM)
@@ -745,7 +747,7 @@ def test_the_withdrawal_of_a_day_later_leaves_no_plain_value_behind(next_day: Ne
 def test_a_failed_check_keeps_the_serving_file_and_sends_nothing(
     copied_home: Home, delivered: dict[str, dict[str, Row]]
 ) -> None:
-    """A record is lost from a raw table while everybody withdraws: the run ends at the check, whatever is due."""
+    """A record is lost from a raw table while everybody withdraws: the run ends at the check."""
     golden = by_key(copied_home.serving, "marts.dim_customers", "customer_id")
     emails = [golden[c]["email"] for c in sorted(delivered[META])[:3] if golden[c]["email"]]
     write_ndjson(copied_home, "consent_banner", "decisions", "2026-06-30.ndjson",

@@ -1,7 +1,7 @@
-"""The documents are true: what they tell a reader to do is done, word for word, on a copy of the project and of the
-demo's home, and whatever they name exists.
+"""The documents are correct: their instructions are executed literally on a copy of the project and of the demo's home,
+and everything that they name exists.
 
-Add here: what must come of following a document. Keep out: how a document is read (documents.py).
+Add here: the expected result of a document. Keep out: how a document is read (documents.py).
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def document(name: str) -> Document:
 
 @pytest.fixture(scope="session")
 def _saved(tmp_path_factory: pytest.TempPathFactory, demo_home: Home) -> tuple[ProjectCopy, Path]:
-    """A copy of the project with the demo's home in it, parsed once, and the place where it is put for each test."""
+    """A copy of the project with the demo's home in it, parsed once, and the place to which each test copies it."""
     place_of_work = tmp_path_factory.mktemp("documentation") / "project"
     copy = copy_project(place_of_work, demo_home.path)
     copy.shell(
@@ -91,7 +91,7 @@ def test_readme(project: ProjectCopy) -> None:
 
 
 def test_add_a_source_then_an_identifier_type(project: ProjectCopy) -> None:
-    """Three cards land and one breaks a rule; then a card's number belongs to the customer whose e-mail it names."""
+    """Three cards land and one breaks a rule; then a card's number belongs to the customer with its e-mail."""
     known = project.query(
         """
         select customer_id, identifier_value from intermediate.int_identity__customer_identifiers
@@ -195,7 +195,7 @@ def test_add_an_attribute(project: ProjectCopy) -> None:
 
 
 def test_add_a_sync(project: ProjectCopy) -> None:
-    """What the plan counts is what leaves, hashed and consented; a second delivery sends nothing."""
+    """The delivery has the counts of the plan, hashed and with consent; a second delivery sends nothing."""
     told = follow(document("docs/guides/add_a_sync.md"), project)
     name = "exp_meta__newsletter_openers"
     planned = int(re.search(rf"{name} to meta_file: (\d+) to add, 0 to update, 0 to remove", told).group(1))  # type: ignore[union-attr]
@@ -226,7 +226,7 @@ def test_keep_your_additions_apart(project: ProjectCopy) -> None:
 
 
 def test_understand_identity(project: ProjectCopy) -> None:
-    """A picture is drawn, and a cookie of nobody's belongs to the customer that it was joined to."""
+    """A picture is drawn, and a cookie without customer belongs to the customer to which it was joined."""
     ((email, phone),) = project.query(
         """
         select min(emails.identifier_value), min(phones.identifier_value)
@@ -250,7 +250,7 @@ def test_understand_identity(project: ProjectCopy) -> None:
 
 
 def test_match_persons(project: ProjectCopy) -> None:
-    """The demo's persons train a model; what it is sure of joins by its rule, and what it is not is asked."""
+    """The demo's persons train a model; certain pairs join by its rule, and uncertain ones are in the review queue."""
     assert "questions" in follow(document("docs/guides/match_persons.md"), project)
     ((models,),) = project.query("select count(*) from intermediate.int_identity__person_models")
     assert models == 1
@@ -294,7 +294,7 @@ git apply docs/guides/some.patch
 
 
 def test_guides_go_together(tmp_path: Path) -> None:
-    """Whoever has followed one recipe can follow the next: what they write and patch does not collide."""
+    """Guides can be followed one after the other: their files and patches do not collide."""
     copy = copy_project(tmp_path / "project")
     for name in [*GUIDES, *CONNECTING]:
         if name == APART:  # it changes files that its commands write
@@ -353,7 +353,7 @@ def test_blocks_say_where_they_go(name: str) -> None:
 
 
 def test_a_wrong_name_is_seen(tmp_path: Path, command: Any) -> None:
-    """The failing twins of the checks above: each wrong line is told, each right one is not."""
+    """The failing twins of the checks above: each wrong line is reported, and no correct one."""
     read = parse(
         "README.md",
         "Run `merganser bild` or `merganser build --fast`, `merganser export send x`, `merganser status now`, "
@@ -416,7 +416,7 @@ def promised(text: str) -> dict[str, list[str]]:
 
 
 def broken_promises(text: str, there: dict[str, set[str]]) -> list[str]:
-    """Tables and columns that the contract names and that are not there, and tables without a promise."""
+    """Tables and columns of the contract that do not exist, and tables without a contract."""
     contract = promised(text)
     wrong = [f"{table} is not there" for table in contract if table not in there]
     wrong += [f"{table} promises nothing" for table, columns in contract.items() if not columns]
@@ -430,7 +430,8 @@ def broken_promises(text: str, there: dict[str, set[str]]) -> list[str]:
 
 @pytest.fixture(scope="session")
 def there(demo_home: Home) -> dict[str, set[str]]:
-    """Columns by table: of the models, as the manifest declares them, and of the raw schemas, as landing makes them."""
+    """Columns by table: of the models, as the manifest declares them, and of the raw schemas, as landing creates
+    them."""
     nodes = json.loads(demo_home.manifest.read_text())["nodes"].values()
     found = {
         f"{node['schema']}.{node['name']}": set(node["columns"]) for node in nodes if node["resource_type"] == "model"
@@ -453,7 +454,7 @@ def test_the_contract_names_what_exists(there: dict[str, set[str]]) -> None:
 
 
 def test_every_published_table_has_its_contract(there: dict[str, set[str]]) -> None:
-    """Segments and exports keep one promise each by their kind; every table of the marts has its own."""
+    """Segments and exports have one contract per kind; every table of the marts has its own."""
     contract = promised((ROOT / CONTRACT).read_text())
     assert {table for table in there if table.startswith("marts.")} == {
         table for table in contract if table.startswith("marts.")
@@ -465,7 +466,7 @@ def test_every_published_table_has_its_contract(there: dict[str, set[str]]) -> N
             assert {"record_key", "customer_id"} <= columns, table
 
 
-def test_a_promise_that_is_not_kept_is_seen() -> None:
+def test_a_broken_contract_is_seen() -> None:
     text = (
         "### `marts.a`\n\nOne.\n\nKey: `x`\nColumns: `y`,\n`z`\n\nNot: `w`\n\n### `marts.b`\n\n"
         "### `marts.c`\n\nKey: `q`\n"

@@ -17,8 +17,8 @@ from runtime.home import Home
 from tests.command import merganser
 from tests.orchestration.handmade import read
 
-# How a record can be odd, by the type of a column: nothing in it but what is required; too much; words and dates that
-# nobody uses; control characters and markup.
+# Kinds of odd records, by the type of a column: only required values; too much; unusual words and dates; control
+# characters and markup.
 VARIANTS: dict[str, Mapping[str, Any]] = {
     "empty": {},
     "huge": {
@@ -98,7 +98,7 @@ def land_in(home: Home, source: str, entity: str, *records: Mapping[str, Any]) -
 
 
 def published(home: Home) -> dict[str, Any]:
-    """Land, build, check and publish; the answer of the check."""
+    """Lands, builds, checks and publishes; returns the answer of the check."""
     merganser("ingest", "--all", "--home", home.path)
     merganser("build", "--home", home.path)
     report = merganser("check", "--home", home.path)
@@ -132,7 +132,7 @@ def _names_a_scope_of_its_own(entity: EntitySpec, record: Mapping[str, Any]) -> 
 
 
 def test_valid_calls_and_records_of_the_less_usual_kinds_are_published(copied_home: Home) -> None:
-    """A screen, group and alias call, a screen_view, a call without a moment, a status that was invented since."""
+    """A screen, group and alias call, a screen_view, a call without a moment, a new status."""
     call = {"anonymous_id": "odd-device", "timestamp": "2026-06-20T09:00:00Z", "received_at": "2026-06-20T09:00:01Z"}
     land_in(copied_home, "segment", "screens", {"id": "odd-screen", "name": "Basket", **call})
     land_in(copied_home, "segment", "groups", {"id": "odd-group", "group_id": "g1", **call})
@@ -163,7 +163,7 @@ def test_valid_calls_and_records_of_the_less_usual_kinds_are_published(copied_ho
 
 
 @pytest.mark.parametrize("metric", [None, "no-such-metric"])
-def test_a_missing_look_up_holds_back_its_own_records_alone(copied_home: Home, metric: str | None) -> None:
+def test_a_missing_look_up_holds_back_only_its_own_records(copied_home: Home, metric: str | None) -> None:
     event = {"id": "odd-event", "person_id": "P1", "metric_id": metric, "datetime": "2026-06-20T09:00:00Z"}
     land_in(copied_home, "klaviyo", "event", event)
     published(copied_home)

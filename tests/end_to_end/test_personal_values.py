@@ -1,4 +1,4 @@
-"""Personal values stay where they belong: failures are provoked in each layer, then every file of the home is searched
+"""Personal values stay in their places: the tests provoke failures in each layer, then search every file of the home
 for every person of the demo.
 
 It works on a copy of the project, to which models that fail are added, and on a copy of the demo's home.
@@ -19,7 +19,7 @@ import pytest
 from runtime.home import Home
 from tests.end_to_end.project_copy import ProjectCopy, copy_project
 
-# Where personal values belong, each with its reason. Everything else of a home names nobody.
+# The places of personal values, each with its reason. Nothing else in a home may have any.
 ALLOWED = {
     "landing": "the input, as it came",
     "warehouse.duckdb": "the records themselves, their quarantine, and rows that failed a test that stores them",
@@ -29,7 +29,7 @@ ALLOWED = {
     "exports": "what was delivered",
     "truth": "of the demo alone",
 }
-# One model per way in which a database or Python meets a value and fails over it.
+# One model per way in which a value causes an error of the database or of Python.
 EXPRESSIONS = {
     "cast_of_an_email": "cast(email as integer)",
     "cast_of_a_name": "cast(last_name || chr(10) || first_name as date)",
@@ -95,7 +95,7 @@ def broken(demo_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Project
 
 @pytest.fixture(scope="module")
 def persons(demo_home: Home) -> dict[bytes, str]:
-    """Every e-mail address, phone number and full name that the demo knows, raw and normal, with its kind."""
+    """Every e-mail address, phone number and full name of the demo, raw and normalised, with its kind."""
     found: dict[bytes, str] = {}
     with duckdb.connect(str(demo_home.warehouse), read_only=True) as connection:
         for column in ("email", "phone"):
@@ -117,7 +117,7 @@ def persons(demo_home: Home) -> dict[bytes, str]:
 
 
 def places(home: Path, persons: dict[bytes, str]) -> Iterator[str]:
-    """Files outside of the allowed places that name a person, with the kinds of what they tell."""
+    """Files outside of the allowed places with personal values, and the kinds of these."""
     for path in sorted(home.rglob("*")):
         relative = path.relative_to(home)
         if path.is_file() and relative.parts[0] not in ALLOWED:
@@ -128,12 +128,12 @@ def places(home: Path, persons: dict[bytes, str]) -> Iterator[str]:
 
 
 def told_of(text: str, persons: dict[bytes, str]) -> list[str]:
-    """Kinds of values of persons in what a command printed."""
+    """Kinds of personal values in the output of a command."""
     return sorted({kind for value, kind in persons.items() if value in text.encode()})
 
 
 def fail(copy: ProjectCopy, script: str, **environment: str) -> str:
-    """What a script prints that ends with an error, or with none."""
+    """The output of a script that ends with or without an error."""
     return copy.shell(f"( {script} ) 2>&1 || true", environment)
 
 
@@ -210,8 +210,8 @@ def test_the_search_finds_what_a_failure_leaves_where_nothing_is_hidden(
     ]
 
 
-def test_what_the_plugin_replaces_is_still_there() -> None:
-    """An upgrade of dbt-duckdb that renames either is noticed here, not by a person's name in a log."""
+def test_the_functions_that_the_plugin_replaces_exist() -> None:
+    """This test detects an upgrade of dbt-duckdb that renames them, before a person's name is in a log."""
     script = textwrap.dedent("""
         import inspect
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager

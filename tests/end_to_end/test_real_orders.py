@@ -1,7 +1,7 @@
-"""541,909 real invoice lines (UCI Online Retail, whole) go through every room as docs/guides/online_retail.md says,
-and what comes out equals what DuckDB counts in the file itself.
+"""541,909 real invoice lines (UCI Online Retail, complete) go through every layer as in docs/guides/online_retail.md,
+and the results equal DuckDB's counts of the file.
 
-Add here: what must be true of the real orders. Keep out: the recipe's text, made-up data.
+Add here: assertions about the real orders. Keep out: the guide's text, made-up data.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Rows = list[tuple[Any, ...]]
 
 
 class Source:
-    """The file itself, asked by DuckDB without Merganser. A price is a double with at most three decimals, so it is
+    """The file itself, queried by DuckDB without Merganser. A price is a double with at most three decimals, so it is
     counted as decimal(18,4): exactly."""
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ def source() -> Iterator[Source]:
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory, source: Source) -> ProjectCopy:
-    """A copy of the project in which the recipe was followed, on a home of its own."""
+    """A copy of the project in which the guide was followed, with its own home."""
     copy = copy_project(tmp_path_factory.mktemp("real-orders") / "project")
     recipe = parse(RECIPE, (ROOT / RECIPE).read_text())
     follow(recipe, copy, given={"/path/to/online_retail.parquet": str(FILE)})
@@ -96,7 +96,7 @@ def test_the_file_is_the_whole_data_set(source: Source) -> None:
 
 
 def test_no_line_is_lost(shop: ProjectCopy) -> None:
-    """Extracted = landed + quarantined + unchanged, and all landed; a repeated line counts as often as it stands."""
+    """Extracted = landed + quarantined + unchanged, and all landed; a repeated line counts each time."""
     assert shop.query(
         """
         select
@@ -113,9 +113,9 @@ def test_no_line_is_lost(shop: ProjectCopy) -> None:
 def test_every_invoice_is_an_order_to_the_penny(shop: ProjectCopy, source: Source) -> None:
     """Each order equals its invoice exactly: amount, lines, items.
 
-    The only tolerance is the rounding that a column of decimal(18,2) does: an invoice is rounded to the penny once,
-    after its lines are summed. Lines at 0.001 give four invoices a fraction of a penny, so the total of all orders may
-    differ from the exact one by half a penny for each of those, and by nothing else.
+    The only tolerance is the rounding of a decimal(18,2) column: an invoice is rounded to the penny once, after its
+    lines are summed. Lines at 0.001 give four invoices a fraction of a penny, so the total of all orders may
+    differ from the exact one by half a penny for each of these.
     """
     orders = {
         order.removeprefix(PREFIX): tuple(rest)
@@ -212,7 +212,7 @@ def test_countries_have_their_codes(shop: ProjectCopy, source: Source) -> None:
 
 
 def test_odd_stock_codes_are_kept(shop: ProjectCopy, source: Source) -> None:
-    """Postage, discounts, fees and manual entries are lines like any other: nothing is dropped for looking strange."""
+    """Postage, discounts, fees and manual entries are lines like any other: nothing is dropped."""
     kept = shop.served("select product_id, count(*) from marts.fct_order_lines group by 1 order by 1")
     assert kept == source("select StockCode, count(*) from lines group by 1 order by 1")
     assert {code for code, _ in kept} >= ODD_STOCK_CODES

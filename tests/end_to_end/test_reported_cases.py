@@ -1,6 +1,6 @@
-"""Inputs that came out wrong in earlier versions, as they lie in ../shared/cases: all landed at once and published.
+"""Inputs that gave wrong results in earlier versions, in ../shared/cases: all are landed at once and published.
 
-Add here: a case whose fault is repaired, with what is right. Keep out: other inputs of its kind (tests of the concept).
+Add here: a fixed case with its correct result. Keep out: other inputs of its kind (tests of the concept).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 @pytest.mark.parametrize("name", REPAIRED)
-def test_a_reported_case_comes_out_right(published: Home, name: str) -> None:
+def test_a_reported_case_is_correct(published: Home, name: str) -> None:
     question: Path = CASES / name / "query.sql"
     is_right: Callable[[list[tuple[Any, ...]]], bool] = REPAIRED[name]
     with duckdb.connect(str(published.serving), read_only=True) as serving:

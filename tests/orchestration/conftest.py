@@ -1,6 +1,6 @@
-"""Homes for the corridor's tests: made by hand (a table or two, as if built).
+"""Homes for the tests of orchestration, runtime and publication: made by hand, with a few tables.
 
-The one that was really built is in tests/conftest.py.
+The home that was built by the demo is in tests/conftest.py.
 
 Add here: homes that more than one test file needs. Keep out: assertions.
 """
@@ -20,7 +20,7 @@ from tests.orchestration.handmade import CUSTOMERS, SUITES, record_build, write
 
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads the home of whoever runs it."""
+    """No test reads the home of the user who runs it."""
     for name in ("MERGANSER_HOME", "MERGANSER_AS_OF", "MERGANSER_DEBUG", "DBT_TARGET_PATH", "DBT_LOG_PATH"):
         monkeypatch.delenv(name, raising=False)
 
@@ -35,7 +35,7 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.fixture
 def built_by_hand(home: Home) -> Home:
-    """A home with three relations, and the record of a build that succeeded wholly."""
+    """A home with three relations, and the record of a complete build."""
     write(home, "create schema marts", "create schema segments")
     write(
         home,

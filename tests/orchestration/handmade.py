@@ -1,6 +1,6 @@
-"""A home made by hand: its tables, the suites that hold on them, and the record of a build that made them.
+"""A home made by hand: its tables, suites that pass on them, and the record of a build.
 
-Add here: what tests do to such a home. Keep out: fixtures (conftest.py), assertions.
+Add here: functions that change such a home. Keep out: fixtures (conftest.py), assertions.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ SUITES = [
 
 
 def write(home: Home, *statements: str) -> None:
-    """Run statements in the warehouse of a home."""
+    """Runs statements in the warehouse of a home."""
     with duckdb.connect(str(home.warehouse)) as connection:
         for statement in statements:
             connection.execute(statement)
@@ -60,7 +60,7 @@ def read(path: Path, statement: str) -> list[tuple[object, ...]]:
 
 
 def record_build(home: Home, build_id: str, *, succeeded: bool = True, selection: tuple[str, ...] = ()) -> None:
-    """Write the record that a build leaves."""
+    """Writes the record of a build."""
     report = building.BuildReport(
         build_id=build_id,
         started_at="2026-06-30T00:00:00",

@@ -1,4 +1,4 @@
-"""The command line: light until it is asked to work, plain about what is wrong, and pure JSON where asked."""
+"""The command line: fast help, clear errors, and pure JSON on request."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_wrong_use_of_the_command_line(arguments: tuple[str, ...], merganser: In
     assert "Error" in error
 
 
-def test_an_unknown_source_is_told_with_the_known_ones(tmp_path: Path, merganser: Invoke) -> None:
+def test_an_unknown_source_is_reported_with_the_known_ones(tmp_path: Path, merganser: Invoke) -> None:
     code, told, error = merganser("ingest", "shopfy", "--home", tmp_path)
     assert code == 2
     assert told == ""
@@ -101,7 +101,7 @@ def test_an_unknown_source_is_told_with_the_known_ones(tmp_path: Path, merganser
     assert "Traceback" not in error
 
 
-def test_ingest_wants_a_source_or_all(tmp_path: Path, merganser: Invoke) -> None:
+def test_ingest_needs_a_source_or_all(tmp_path: Path, merganser: Invoke) -> None:
     code, _, error = merganser("ingest", "--home", tmp_path)
     assert code == 2
     assert "Name a source, or use --all" in error
@@ -110,7 +110,7 @@ def test_ingest_wants_a_source_or_all(tmp_path: Path, merganser: Invoke) -> None
 
 
 @pytest.mark.parametrize("moment", ["yesterday", "2026-13-01"])
-def test_a_moment_that_is_none(moment: str, tmp_path: Path, merganser: Invoke) -> None:
+def test_an_invalid_moment(moment: str, tmp_path: Path, merganser: Invoke) -> None:
     code, _, error = merganser("check", "--home", tmp_path, "--as-of", moment)
     assert code == 2
     assert moment in error
@@ -123,7 +123,7 @@ def test_a_home_that_is_a_file(tmp_path: Path, merganser: Invoke) -> None:
     assert "is a file, not a home" in " ".join(error.split())
 
 
-def test_a_home_that_cannot_be_made(tmp_path: Path, merganser: Invoke) -> None:
+def test_a_home_that_cannot_be_created(tmp_path: Path, merganser: Invoke) -> None:
     (tmp_path / "file").touch()
     code, _, error = merganser("ingest", "--all", "--home", tmp_path / "file" / "home")
     assert code == 1
@@ -153,7 +153,7 @@ def test_publication_is_refused_with_its_own_code(built_by_hand: Home, merganser
         (("ingest", "--all"), 0),
     ],
 )
-def test_json_stands_alone_on_standard_output(
+def test_json_is_alone_on_standard_output(
     arguments: tuple[str, ...], code: int, tmp_path: Path, merganser: Invoke
 ) -> None:
     ended, told, _ = merganser(*arguments, "--json", "--home", tmp_path / "home")
@@ -164,7 +164,7 @@ def test_json_stands_alone_on_standard_output(
     assert ("error" in report) is (code != 0)
 
 
-def test_a_home_in_use_is_told_with_its_user(home: Home, merganser: Invoke) -> None:
+def test_a_home_in_use_is_reported_with_its_command(home: Home, merganser: Invoke) -> None:
     with locking.held(home, "run"):
         code, _, error = merganser("ingest", "--all", "--home", home.path)
     assert code == 4
@@ -196,7 +196,7 @@ def test_a_warehouse_that_another_process_holds(
 
 
 def test_a_lock_ends_with_its_process(home: Home, merganser: Invoke) -> None:
-    """A run that was killed leaves its lock file behind, and nobody waits for it."""
+    """A killed run leaves its lock file, and nobody waits for it."""
     dying = textwrap.dedent("""
         import os, sys
         from runtime import locking

@@ -1,4 +1,4 @@
-"""Dagster sees the house as it is: a snapshot of the asset graph, its jobs, and a small world built in process.
+"""Dagster's view of the product: a snapshot of the asset graph, its jobs, and a small world built in process.
 
 The snapshot is written anew with WRITE_ASSET_GRAPH=1: read its difference before committing it.
 """
@@ -91,7 +91,7 @@ def test_every_raw_asset_is_landed_and_none_is_invented_by_dbt(definitions: dg.D
     assert [key.to_user_string() for key in raw if not graph.get(key).is_materializable] == []
 
 
-def test_nothing_leaves_but_through_audit_and_publication(definitions: dg.Definitions) -> None:
+def test_deliveries_depend_on_audit_and_publication(definitions: dg.Definitions) -> None:
     graph = graph_of(definitions)
     deliveries = {name: node for name, node in graph.items() if node["group"] == "activation"}
     assert len(deliveries) >= 3
@@ -112,7 +112,7 @@ def test_jobs_and_schedules(definitions: dg.Definitions) -> None:
 
 
 def test_a_scheduled_sync_builds_what_it_sends(definitions: dg.Definitions) -> None:
-    """Its job is the whole pipeline with one delivery at the end; only a whole build may be published."""
+    """Its job is the whole pipeline with one delivery at the end; only a complete build may be published."""
     repository = definitions.get_repository_def()
     graph = graph_of(definitions)
     others = {name for name, node in graph.items() if node["group"] == "activation"}
@@ -135,7 +135,7 @@ def test_runs_wait_for_each_other(module_home: Home) -> None:
 
 
 def test_the_job_of_a_sync_sends_what_landed_after_the_last_publication(copied_home: Home) -> None:
-    """A withdrawal that lies in the landing zone when the schedule fires is a removal in what the schedule sends."""
+    """A withdrawal in the landing zone when the schedule starts is a removal in its delivery."""
     from exports.ledger import open_ledger
 
     name = "exp_meta__lapsed_buyers"
@@ -183,7 +183,7 @@ def test_what_writes_the_warehouse_shares_one_pool(definitions: dg.Definitions, 
 
 
 def test_a_small_world_through_dagster(tmp_path: Path) -> None:
-    """All assets in one process: what is delivered is what `merganser run` would deliver, and what readers get."""
+    """All assets in one process give the same deliveries and serving file as `merganser run`."""
     from exports.destinations.webhook.loopback import serve
 
     home = demo.prepare(open_home(tmp_path / "home"), customers=100, seed=7)
@@ -210,7 +210,7 @@ def test_a_small_world_through_dagster(tmp_path: Path) -> None:
 
 
 def test_definitions_load_as_dagster_loads_them(module_home: Home) -> None:
-    """What `dagster dev -m orchestration.definitions` does first; Dagster's own files stay in the home."""
+    """As `dagster dev -m orchestration.definitions` does first; Dagster's files stay in the home."""
     webserver.write_settings(module_home)
     done = subprocess.run(
         [sys.executable, "-m", "dagster", "definitions", "validate", "-m", "orchestration.definitions"],

@@ -1,4 +1,4 @@
-"""Every file of a home, cut short, emptied or overwritten: each command says which file it is and what to do."""
+"""Every file of a home, truncated, emptied or overwritten: each command names the file and what to do."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ COMMANDS = (
     ("quarantine", "list"),
     ("identity", "stats"),
 )
-# What each command cannot do without: it must fail over these, and may do without all others.
+# The files that each command needs: it must fail if one is damaged, and may work without all others.
 NEEDS = {
     "settings.yml": {"status", "publish", "export list"},
     "serving.duckdb": {"status", "doctor", "export plan exp_meta__lapsed_buyers"},
@@ -61,16 +61,19 @@ DAMAGES: dict[str, Callable[[bytes, random.Random], bytes]] = {
 
 @pytest.fixture(scope="module")
 def whole(demo_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A home that everything works on before and after each test."""
+    """A home in which every command works before and after each test."""
     home = copy_of(demo_home, tmp_path_factory.mktemp("damaged") / "home")
-    for command in (("quarantine", "list"), ("check",)):  # the one may alter landing's books, the other settles it
+    for command in (
+        ("quarantine", "list"),
+        ("check",),
+    ):  # the first may change the records of loads, the second settles the home
         assert call("merganser", *command, "--home", home.path).returncode == 0
     return home
 
 
 @pytest.fixture(params=FILES)
 def damaged(whole: Home, request: pytest.FixtureRequest) -> Iterator[Path]:
-    """One of its files, put back at the end."""
+    """One of its files, restored at the end."""
     path = whole.path / request.param
     before = path.read_bytes()
     status = path.stat()
@@ -98,14 +101,14 @@ def test_each_command_names_the_damaged_file(whole: Home, damaged: Path, damage:
             code_again, told, _ = merganser(*command, "--home", whole.path, "--json")
             assert (code_again, json.loads(told.splitlines()[-1])["ok"]) == (code, False)
         elif name == "warehouse.duckdb" and command == ("status",):
-            assert name in told  # it goes on with what the serving file says
+            assert name in told  # it continues with the serving file
     if damage == "emptied" and name == "settings.yml":
         return  # an empty file is a file without settings
     needed = NEEDS.get(name, set())
     assert needed <= failed, (name, damage, needed - failed)
 
 
-def test_the_home_works_when_the_files_are_whole(whole: Home, merganser: Invoke) -> None:
+def test_the_home_works_if_the_files_are_intact(whole: Home, merganser: Invoke) -> None:
     """The failing twin of all above."""
     for command in COMMANDS:
         assert merganser(*command, "--home", whole.path)[0] == 0, command
@@ -167,7 +170,7 @@ def test_records_of_another_shape_are_damaged_records(home: Home, content: str) 
     "content",
     ["as_of: 2026-02-31", "as_of: tomorrow", "as_of: [", "- a", "sources: 3", "as_of: {a: b}", "\ud800", "a: &a [*a"],
 )
-def test_settings_that_make_no_sense_name_their_file(tmp_path: Path, content: str) -> None:
+def test_invalid_settings_name_their_file(tmp_path: Path, content: str) -> None:
     (tmp_path / "settings.yml").write_bytes(content.encode("utf-8", "surrogatepass"))
     with pytest.raises(WrongUseError, match=r"settings\.yml"):
         sources_in_settings(open_home(tmp_path))
@@ -194,7 +197,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(place: Path, leave: int) -> Path:
-    """Take all room of a disk but this many bytes."""
+    """Fills a disk except for this many bytes."""
     ballast = place / "ballast"
     free = os.statvfs(place).f_bavail * os.statvfs(place).f_frsize
     with ballast.open("wb") as file:

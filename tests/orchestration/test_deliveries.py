@@ -1,4 +1,4 @@
-"""Deliveries from the command line: what a refusal says, its exit code, overrides with a reason, a ledger rebuilt."""
+"""Deliveries from the command line: messages and exit codes of refusals, overrides with a reason, a rebuilt ledger."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_stale_file_is_shown_by_plan_and_refused_by_deliver(world: World, merg
     assert "merganser run" in error
 
 
-def test_the_maximum_age_stands_in_settings_and_the_variable_wins(
+def test_the_maximum_age_is_in_settings_and_the_variable_overrides_it(
     world: World, merganser: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.publish({META: [member(1)]}, built_at=hours_ago(40))
@@ -81,7 +81,7 @@ def test_a_guard_is_overridden_with_a_reason(world: World, merganser: Command) -
     assert ("the segment was narrowed",) in world.ledger("select override_reason from deliveries")
 
 
-def test_a_lost_ledger_is_rebuilt_after_a_look(world: World, merganser: Command) -> None:
+def test_a_lost_ledger_is_rebuilt_after_a_preview(world: World, merganser: Command) -> None:
     world.publish({META: [member(1), member(2)]})
     assert merganser("export", "deliver", META, "--home", world.home)[0] == 0
     shutil.rmtree(world.home / "ledger")

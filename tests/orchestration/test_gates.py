@@ -1,9 +1,9 @@
-"""Gates: a build that differs from the last publication as no shop does is named; noise, growth and new sources are not.
+"""Gates trip if a build differs implausibly from the last publication, and not for noise, growth or new sources.
 
 Add here: another way for a load to be wrong, and its harmless twin. Keep out: what waives a gate (test_waivers.py).
 """
 
-# ruff: noqa: E501 (a case per line is easier to read than a case in four)
+# ruff: noqa: E501 (one case per line is easier to read)
 from __future__ import annotations
 
 from typing import Any
@@ -70,7 +70,7 @@ MANIFEST: dict[str, Any] = {
 
 @pytest.fixture
 def published(home: Home) -> Home:
-    """A home whose serving file holds what its warehouse holds."""
+    """A home whose serving file equals its warehouse."""
     write(home, TABLES)
     with duckdb.connect(str(home.warehouse), read_only=True) as connection:
         metrics = measure(connection, {})
@@ -211,8 +211,8 @@ def test_a_new_source_is_no_growth(published: Home) -> None:
     assert compared(published).findings == []
 
 
-def test_what_came_since_is_judged_by_itself(published: Home) -> None:
-    """Sixty new records without an address are a third of all; of what came since they are everything."""
+def test_new_rows_are_judged_separately(published: Home) -> None:
+    """Sixty new records without an address are a third of all records, but all of the new ones."""
     write(
         published,
         """insert into raw_shop.contacts by name
@@ -236,7 +236,7 @@ def test_a_publication_that_cannot_be_read_is_a_finding(published: Home) -> None
 
 
 def test_a_small_shop_does_not_trip(home: Home, published: Home) -> None:
-    """Ten rows more or less are noise, whatever share they are."""
+    """Ten rows more or less are noise, whatever their share."""
     for path in (published.warehouse, published.serving):
         with duckdb.connect(str(path)) as connection:
             connection.execute("delete from marts.fct_orders where order_id not in ('O1', 'O2', 'O3', 'O4')")
@@ -246,7 +246,7 @@ def test_a_small_shop_does_not_trip(home: Home, published: Home) -> None:
     assert not any(table == "marts.fct_orders" for table, _ in tripped(compared(published).findings))
 
 
-def test_a_model_says_what_is_usual_of_it_and_why(published: Home) -> None:
+def test_a_model_declares_its_own_gates_with_reasons(published: Home) -> None:
     write(published, "update marts.fct_orders set total_amount = total_amount * 100")
     for own in ({"at_most": 1.0, "reason": "restated"}, {"disabled": True, "reason": "restated"}):
         manifest = {**MANIFEST, "nodes": {**MANIFEST["nodes"], **model("fct_orders", "order_id", values_changed=own)}}

@@ -1,4 +1,4 @@
-"""A load that breaks a gate, as people meet it: exit 1, a line in status and doctor, and a decision that is logged."""
+"""A load that breaks a gate: exit code 1, a line in status and doctor, and a logged decision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes from outside steers no terminal: real commands, with hostile file names, values and names."""
+"""Text from outside cannot control the terminal: real commands with hostile file names, values and names."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def is_tame(text: str) -> bool:
 
 
 @given(st.text())
-def test_whatever_is_printed_is_tame(text: str) -> None:
+def test_printed_text_has_no_control_characters(text: str) -> None:
     assert printable(text).isprintable()
     assert is_tame(printable_lines(text))
     assert printable(printable(text)) == printable(text)
@@ -37,13 +37,13 @@ def test_whatever_is_printed_is_tame(text: str) -> None:
 
 
 @given(st.text(), st.text())
-def test_no_value_looks_like_a_line_of_its_own(before: str, value: str) -> None:
+def test_no_value_looks_like_a_separate_line(before: str, value: str) -> None:
     _, *others = printable_lines(f"{before}: {value}").split("\n")
     assert all(line.startswith("    ") for line in others)
 
 
 @pytest.mark.parametrize("text", [HOSTILE, "[/bold]", "[link=https://x.example]y[/link]", "a\nError: forged", "\ud800"])
-def test_every_way_to_print_is_tame(text: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_no_way_to_print_passes_control_characters(text: str, capfd: pytest.CaptureFixture[str]) -> None:
     table = console.new_table(text, "name", text)
     table.add_row(text, text)
     console.out().print(table)
@@ -59,7 +59,7 @@ def test_every_way_to_print_is_tame(text: str, capfd: pytest.CaptureFixture[str]
     assert "\nError: forged" not in told.out + told.err
 
 
-def test_a_console_as_rich_ships_it_obeys(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_plain_rich_console_passes_them(capfd: pytest.CaptureFixture[str]) -> None:
     """The failing twin."""
     Console(width=160).print(HOSTILE)
     told = capfd.readouterr().out

@@ -1,5 +1,5 @@
-"""`merganser identity`: answers about a small graph told by hand and about the demo, and decisions that the next build
-keeps as they were shown before."""
+"""`merganser identity`: answers about a small handmade graph and about the demo, and decisions whose preview equals the
+next build."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def overrides(project: Path) -> Iterator[Path]:
-    """The file of decisions, without one before and after."""
+    """The file of decisions, empty before and after."""
     path = decisions.overrides_file()
     assert path.is_relative_to(project)
     empty = path.read_bytes()
@@ -85,7 +85,7 @@ def overrides(project: Path) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def small(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """The small graph, really built: not to be changed."""
+    """The small graph, built by dbt. Do not change it."""
     bench = Workbench(Home(tmp_path_factory.mktemp("small"), AS_OF))
     story = Story("small", (TOLD, "", "", ""), ("", "", "", ""))
     land_batch(bench, [Teller(1)], [story], 0)
@@ -116,7 +116,7 @@ def ask(small: Home, merganser: Invoke) -> Callable[..., Any]:
 
 
 def refusal(merganser: Invoke, home: Home, *arguments: str, code: int = 2) -> str:
-    """What a command says that ends with the given code; nothing stands on standard output."""
+    """The errors of a command that ends with the given code and prints nothing on standard output."""
     ended, told, error = merganser("identity", *arguments, "--home", home.path)
     assert (ended, told) == (code, ""), error
     return " ".join(error.split())
@@ -125,7 +125,7 @@ def refusal(merganser: Invoke, home: Home, *arguments: str, code: int = 2) -> st
 # --- explain ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_path_is_told_edge_by_edge(ask: Callable[..., Any]) -> None:
+def test_a_path_is_shown_edge_by_edge(ask: Callable[..., Any]) -> None:
     answer = ask("explain", H1, E2)
     assert answer["is_one_customer"]
     way = [answer["start"], *(step["to"] for step in answer["steps"])]
@@ -141,8 +141,8 @@ def test_a_path_reads_the_same_backwards(ask: Callable[..., Any]) -> None:
     assert [step["edges"] for step in there["steps"]] == [step["edges"] for step in back["steps"]][::-1]
 
 
-def test_what_stands_between_two_customers(small: Home, ask: Callable[..., Any], merganser: Invoke) -> None:
-    """Two logins on one cookie: the path is shown, and which step was refused by which limit."""
+def test_what_keeps_two_customers_apart(small: Home, ask: Callable[..., Any], merganser: Invoke) -> None:
+    """Two logins on one cookie: the path is shown, with the refused step and its limit."""
     answer = ask("explain", U1, U2)
     assert not answer["is_one_customer"]
     refused = [{edge["refused"] for edge in step["edges"]} for step in answer["steps"]]
@@ -169,7 +169,7 @@ def test_a_customer_whole(ask: Callable[..., Any]) -> None:
     assert by_id["identifiers"] == answer["identifiers"]
 
 
-def test_nobodys_identifier_says_why(small: Home, ask: Callable[..., Any], merganser: Invoke) -> None:
+def test_an_identifier_without_customer_has_a_reason(small: Home, ask: Callable[..., Any], merganser: Invoke) -> None:
     answer = ask("explain", INFO)
     assert answer["customer_id"] is None
     assert {edge["refused"] for edge in answer["refused"]} == {"blocked"}
@@ -177,7 +177,7 @@ def test_nobodys_identifier_says_why(small: Home, ask: Callable[..., Any], merga
 
 
 def test_values_of_others_are_not_shown(small: Home, ask: Callable[..., Any], merganser: Invoke) -> None:
-    """Who asks about one login learns that another one is kept apart, and not whose."""
+    """The answer about one login shows that another one is kept apart, but not its value."""
     answer = ask("explain", U1)
     assert [edge["refused"] for edge in answer["refused"]] == ["limit:user_id"]
     for told in (json.dumps(answer), merganser("identity", "explain", U1, "--home", small.path)[1]):
@@ -189,11 +189,11 @@ def test_values_of_others_are_not_shown(small: Home, ask: Callable[..., Any], me
 @pytest.mark.parametrize(
     "written", ["email:e1@story-1.example", "e1@story-1.example", " E1@Story-1.example ", "phone:+49 151 001-00001"]
 )
-def test_an_identifier_may_be_written_as_people_write(written: str, ask: Callable[..., Any]) -> None:
+def test_an_identifier_may_be_written_in_other_spellings(written: str, ask: Callable[..., Any]) -> None:
     assert len(ask("explain", written)["identifiers"]) == 5
 
 
-def test_a_value_of_two_types_has_to_be_typed(small: Home, ask: Callable[..., Any], merganser: Invoke) -> None:
+def test_a_value_of_two_types_needs_a_type(small: Home, ask: Callable[..., Any], merganser: Invoke) -> None:
     told = refusal(merganser, small, "explain", "777")
     assert "shopify_customer_id, user_id" in told
     assert "777" not in told
@@ -229,7 +229,7 @@ def an_edge(a: int, b: int, is_refused: bool = False) -> Edge:
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6), st.booleans()), max_size=14))
 def test_no_path_is_shorter(links: list[Link]) -> None:
-    """Against all paths there are: fewest refused steps, then fewest steps; and each step follows the one before."""
+    """Compared with all paths: fewest refused steps, then fewest steps; and each step follows the one before."""
     edges = [an_edge(*link) for link in links if link[0] != link[1]]
     joined = {frozenset((e.identifier_no_a, e.identifier_no_b)) for e in edges if e.refused is None}
     linked = {frozenset((e.identifier_no_a, e.identifier_no_b)) for e in edges}
@@ -252,7 +252,9 @@ def test_no_path_is_shorter(links: list[Link]) -> None:
         assert all(before[1] == after[0] for before, after in pairwise(steps))
 
 
-def test_a_question_about_too_much_is_refused(small: Home, monkeypatch: pytest.MonkeyPatch, merganser: Invoke) -> None:
+def test_an_answer_with_too_many_edges_is_refused(
+    small: Home, monkeypatch: pytest.MonkeyPatch, merganser: Invoke
+) -> None:
     monkeypatch.setattr(graph, "MOST_EDGES", 4)
     assert merganser("identity", "explain", H1, "--home", small.path)[0] == 0
     monkeypatch.setattr(graph, "MOST_EDGES", 3)
@@ -270,7 +272,7 @@ def texts(drawn: str) -> list[tuple[float, float, str]]:
 
 
 def crowded(drawn: str) -> list[tuple[float, float, str]]:
-    """Texts that begin or end where another one does, closer than its height: nobody could read them."""
+    """Texts that overlap: they begin or end where another one does, closer than its height."""
     told = sorted(texts(drawn))
     return [two for one, two in pairwise(told) if one[0] == two[0] and two[1] - one[1] < 11]
 
@@ -322,7 +324,7 @@ HOSTILE = "[/red]\x1b[2J\x00<b>&"
 
 
 def test_a_hostile_value_is_shown_and_does_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    """It is no markup of the terminal's, clears no screen and breaks no picture."""
+    """It is not markup for the terminal, clears no screen and breaks no picture."""
     whole = a_customer(2)
     hostile = replace(whole, identifiers=[replace(one, value=HOSTILE) for one in whole.identifiers])
     identity_cli.show_graph(hostile)
@@ -336,7 +338,7 @@ def test_a_hostile_value_is_shown_and_does_nothing(capsys: pytest.CaptureFixture
 # --- conflicts, history, numbers --------------------------------------------------------------------------------------
 
 
-def test_conflicts_show_values_only_of_who_was_named(small: Home, ask: Callable[..., Any], merganser: Invoke) -> None:
+def test_conflicts_show_values_only_of_named_customers(small: Home, ask: Callable[..., Any], merganser: Invoke) -> None:
     (conflict,) = ask("conflicts")["conflicts"]
     assert conflict["reason"] == "limit:user_id"
     assert conflict["identifier_value_a"] is conflict["identifier_value_b"] is None
@@ -356,7 +358,7 @@ def test_numbers_add_up(small: Home, ask: Callable[..., Any], merganser: Invoke)
     assert "limit:user_id" in merganser("identity", "stats", "--home", small.path)[1]
 
 
-def test_history_knows_when(ask: Callable[..., Any]) -> None:
+def test_history_at_a_moment(ask: Callable[..., Any]) -> None:
     answer = ask("history", H1)
     assert [change["change_type"] for change in answer["changes"]] == ["created"]
     assert len(answer["stays"]) == 5
@@ -364,7 +366,7 @@ def test_history_knows_when(ask: Callable[..., Any]) -> None:
     assert len(ask("history", H1, "--on", "2026-06-20")["stays"]) == 5
 
 
-def test_history_of_nobody_and_at_no_moment(small: Home, merganser: Invoke) -> None:
+def test_history_of_an_unknown_customer_and_at_an_invalid_moment(small: Home, merganser: Invoke) -> None:
     assert "belongs to no customer" in refusal(merganser, small, "history", INFO)
     assert "not a moment" in refusal(merganser, small, "history", H1, "--on", "yesterday")
 
@@ -375,7 +377,7 @@ WHY = ("--reason", "They said so", "--by", "Ada")
 
 
 def grouped(home: Home, identifiers: set[str]) -> dict[str, set[str]]:
-    """Customers by id, as far as these identifiers go."""
+    """Customers by id, limited to these identifiers."""
     found: dict[str, set[str]] = {}
     for identifier, customer in read(home.warehouse, MEMBERS):
         if identifier in identifiers:
@@ -391,10 +393,10 @@ def shown(groups: list[dict[str, Any]]) -> dict[str, set[str]]:
     }
 
 
-def test_the_next_build_does_what_was_shown(
+def test_the_next_build_equals_the_preview(
     small: Home, tmp_path: Path, overrides: Path, merganser: Invoke, request: pytest.FixtureRequest
 ) -> None:
-    """A split, a join, and a join across a limit: what each plan showed is what the build makes of all of them."""
+    """A split, a join, and a join across a limit: the build gives what each preview showed."""
     untouched = (small.path / "warehouse.duckdb").read_bytes()
     plans = {}
     for verb, one, other in (("split", H1, K1), ("join", Z1, O1), ("join", U1, U2)):
@@ -433,8 +435,8 @@ def test_the_next_build_does_what_was_shown(
     assert "override_exclude" in {edge["refused"] for step in apart["steps"] for edge in step["edges"]}
 
 
-def test_what_would_not_become_one_is_told(small: Home, overrides: Path, merganser: Invoke) -> None:
-    """A cookie that is joined to another login does not join the two logins: a limit does not let it."""
+def test_a_join_without_effect_is_reported(small: Home, overrides: Path, merganser: Invoke) -> None:
+    """A cookie that is joined to another login does not join the two logins, because of a limit."""
     arguments = ("identity", "join", "anonymous_id:a1-story-1", U2, *WHY, "--dry-run", "--home", small.path)
     code, told, _ = merganser(*arguments)
     assert code == 0
@@ -481,7 +483,7 @@ def test_nothing_is_written_without_a_yes(
         ((H1, K1), "--reason"),
     ],
 )
-def test_a_decision_that_cannot_be_kept(
+def test_a_decision_without_effect_is_refused(
     *, verb: str, arguments: tuple[str, ...], says: str, small: Home, overrides: Path, merganser: Invoke
 ) -> None:
     before = overrides.read_bytes()
@@ -527,7 +529,7 @@ def a_decision(action: str, one: str, other: str) -> Decision:
         (["+ab", "+cd", "-ad"], "+ef", False),
     ],
 )
-def test_contradictions_are_passed_on(known: list[str], new: str, contradicts: bool) -> None:
+def test_contradictions_are_transitive(known: list[str], new: str, contradicts: bool) -> None:
     def decided(said: str) -> Decision:
         return a_decision("include" if said[0] == "+" else "exclude", said[1], said[2])
 
@@ -548,7 +550,7 @@ def test_a_decision_is_read_back_as_it_was_written(overrides: Path) -> None:
 
 
 def test_two_people_may_decide_at_once(overrides: Path) -> None:
-    """Each looks at the file again when it writes: the second of two that contradict each other is refused."""
+    """Each reads the file again when it writes: the second of two contradicting decisions is refused."""
     decisions.write(a_decision("include", "a", "b"))
     with pytest.raises(WrongUseError):
         decisions.write(a_decision("exclude", "a", "b"))
@@ -556,7 +558,7 @@ def test_two_people_may_decide_at_once(overrides: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["", "action,who\n", "maybe,a,b,c,d,e,f,g\n", "include,a\n"])
-def test_a_damaged_file_of_decisions_is_told(damage: str, small: Home, overrides: Path, merganser: Invoke) -> None:
+def test_a_damaged_file_of_decisions_is_reported(damage: str, small: Home, overrides: Path, merganser: Invoke) -> None:
     header = overrides.read_text()
     is_header = damage in ("", "action,who\n")
     overrides.write_text(damage if is_header else header + damage)
@@ -577,7 +579,7 @@ def test_no_file_of_decisions(small: Home, overrides: Path, merganser: Invoke) -
 
 @pytest.fixture
 def queued(small: Home, tmp_path: Path) -> Home:
-    """The small graph with a review queue of two questions, as the probabilistic tier leaves one."""
+    """The small graph with a review queue of two questions, as the probabilistic tier writes it."""
     copy = Home(tmp_path / "queued", AS_OF)
     copy.path.mkdir()
     shutil.copy(small.warehouse, copy.warehouse)
@@ -596,7 +598,7 @@ def queued(small: Home, tmp_path: Path) -> Home:
 
 
 def test_without_a_queue_review_says_so(small: Home, queued: Home, merganser: Invoke) -> None:
-    """None was built yet; switched off, the tier leaves an empty one."""
+    """No queue was built yet; if the tier is off, the queue is empty."""
     write(queued, "drop table intermediate.int_identity__review_queue")
     assert "int_identity__review_queue was not built" in refusal(merganser, queued, "review", code=1)
     assert "nothing to review" in merganser("identity", "review", "--by", "Ada", "--home", small.path)[1]
@@ -605,7 +607,7 @@ def test_without_a_queue_review_says_so(small: Home, queued: Home, merganser: In
 def test_review_writes_what_a_person_answers(
     queued: Home, overrides: Path, merganser: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The likeliest first; what is one customer already is no question; an answer that is none is asked again."""
+    """The most likely pair first; pairs of one customer are skipped; an invalid answer repeats the question."""
     monkeypatch.setattr(sys, "stdin", io.StringIO("maybe\ny\nThe same address\nn\nTwo people\n"))
     code, told, _ = merganser("identity", "review", "--by", "Ada", "--home", queued.path)
     assert code == 0
@@ -642,7 +644,7 @@ def test_review_of_conflicts_joins_what_the_limit_is_about(
     assert written.ends == {("user_id", "80010001"), ("user_id", "80010002")}
 
 
-def test_review_for_machines_lists_and_asks_nothing(queued: Home, overrides: Path, merganser: Invoke) -> None:
+def test_review_as_json_lists_the_questions(queued: Home, overrides: Path, merganser: Invoke) -> None:
     code, told, error = merganser("identity", "review", "--json", "--home", queued.path)
     assert code == 0, error
     assert [question["probability"] for question in json.loads(told)["questions"]] == [0.9, 0.7]
@@ -665,7 +667,7 @@ EVERY_COMMAND = [
 
 @pytest.mark.parametrize("arguments", EVERY_COMMAND, ids=lambda arguments: arguments[0])
 def test_a_home_without_a_graph(arguments: tuple[str, ...], built_by_hand: Home, home: Home, merganser: Invoke) -> None:
-    """Built by hand are a table or two and no graph; with no warehouse at all, that is told instead."""
+    """A handmade home has a few tables and no graph; without a warehouse, the error says that instead."""
     assert "has no identity graph" in refusal(merganser, built_by_hand, *arguments, code=1)
     built_by_hand.warehouse.unlink()
     assert "no warehouse" in refusal(merganser, built_by_hand, *arguments, code=1)
@@ -683,7 +685,7 @@ def test_a_locked_warehouse(arguments: tuple[str, ...], built_by_hand: Home, mer
     assert str(holder.pid) in told
 
 
-def test_a_trial_that_fails_leaves_nothing_behind(
+def test_a_failed_preview_leaves_nothing_behind(
     small: Home, overrides: Path, merganser: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -698,8 +700,8 @@ def test_a_trial_that_fails_leaves_nothing_behind(
 # --- the demo business ------------------------------------------------------------------------------------------------
 
 
-def test_every_customer_of_the_demo_hangs_together(demo_home: Home) -> None:
-    """Of each of the largest customers every identifier has a path to the oldest without a refused step."""
+def test_every_customer_of_the_demo_is_connected(demo_home: Home) -> None:
+    """Every identifier of each of the largest customers has a path to the oldest one without a refused step."""
     with duckdb.connect(str(demo_home.warehouse), read_only=True) as connection:
         largest = connection.execute(
             "select customer_id from marts.bdg_customer_identifiers where customer_id is not null "

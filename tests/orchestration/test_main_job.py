@@ -1,4 +1,4 @@
-"""The main job on a small made-up business: all stages, again without effect, and each failure at its place."""
+"""The main job on a small made-up business: all stages, a second run without effect, and failures of each stage."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_all_stages_went_through(demo_home: Home, demo_report: dict[str, Any]) -> None:
+def test_all_stages_succeeded(demo_home: Home, demo_report: dict[str, Any]) -> None:
     assert demo_report["failed_stage"] == ""
     assert {entity["status"] for entity in demo_report["landing"]["entities"]} <= {"landed", "nothing_new"}
     build = building.last_build(demo_home)
@@ -64,7 +64,7 @@ def test_readers_find_the_contract(demo_home: Home) -> None:
     assert not any(table.startswith(("raw_", "staging.", "intermediate.")) for table in tables)
 
 
-def test_the_summary_says_what_a_person_asks_first(demo_home: Home) -> None:
+def test_the_summary_has_the_main_numbers(demo_home: Home) -> None:
     told = summary.read_summary(demo_home)
     assert told is not None
     assert told.customers >= 100
@@ -95,7 +95,7 @@ def test_exports_are_listed_and_planned(demo_home: Home, merganser: Invoke) -> N
     assert plan["unchanged"] == exports[name]["delivered_count"]
 
 
-def test_an_unknown_export_is_told_with_the_known_ones(demo_home: Home, merganser: Invoke) -> None:
+def test_an_unknown_export_is_reported_with_the_known_ones(demo_home: Home, merganser: Invoke) -> None:
     for arguments in (("plan", "exp_nobody__x"), ("deliver", "exp_nobody__x")):
         code, told, error = merganser("export", *arguments, "--home", demo_home.path)
         assert code == 2
@@ -105,7 +105,7 @@ def test_an_unknown_export_is_told_with_the_known_ones(demo_home: Home, merganse
 
 
 def test_a_selection_that_matches_nothing(copied_home: Home, merganser: Invoke) -> None:
-    """Nothing is built, and the build before stays publishable."""
+    """Nothing is built, and the previous build can still be published."""
     before = building.last_build(copied_home)
     code, _, error = merganser("build", "no_such_model", "--home", copied_home.path)
     assert code == 2
@@ -118,7 +118,7 @@ def test_another_demo_is_not_mixed_into_this_one(demo_home: Home) -> None:
         demo.prepare(demo_home, customers=DEMO_CUSTOMERS + 1, seed=DEMO_SEED)
 
 
-# What breaks each declared rule: its failing twin, on a warehouse where all of them hold.
+# Statements that break each declared rule: its failing twin, on a warehouse where all rules hold.
 BREAKS = {
     ("raw_ops.loads", "loads_reconcile"): """
         insert into raw_ops.loads by name
@@ -185,7 +185,7 @@ BREAKS = {
 
 
 def test_every_broken_rule_is_found_and_stops_publication(copied_home: Home, merganser: Invoke) -> None:
-    """The failing twin of the whole chain: nothing that breaks a rule reaches a reader or leaves the house."""
+    """The failing twin of the whole chain: nothing that breaks a rule is published or delivered."""
     before = digest(copied_home.serving)
     write(copied_home, *BREAKS.values())
     code, told, _ = merganser("check", "--json", "--home", copied_home.path)
@@ -228,7 +228,7 @@ def test_an_export_that_its_guard_stops_fails_and_the_others_go_on(copied_home: 
 
 
 def test_a_failed_build_stops_the_run(copied_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A seed that cannot be what it is declared to be: nothing after the build is tried."""
+    """A seed with invalid values: no stage runs after the build."""
     before = digest(copied_home.serving)
     monkeypatch.setenv("MERGANSER_TARGET", "ci")
     monkeypatch.setattr(
@@ -246,7 +246,7 @@ def test_a_failed_build_stops_the_run(copied_home: Home, monkeypatch: pytest.Mon
 
 
 class _Failed:
-    """A node's result as dbt gives it, failed."""
+    """A failed node's result, in dbt's form."""
 
     status = "error"
     message = "Runtime Error in model dim_customers (models/dim_customers.sql)\n  Binder Error: no such column"

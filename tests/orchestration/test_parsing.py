@@ -1,4 +1,4 @@
-"""What dbt parsed is handed from home to home, and never where it is not true of the next one."""
+"""dbt's parse is shared between homes, but only if it is valid for the next one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runtime import building
 from runtime.errors import MerganserError
 from runtime.home import PROJECT_ROOT, Home
 
-FROM_NOTHING = "Unable to do partial parsing"  # what dbt's log says when it parses the whole project
+FROM_NOTHING = "Unable to do partial parsing"  # in dbt's log when it parses the whole project
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def write(project: Path, sql: str) -> None:
 
 
 def parsed(home: Home) -> dict[str, Any]:
-    """Parse for a home: the model as its manifest has it, and whether dbt read the project from nothing."""
+    """Parses for a home; returns the model in its manifest, and whether dbt parsed the whole project."""
     shutil.rmtree(home.dbt_logs, ignore_errors=True)
     home.manifest.unlink(missing_ok=True)
     building.parse(home)
@@ -46,7 +46,7 @@ def homes(tmp_path: Path, *names: str) -> list[Home]:
     return [Home(tmp_path / name, "2026-06-30T00:00:00") for name in names]
 
 
-def test_a_new_home_takes_over_and_what_changed_is_seen(project: Path, tmp_path: Path) -> None:
+def test_a_new_home_uses_the_shared_parse_and_sees_changes(project: Path, tmp_path: Path) -> None:
     first, second, third = homes(tmp_path, "first", "second", "third")
     assert parsed(first)["from_nothing"]
     assert not parsed(second)["from_nothing"]
@@ -62,7 +62,7 @@ def test_a_new_home_takes_over_and_what_changed_is_seen(project: Path, tmp_path:
     assert (told["from_nothing"], told["tags"]) == (True, ["new"])
 
 
-def test_a_home_that_is_moved_or_copied_takes_over(project: Path, tmp_path: Path) -> None:
+def test_a_moved_or_copied_home_uses_the_shared_parse(project: Path, tmp_path: Path) -> None:
     first, copy = homes(tmp_path, "first", "copy")
     parsed(first)
     shutil.copytree(first.path, copy.path)
@@ -70,7 +70,7 @@ def test_a_home_that_is_moved_or_copied_takes_over(project: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize("named", ["env_var('MERGANSER_HOME')", "target.path"])
-def test_what_hangs_on_the_home_is_parsed_in_each(named: str, project: Path, tmp_path: Path) -> None:
+def test_home_specific_parses_are_not_shared(named: str, project: Path, tmp_path: Path) -> None:
     write(project, f"{{{{ config(meta={{'place': {named}}}) }}}} select 1 as a")
     for home in homes(tmp_path, "first", "second"):
         assert parsed(home)["config"]["meta"]["place"].startswith(str(home.path))
@@ -91,7 +91,7 @@ def test_another_profile_is_another_parse(project: Path, tmp_path: Path, monkeyp
     assert not parsed(third)["from_nothing"]
 
 
-def test_a_damaged_parse_and_a_project_of_somebody_else(project: Path, tmp_path: Path) -> None:
+def test_a_damaged_parse_and_a_project_of_another_user(project: Path, tmp_path: Path) -> None:
     first, second, third, fourth = homes(tmp_path, "first", "second", "third", "fourth")
     parsed(first)
     (kept,) = (project / "target" / "parsed").iterdir()
@@ -106,7 +106,7 @@ def test_a_damaged_parse_and_a_project_of_somebody_else(project: Path, tmp_path:
 def test_the_manifest_is_written_when_the_parse_changed(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As dbt itself would write it, and not again by a run over an unchanged project; a lost one comes back."""
+    """As dbt would write it; not again in a run over an unchanged project; and again if it is lost."""
     (home,) = homes(tmp_path, "only")
     building.build(home)
     ours = building.load_manifest(home)

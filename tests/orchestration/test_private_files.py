@@ -1,4 +1,4 @@
-"""Nobody but its owner reads a home: 0700 and 0600, whatever the umask (tests/command.py runs commands under 000)."""
+"""Only its owner can read a home: 0700 and 0600, whatever the umask (tests/command.py runs commands with 000)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def open_to_others(root: Path) -> list[str]:
 
 
 def widen(root: Path) -> None:
-    """Give every other user every right, as `chmod -R a+rwX` does."""
+    """Gives other users all rights, as `chmod -R a+rwX` does."""
     for path in [root, *root.rglob("*")]:
         path.chmod(0o777 if path.is_dir() else 0o666)
 
@@ -63,7 +63,7 @@ def test_no_command_leaves_anything_that_others_read(copied_home: Home) -> None:
     assert open_to_others(home.with_name("other")) == []
 
 
-def test_a_home_that_others_can_open_is_closed_and_the_user_reads_so(copied_home: Home) -> None:
+def test_a_home_that_others_can_open_is_closed_with_a_note(copied_home: Home) -> None:
     widen(copied_home.path)
     count = len(open_to_others(copied_home.path))
     assert count > 100
@@ -92,7 +92,7 @@ def test_a_landing_zone_that_a_loader_shares_keeps_its_modes(tmp_path: Path) -> 
     assert "MERGANSER_LANDING" in demo.stderr
 
 
-def test_what_links_lead_to_stays_as_it_is(tmp_path: Path) -> None:
+def test_targets_of_links_stay_as_they_are(tmp_path: Path) -> None:
     home, outside = tmp_path / "home", tmp_path / "outside"
     for directory in (home, outside):
         directory.mkdir(mode=0o755)
@@ -112,7 +112,7 @@ def test_what_links_lead_to_stays_as_it_is(tmp_path: Path) -> None:
     assert stat.S_IMODE(outside.stat().st_mode) == 0o755
 
 
-def test_opening_a_home_closes_what_the_process_writes_from_then_on(tmp_path: Path) -> None:
+def test_after_opening_a_home_the_process_writes_private_files(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         (tmp_path / "earlier").write_text("")
@@ -124,7 +124,7 @@ def test_opening_a_home_closes_what_the_process_writes_from_then_on(tmp_path: Pa
     assert open_to_others(tmp_path / "earlier") != []  # the failing twin
 
 
-def test_a_file_is_written_whole_or_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_written_completely_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "record.json"
     write_whole(path, '{"number": 1}')
     path.chmod(0o666)

@@ -10,7 +10,7 @@ from runtime.home import PROJECT_ROOT, Home
 from runtime.parsing import profile_of
 
 
-def test_models_go_on_after_one_that_did_not_fit_into_memory(tmp_path: Path) -> None:
+def test_other_models_run_after_one_that_exceeds_memory(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     home.prepare()
     opened = environments.create(profile_of(PROJECT_ROOT, home).credentials)

@@ -1,4 +1,4 @@
-"""The serving file opens everywhere: every DuckDB 1.x reads each table of it with the values that ours reads."""
+"""Every DuckDB 1.x can open the serving file, and reads the same values as ours."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ from range(5000) as t(i)
 
 @pytest.fixture(scope="module", params=OLDER)
 def older_duckdb(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with another DuckDB alone in it. Needs the package index that pip is set up with."""
+    """A directory with only another version of DuckDB. Needs the package index that pip is configured with."""
     place = tmp_path_factory.mktemp(f"duckdb_{request.param}")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--only-binary", ":all:", "--target", str(place), f"duckdb=={request.param}"]
@@ -74,7 +74,7 @@ def older_duckdb(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 
 def read_by(place: Path | None, serving: Path) -> subprocess.CompletedProcess[str]:
-    """What a DuckDB reads of a file: of each table its comment, its columns, the number of rows and a checksum."""
+    """The content of a file as a version of DuckDB reads it: comment, columns, row count and checksum of each table."""
     first = [f"import sys; sys.path.insert(0, {str(place)!r})"] if place else []
     return subprocess.run(
         [sys.executable, "-c", "\n".join([*first, READ]), str(serving)], capture_output=True, text=True, check=False

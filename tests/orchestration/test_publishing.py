@@ -1,4 +1,4 @@
-"""Publication: only what was built wholly and passed, in one rename, and never at the price of the last good file."""
+"""Publication: only complete builds that passed, in one rename, and failures keep the last good file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def leftovers(home: Home) -> list[str]:
     return sorted(path.name for path in home.path.glob("serving*") if path != home.serving)
 
 
-def test_tables_and_views_arrive_as_tables_with_their_words(checked_by_hand: Home) -> None:
+def test_tables_and_views_are_published_as_tables_with_descriptions(checked_by_hand: Home) -> None:
     report = publishing.publish(checked_by_hand, relations=RELATIONS)
     assert report.row_counts == {"marts.dim_customers": CUSTOMERS, "segments.seg_first": 1}
     tables = read(checked_by_hand.serving, "select table_schema, table_name, table_type from information_schema.tables")
@@ -99,7 +99,7 @@ def test_what_was_written_after_the_check_is_not_published(checked_by_hand: Home
 
 
 def test_a_reader_keeps_what_it_has_open(checked_by_hand: Home) -> None:
-    """The reader is another process, as a dashboard is: it opened the old file and reads it to the end."""
+    """The reader is another process, such as a dashboard: it opened the old file and reads it to the end."""
     publishing.publish(checked_by_hand, relations=RELATIONS)
     reading = textwrap.dedent("""
         import sys, duckdb
@@ -130,7 +130,7 @@ def test_a_reader_keeps_what_it_has_open(checked_by_hand: Home) -> None:
 
 
 def test_a_full_disk_leaves_the_last_good_file(checked_by_hand: Home) -> None:
-    """No file of the publishing process may grow beyond a megabyte: the same refusal that a full disk gives."""
+    """Files of the publishing process may not exceed a megabyte: the same error as from a full disk."""
     publishing.publish(checked_by_hand, relations=RELATIONS)
     before = digest(checked_by_hand.serving)
     write(
@@ -168,8 +168,8 @@ def test_a_full_disk_leaves_the_last_good_file(checked_by_hand: Home) -> None:
     assert leftovers(checked_by_hand) == []
 
 
-def test_a_killed_publication_leaves_nothing_that_lasts(checked_by_hand: Home) -> None:
-    """What a killed run left beside the serving file goes with the next publication, and was never the serving file."""
+def test_files_of_a_killed_publication_are_deleted(checked_by_hand: Home) -> None:
+    """The next publication deletes the temporary files of a killed one; the serving file was never touched."""
     stale = checked_by_hand.path / "serving.b0.tmp"
     stale.write_bytes(b"half a file")
     (checked_by_hand.path / "serving.b0.tmp.wal").write_bytes(b"its log")
@@ -191,7 +191,7 @@ def test_a_rename_that_fails_leaves_the_last_good_file(checked_by_hand: Home, mo
     assert leftovers(checked_by_hand) == []
 
 
-def test_a_locked_warehouse_is_told_with_its_holder(checked_by_hand: Home) -> None:
+def test_a_locked_warehouse_is_reported_with_its_holder(checked_by_hand: Home) -> None:
     holding = "import sys, duckdb; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.readline()"
     with subprocess.Popen(
         [sys.executable, "-c", holding, str(checked_by_hand.warehouse)],
@@ -239,7 +239,7 @@ def test_only_models_of_the_manifest_are_published() -> None:
     ]
 
 
-def test_serving_file_is_whole_and_readable_by_duckdb_alone(checked_by_hand: Home) -> None:
+def test_serving_file_is_complete_and_readable_by_duckdb_alone(checked_by_hand: Home) -> None:
     publishing.publish(checked_by_hand, relations=RELATIONS)
     with duckdb.connect(str(checked_by_hand.serving), read_only=True) as connection:
         connection.execute("select * from segments.seg_first")

@@ -1,4 +1,4 @@
-"""The audit: what holds passes, and each kind of rule has a twin on data that breaks it."""
+"""The audit: valid data passes, and each kind of rule has a twin with data that breaks it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def broken(report: quality.CheckReport) -> set[tuple[str, str]]:
     return {(result.table, result.rule) for result in report.failures}
 
 
-def test_what_holds_passes(built_by_hand: Home) -> None:
+def test_valid_data_passes(built_by_hand: Home) -> None:
     report = quality.check(built_by_hand, suites=SUITES)
     assert report.passed
     assert report.build_id == "b1"
@@ -41,7 +41,7 @@ def test_what_holds_passes(built_by_hand: Home) -> None:
         ("drop table marts.fct_orders", "marts.fct_orders", "table_exists", None),
     ],
 )  # fmt: skip
-def test_what_is_broken_is_named(built_by_hand: Home, statement: str, table: str, rule: str, count: int | None) -> None:
+def test_broken_rules_are_named(built_by_hand: Home, statement: str, table: str, rule: str, count: int | None) -> None:
     write(built_by_hand, statement)
     report = quality.check(built_by_hand, suites=SUITES)
     assert not report.passed
@@ -75,7 +75,7 @@ def test_a_rule_that_cannot_be_run_is_broken(built_by_hand: Home) -> None:
 
 
 def test_rules_are_judged_at_the_moment_of_the_build(built_by_hand: Home) -> None:
-    """The record of the build says 2026-06-30: a rule sees that, whenever the audit runs."""
+    """The record of the build has 2026-06-30: rules use that, whenever the audit runs."""
     rule = Rule("moment", "It is June", "select order_id from {batch} where <as_of> <> timestamp '2026-06-30 00:00:00'")
     assert quality.check(built_by_hand, suites=[TableSuite("marts.fct_orders", rules=(rule,))]).passed
 
@@ -95,7 +95,7 @@ def test_without_a_build_nothing_passes(home: Home) -> None:
     assert report.build_fault == "nothing was built yet"
 
 
-def test_without_a_warehouse_the_next_step_is_told(home: Home) -> None:
+def test_without_a_warehouse_the_error_has_the_next_step(home: Home) -> None:
     with pytest.raises(MerganserError, match="There is no warehouse") as raised:
         quality.check(home, suites=[])
     assert "merganser ingest --all" in raised.value.hint

@@ -1,4 +1,4 @@
-"""What a message may repeat of data: nothing. Real errors of DuckDB and Python, over values of every shape."""
+"""Messages repeat no data: real errors of DuckDB and Python, with values of many shapes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def connection() -> duckdb.DuckDBPyConnection:
 
 
 def repeated(value: str, told: str) -> set[str]:
-    """Words of a value that a message repeats although they are none that DuckDB itself says."""
+    """Words of a value that a message repeats although DuckDB itself does not use them."""
     known = {word for word in re.split(r"[\s:;,.()]+", told) if word in _WORDS or re.fullmatch(_TYPE, word)}
     return {
         word for word in re.findall(r"\w{2,}", value) if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", told)
@@ -55,7 +55,7 @@ def repeated(value: str, told: str) -> set[str]:
 
 
 def error_of(connection: duckdb.DuckDBPyConnection, statement: str, value: str) -> str:
-    """What DuckDB says of a value that fails; empty where it does not."""
+    """DuckDB's message about a value; empty if there is no error."""
     try:
         connection.execute(statement, [value]).fetchall()
     except duckdb.Error as error:
@@ -82,7 +82,7 @@ def test_no_error_of_duckdb_repeats_any_value(
     assert without_values(told) == told
 
 
-def test_what_helps_stays() -> None:
+def test_helpful_words_are_kept() -> None:
     told = without_values(
         "Conversion Error: Could not convert string 'a@b.example' to DECIMAL(18,2) when casting from source column fee"
         "\n\nLINE 12:     cast(fee as decimal(18, 2)),\n             ^^^^^^^^^^"
@@ -133,11 +133,11 @@ def test_no_traceback_of_a_python_model_repeats_a_person(raised: Exception) -> N
     assert "raise raised" in told
 
 
-def test_long_numbers_and_addresses_go_wherever_they_stand() -> None:
+def test_long_numbers_and_addresses_are_removed_everywhere() -> None:
     told = without_values("the file of zan@persons.example (+49 170 9876543) is absent")
     assert told == "the file of … (…) is absent"
 
 
 @pytest.mark.parametrize("value", ["type-number", "value@x", "key.example", "list_x", "type's"])
-def test_a_value_that_contains_a_known_word_goes_whole(value: str) -> None:
+def test_a_value_that_contains_a_known_word_is_removed_completely(value: str) -> None:
     assert without_values(f"Invalid Input Error: {value}") == "Invalid Input Error: …"

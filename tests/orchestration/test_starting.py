@@ -1,4 +1,4 @@
-"""Starting for real: init, doctor, and what a run says when there is nothing to run on."""
+"""Setup for real data: init, doctor, and runs without sources."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ def test_init_adds_to_what_is_there(home: Home) -> None:
     ("wanted", "told"),
     [("hubspott", "hubspot"), ("hubspot:airbyte", "fivetran"), ("partner:dlt", "partner:files")],
 )
-def test_init_refuses_what_cannot_be(home: Home, wanted: str, told: str) -> None:
+def test_init_refuses_invalid_sources(home: Home, wanted: str, told: str) -> None:
     with pytest.raises(WrongUseError) as error:
         setup.configure(home, [wanted])
     assert told in error.value.hint
     assert not home.settings.exists()
 
 
-def test_nothing_of_the_demo_leaks_into_a_real_home(home: Home) -> None:
+def test_a_real_home_has_nothing_of_the_demo(home: Home) -> None:
     home = demo.prepare(home, customers=100, seed=7)
     assert home.as_of
     with pytest.raises(WrongUseError, match="made-up"):
@@ -74,7 +74,7 @@ def test_nothing_of_the_demo_leaks_into_a_real_home(home: Home) -> None:
         demo.prepare(home, customers=100, seed=7)
 
 
-def test_settings_that_make_no_sense_are_told(home: Home) -> None:
+def test_invalid_settings_are_reported(home: Home) -> None:
     home.prepare()
     home.settings.write_text("sources: [hubspot]\n")
     with pytest.raises(WrongUseError, match="mapping"):
@@ -84,7 +84,7 @@ def test_settings_that_make_no_sense_are_told(home: Home) -> None:
         stages.ingest(home)
 
 
-def test_all_is_what_is_switched_on(home: Home) -> None:
+def test_all_means_the_sources_that_are_switched_on(home: Home) -> None:
     setup.configure(home, ["partner", "zendesk:files"])
     report = stages.ingest(home)
     assert {entity.source for entity in report.landing.entities} == {"partner", "zendesk"}
@@ -109,12 +109,12 @@ def test_a_variable_that_is_not_set_stops_no_other_source(home: Home, monkeypatc
 @pytest.mark.parametrize(
     "arguments", [("partner", "--from", "2026-01-01"), ("--all", "--from", "2026-01-01"), ("hubspot", "--stream", "x")]
 )
-def test_a_span_is_of_one_fetched_source(home: Home, arguments: tuple[str, ...]) -> None:
+def test_a_period_needs_one_fetched_source(home: Home, arguments: tuple[str, ...]) -> None:
     setup.configure(home, ["hubspot", "partner"])
     merganser("ingest", *arguments, "--home", home.path, expect=2)
 
 
-def test_a_span_ends_after_it_begins() -> None:
+def test_a_period_ends_after_it_begins() -> None:
     with pytest.raises(WrongUseError, match="ends before"):
         stages.span("2026-02-01", "2026-01-01")
 

@@ -1,4 +1,4 @@
-"""Waivers and overrides: what may be published although a rule is broken, by whom, until when; and what never may."""
+"""Waivers and overrides: which broken rules allow a publication, by whom, until when; and which never do."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def break_data_rule(home: Home) -> CheckReport:
     return quality.check(home, suites=VOCABULARY)
 
 
-def test_a_handful_of_odd_rows_stops_nothing(built_by_hand: Home) -> None:
+def test_a_few_broken_rows_stop_nothing(built_by_hand: Home) -> None:
     write(built_by_hand, "update marts.dim_customers set status = 'odd' where customer_id in ('C1', 'C2')")
     report = quality.check(built_by_hand, suites=VOCABULARY)
     assert report.passed
@@ -67,14 +67,14 @@ def test_a_waived_rule_is_shown_and_logged_and_stops_nothing(built_by_hand: Home
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_an_expired_waiver_counts_no_more(built_by_hand: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_expired_waiver_has_no_effect(built_by_hand: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     break_data_rule(built_by_hand)
     waive(built_by_hand)
     assert quality.check(built_by_hand, suites=VOCABULARY).passed
     later = waivers.today() + timedelta(days=2)
     monkeypatch.setattr(waivers, "today", lambda: later)
     with pytest.raises(PublicationRefusedError, match="accepted_values"):
-        publishing.publish(built_by_hand, relations=RELATIONS)  # it was checked in time, and is published too late
+        publishing.publish(built_by_hand, relations=RELATIONS)  # checked before the waiver expired, published after
     assert not quality.check(built_by_hand, suites=VOCABULARY).passed
 
 
@@ -105,7 +105,7 @@ def test_a_misspelt_rule_is_suggested(home: Home) -> None:
 
 
 def test_a_contract_stops_although_the_file_names_it(built_by_hand: Home) -> None:
-    """Whoever writes the file by hand waives no contract either."""
+    """A file written by hand cannot waive a contract either."""
     rule = Rule("consent_is_live", "Nobody leaves", "select customer_id from {batch}")
     waive(built_by_hand, "rows_fell")
     content = built_by_hand.waivers.read_text().replace("rows_fell", "consent_is_live")
