@@ -1,11 +1,11 @@
-"""HTTP webhook: each batch is one POST of JSON with an Idempotency-Key, signed where a secret is set.
+"""HTTP webhook: each batch is one POST of JSON with an Idempotency-Key, signed if a secret is set.
 
 MERGANSER_WEBHOOK_URL: where to (https, or http to this machine). MERGANSER_WEBHOOK_SECRET: optional; HMAC-SHA256 over
 time and body in the header Merganser-Signature. MERGANSER_WEBHOOK_ALLOWED_HOSTS: private names, addresses and networks
 that it may go to; every other private, loopback, link-local or multicast address is refused.
 
-408, 425, 429 and 5xx are transient, and Retry-After is respected; 400, 409, 413, 415 and 422 refuse the batch; every
-other status that is not a success refuses the sender.
+408, 425, 429 and 5xx are transient, and Retry-After is respected; 400, 409, 413, 415 and 422 reject the batch; every
+other status that is not a success refuses access.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class WebhookDestination:
         """Every declared export fits: its columns become fields."""
 
     def rendering(self, spec: ExportSpec) -> None:
-        """None: what was posted leaves no file, and the receiver cannot be asked what it holds."""
+        """None: posted batches leave no file, and the receiver cannot be queried."""
 
     def open(self, context: DeliveryContext) -> WebhookSession:
         """A session with one connection. Raises MissingSettingError, InvalidSettingError."""
@@ -144,13 +144,13 @@ class WebhookSession:
         return () if is_proxied else addresses
 
     def finish(self) -> None:
-        """Each batch counted when it was answered: nothing is left to do."""
+        """Does nothing: each batch counts when it is answered."""
 
     def abandon(self) -> None:
-        """What was sent cannot be taken back."""
+        """Does nothing: sent batches cannot be withdrawn."""
 
     def is_published(self) -> bool:
-        """Never as a whole."""
+        """Never: batches are published one by one."""
         return False
 
     def artefacts(self) -> tuple[Path, ...]:

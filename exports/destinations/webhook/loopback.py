@@ -1,8 +1,7 @@
-"""A receiver on 127.0.0.1 that keeps what it gets: shows a delivery over HTTP where there is no receiver yet (demo,
-tests).
+"""A receiver on 127.0.0.1 that stores requests, for deliveries over HTTP without a real receiver (demo, tests).
 
-One file per batch in the inbox, named by its idempotency key and written in one rename, so that a batch that arrives
-again is kept once. Add here: nothing a real receiver would do beyond that. Keep out: other addresses than loopback.
+One file per batch in the inbox, named by its idempotency key, so that a batch that arrives twice is stored once. Add
+here: nothing else. Keep out: other addresses than loopback.
 """
 
 from __future__ import annotations
@@ -33,9 +32,9 @@ class Loopback:
 
 @contextmanager
 def serve(inbox: Path, secret: str | None = None) -> Iterator[Loopback]:
-    """Runs a receiver on a free port of 127.0.0.1 for as long as the context lasts.
+    """Runs a receiver on a free port of 127.0.0.1 during the context.
 
-    `inbox`: directory for what it gets. `secret`: when given, a request without a valid signature is answered 401.
+    `inbox`: directory for the requests. `secret`: if given, a request without a valid signature is answered 401.
     """
     inbox.mkdir(parents=True, exist_ok=True, mode=0o700)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(inbox, secret))
@@ -79,7 +78,7 @@ def _handler(inbox: Path, secret: str | None) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in http.server
-            """Keeps quiet: a log of requests is not wanted in the demo's output."""
+            """Logs nothing: the demo's output should have no log of requests."""
 
     return Handler
 

@@ -1,7 +1,7 @@
-"""A batch as the JSON body of one request, its signature, and what the receiver's answer says of each record.
+"""A batch as the JSON body of one request, its signature, and the receiver's answer about single records.
 
 Body: {"export", "delivery_id", "batch", "action", "records": [{"record_key", "fields"}]}. The same batch has the same
-bytes at every attempt. Answer, where the receiver has something to say of single records: {"rejected":
+bytes at every attempt. Answer, if it concerns single records: {"rejected":
 [{"record_key", "code"}], "deferred": [{"record_key", "code"}]}.
 """
 
@@ -43,14 +43,14 @@ def render_body(context: DeliveryContext, batch: Batch) -> tuple[bytes, frozense
 def sign(secret: str, timestamp: int, body: bytes) -> str:
     """The value of the signature header: `t=<unix seconds>,v1=<hex HMAC-SHA256 of "<t>.<body>">`.
 
-    The timestamp is signed too, so that a receiver can refuse what was recorded and played again later.
+    The timestamp is signed too, so that a receiver can reject replayed requests.
     """
     digest = hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
     return f"t={timestamp},v1={digest}"
 
 
 def read_answer(content: bytes, keys: frozenset[str]) -> BatchResult:
-    """What an answer says of single records; anything that is not in the form above says nothing."""
+    """The outcome of single records in an answer; an answer in another form has none."""
     try:
         answer: Any = json.loads(content) if content.strip() else {}
     except ValueError:
