@@ -247,8 +247,10 @@ def land_batch(
 def build_identity(bench: Workbench, decisions: Iterable[tuple[Teller, str]], *, with_seeds: bool) -> Told:
     """Builds what identity needs. `with_seeds`: also its parents; without, the decisions in the seeds' tables stay."""
     if with_seeds:
-        bench.build(*(f"+{name}" for name in ("int_identity__records", "employee_domains")), "identifier_blocklist",
-                    "identity_overrides", "identifier_types", "match_rules", "identity_metric_limits")  # fmt: skip
+        bench.build(
+            *("+int_identity__records", "+employee_domains", "cnf_*__attributes", "identifier_blocklist"),
+            *("identity_overrides", "identifier_types", "match_rules", "identity_metric_limits"),
+        )
     with duckdb.connect(str(bench.home.warehouse)) as connection:
         for teller, line in decisions:
             apply_decision(connection, teller, line)
