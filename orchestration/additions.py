@@ -55,8 +55,7 @@ def add_source(name: str, *, orders: bool = False, root: Path = PROJECT_ROOT) ->
     concepts = ["attributes", "identifiers", *(["orders"] if orders else [])]
     files = _rendered("source", folder, {"NAME": name}, orders=orders)
     variables = _with_concepts(folder / VARS, name, concepts)
-    _write(files)
-    write_whole(folder / VARS, variables)
+    _write({**files, folder / VARS: variables})
     return AdditionReport(
         "source",
         name,
@@ -159,22 +158,15 @@ def add_attribute(
         if column is None:
             steps.insert(0, f"Check that stg_{source} has a column {name}, or change the line in {model}.")
     variables = _with_attribute(folder / VARS, name, data_type, pii)
-    write_whole(folder / VARS, variables)
-    if offered is not None:
-        write_whole(changed[-1], offered)
+    _write({folder / VARS: variables} if offered is None else {folder / VARS: variables, changed[-1]: offered})
     return AdditionReport("attribute", name, folder, changed=changed, next_steps=steps)
 
 
 def _folder(root: Path) -> Path:
-    """The folder of additions; custom/ in the repository, or the one that MERGANSER_CUSTOM names, is made if absent."""
+    """The folder of additions, absent or not: the one that MERGANSER_CUSTOM names, else custom/ in the repository."""
     named = os.environ.get(VARIABLE)
-    place = Path(named).expanduser() if named else root / "custom"
-    if place.exists() and not place.is_dir():
-        raise WrongUseError(f"{place} is a file.", f"Name a directory with {VARIABLE}.")
-    place.mkdir(parents=True, exist_ok=True)
-    folder = custom_folder(root)
-    assert folder is not None, place
-    return folder
+    place = (Path(named).expanduser() if named else root / "custom").resolve()
+    return (custom_folder(root) or place) if place.exists() else place
 
 
 def _check_name(name: str, kind: str) -> None:
