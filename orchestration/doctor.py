@@ -15,6 +15,7 @@ from orchestration.stages import known_sources
 from orchestration.summary import read_held, read_sources
 from orchestration.translation import as_merganser_errors
 from publication import publishing
+from runtime import building
 from runtime.errors import MerganserError
 from runtime.home import Home, sources_in_settings
 from runtime.progress import Progress, silent
@@ -24,6 +25,16 @@ if TYPE_CHECKING:
     from ingestion.spec import SourceSpec
 
 _FREE_BYTES_WANTED = 2_000_000_000  # a build writes the serving file beside the old one
+
+
+# dbt's warnings about sources that rely on a default: what is counted, and the seed that would say more.
+_DEFAULTS = {
+    "assert_every_record_has_its_rule": ("kinds of record without a rule join with tier 5", "identity/match_rules.csv"),
+    "assert_every_source_has_its_priorities": (
+        "sources without a priority come last with their attributes",
+        "survivorship/attribute_rules.csv",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -121,6 +132,23 @@ def _held(home: Home) -> Iterator[Finding]:
             f"a load is held by {hold.gate}{column}: {hold.found}; {hold.usual}",
             f"Correct {hold.files[0]}, or: merganser ingest {hold.source} --accept-load {hold.gate} --reason ...",
         )
+
+
+def _defaults(home: Home) -> Iterator[Finding]:
+    """Sources that the last build took with default rules."""
+    try:
+        build = building.last_build(home)
+    except MerganserError:
+        return
+    for warning in build.warnings if build else []:
+        if warning.name in _DEFAULTS:
+            counted, seed = _DEFAULTS[warning.name]
+            yield Finding(
+                "rules",
+                "look",
+                f"{warning.broken_count} {counted}",
+                f"dbt test -s {warning.name} names them; add rows to dbt_project/seeds/{seed}.",
+            )
 
 
 def _landed(home: Home) -> dict[str, str]:

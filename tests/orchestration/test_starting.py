@@ -10,6 +10,7 @@ import pytest
 
 from ingestion.registry import load_sources, read_source
 from orchestration import demo, doctor, setup, stages
+from runtime import building
 from runtime.errors import WrongUseError
 from runtime.home import PROJECT_ROOT, Home, open_home, sources_in_settings
 from tests.command import call, environment, merganser
@@ -121,6 +122,19 @@ def test_a_period_ends_after_it_begins() -> None:
 
 def test_doctor_finds_nothing_wrong_in_a_built_demo(demo_home: Home) -> None:
     assert {finding.state for finding in doctor.examine(demo_home)} == {"fine", "look"}
+
+
+def test_doctor_reports_sources_that_rely_on_default_rules(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.prepare()
+    warning = building.NodeWarning("assert_every_record_has_its_rule", "dbt_project/tests/identity/x.sql", 2)
+    other = building.NodeWarning("not_null_stg_hubspot__contacts_email", "x.yml", 5)
+    for warnings in ([], [warning, other]):
+        report = building.BuildReport("b", "2026-01-01T00:00:00", 1.0, succeeded=True, warnings=warnings)
+        monkeypatch.setattr(building, "last_build", lambda _home, report=report: report)
+        found = [finding for finding in doctor.examine(home) if finding.subject == "rules"]
+        assert [finding.told for finding in found] == ["2 kinds of record without a rule join with tier 5"][
+            : len(warnings)
+        ]
 
 
 def test_doctor_names_a_page_that_exists(tmp_path: Path) -> None:
