@@ -250,8 +250,8 @@ def prepare(home: Path, edges: int, form: str) -> dict[str, Any]:
     (home / "profiles.yml").write_text(json.dumps({"bench": {"target": "bench", "outputs": {"bench": output}}}))
     for name, sql in (MODELS | START).items():
         (home / f"models/{name}.sql").write_text(sql)
-    for room in ("identity", "platform", "segments"):
-        shutil.copytree(ROOT / "dbt_project/macros" / room, home / "macros" / room)
+    for folder in ("identity", "platform", "segments"):
+        shutil.copytree(ROOT / "dbt_project/macros" / folder, home / "macros" / folder)
     _invoke(home, ["parse"], form)
     return {}
 
@@ -260,15 +260,15 @@ def _invoke(home: Path, command: Sequence[str], form: str) -> Any:
     """Runs a dbt command in this process, without output; ends the process if it fails."""
     places = ["--project-dir", str(home), "--profiles-dir", str(home), "--target-path", str(home / "target")]
     places += ["--log-path", str(home / "logs"), "--log-level-file", "info", "--no-write-json"]
-    told = io.StringIO()
+    output = io.StringIO()
     variables = json.dumps({"identity_contraction": form, "identity_contraction_megabytes": 100_000})
-    with contextlib.redirect_stdout(told), rare_garbage_collection():  # as every build of the product does
+    with contextlib.redirect_stdout(output), rare_garbage_collection():  # as every build of the product does
         from dbt.cli.main import dbtRunner
 
         outcome = dbtRunner().invoke([*command, *places, "--vars", variables])
     release_warehouse()
     if not outcome.success:
-        raise SystemExit(told.getvalue()[-3000:])
+        raise SystemExit(output.getvalue()[-3000:])
     return outcome.result
 
 

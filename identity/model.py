@@ -81,8 +81,8 @@ class Model:
     @property
     def version(self) -> str:
         """Short name of these probabilities."""
-        told = [self.settings, *([asdict(self.surroundings)] if self.surroundings else [])]
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
+        content = [self.settings, *([asdict(self.surroundings)] if self.surroundings else [])]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
     def prior_weight(self) -> float:

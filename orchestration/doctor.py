@@ -41,12 +41,12 @@ _DEFAULTS = {
 class Finding:
     """One finding. `state`: fine, look (worth a look), or missing (a run would not work).
 
-    `told`: the observation; `next_step`: what to do. Neither contains values of variables or records.
+    `message`: the observation; `next_step`: what to do. Neither contains values of variables or records.
     """
 
     subject: str
     state: Literal["fine", "look", "missing"]
-    told: str
+    message: str
     next_step: str = ""
 
 

@@ -122,7 +122,7 @@ def show_findings(findings: Sequence[Finding]) -> None:
     table = new_table("Doctor", "", "of", "seen", "what to do", numbers=())
     marks = {"missing": Text("✗", "red"), "look": Text("!", "yellow"), "fine": Text("✓", "green")}
     for finding in sorted(findings, key=lambda finding: list(marks).index(finding.state)):
-        table.add_row(marks[finding.state], finding.subject, finding.told, finding.next_step)
+        table.add_row(marks[finding.state], finding.subject, finding.message, finding.next_step)
     out().print(table)
 
 

@@ -101,19 +101,19 @@ def follow(document: Document, copy: ProjectCopy, given: Mapping[str, str] | Non
 
     `given` replaces values that a reader fills in (a path). `make` is not run: it would install.
     """
-    told, kept = [], []
+    printed, kept = [], []
     for block in document.blocks:
         if block.language == "bash":
             lines = [_filled(line, given or {}) for line in block.text.splitlines() if not line.startswith("make ")]
             strange = [line for line in lines if line and not line.startswith(RUNNABLE)]
             assert not strange, f"{document.name}, line {block.line}: nobody runs {strange}"
-            told.append(copy.shell("\n".join([*kept, *lines])))
+            printed.append(copy.shell("\n".join([*kept, *lines])))
             kept += [line for line in lines if line.startswith(("source ", "export "))]
         elif block.language == "python":
-            told.append(copy.shell(f"python - <<'END'\n{block.text}END"))
+            printed.append(copy.shell(f"python - <<'END'\n{block.text}END"))
         elif block.said:
             place(block, copy.path)
-    return "\n".join(told)
+    return "\n".join(printed)
 
 
 def place(block: Block, root: Path) -> None:

@@ -360,10 +360,10 @@ def unreconciled(home: Home) -> list[str]:
     in_files = counts_in_files(home)
     wrong = []
     for place, load in zip(places, loads, strict=True):
-        told = (load["extracted"], load["landed"], load["quarantined"])
+        loaded = (load["extracted"], load["landed"], load["quarantined"])
         seen = (in_files.get(place, 0), held[place], refused.get(place, 0))
-        if told != seen:
-            wrong.append(f"{'.'.join(place)}: told (extracted, landed, quarantined) {told}, found {seen}")
+        if loaded != seen:
+            wrong.append(f"{'.'.join(place)}: loads have (extracted, landed, quarantined) {loaded}, found {seen}")
         if load["extracted"] != load["landed"] + load["quarantined"] + load["unchanged"]:
             wrong.append(f"{'.'.join(place)}: {load} does not add up")
     unknown = set(in_files) - set(places)

@@ -58,8 +58,8 @@ class ProjectCopy:
             text=True,
             check=False,
         )
-        told = f"{done.stdout[-_SHOWN:]}\n{done.stderr[-_SHOWN:]}"
-        assert done.returncode == 0, f"exit code {done.returncode} of\n{script}\n{told}"
+        printed = f"{done.stdout[-_SHOWN:]}\n{done.stderr[-_SHOWN:]}"
+        assert done.returncode == 0, f"exit code {done.returncode} of\n{script}\n{printed}"
         return done.stdout
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:

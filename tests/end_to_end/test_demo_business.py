@@ -291,10 +291,10 @@ def test_a_crm_merge_is_one_customer(demo_home: Home) -> None:
         for loser in re.split(r"[;,\s]+", row["hs_merged_object_ids"] or "")
         if loser
     ]
-    told = {r["record_id"] for r in oracles.truth(demo_home, "mess_truth") if r["kind"] == "crm_merges"}
+    losers = {r["record_id"] for r in oracles.truth(demo_home, "mess_truth") if r["kind"] == "crm_merges"}
     customers = customer_of_identifiers(demo_home)
-    assert {loser for _, loser in merged} == told
-    assert told
+    assert {loser for _, loser in merged} == losers
+    assert losers
     for winner, loser in merged:
         assert customers["hubspot_contact_id", winner] == customers["hubspot_contact_id", loser]
 
@@ -389,7 +389,7 @@ def test_a_lost_record_is_seen(copied_home: Home) -> None:
     with duckdb.connect(str(copied_home.warehouse)) as warehouse:
         warehouse.execute("delete from raw_zendesk.ticket where id = (select min(id) from raw_zendesk.ticket)")
     (copied_home.landing / "partner" / "customers" / "unseen.csv").write_text("partner_record_id\n1\n")
-    assert [told.split(":")[0] for told in oracles.unreconciled(copied_home)] == ["partner.customers", "zendesk.ticket"]
+    assert [line.split(":")[0] for line in oracles.unreconciled(copied_home)] == ["partner.customers", "zendesk.ticket"]
 
 
 # Again --------------------------------------------------------------------------------------------------------------

@@ -84,10 +84,10 @@ def project(_saved: tuple[ProjectCopy, Path]) -> ProjectCopy:
 
 def test_readme(project: ProjectCopy) -> None:
     """Every stage by hand, all of them in one, plain dbt, and the query of a dashboard."""
-    told = follow(document("README.md"), project)
+    output = follow(document("README.md"), project)
     counted = project.served("select segment, count(*) from segments.fct_segment_memberships group by 1")
     assert counted
-    assert all(segment in told for segment, _ in counted), "the query of the README shows every segment with members"
+    assert all(segment in output for segment, _ in counted), "the query of the README shows every segment with members"
 
 
 def test_add_a_source_then_an_identifier_type(project: ProjectCopy) -> None:
@@ -196,9 +196,9 @@ def test_add_an_attribute(project: ProjectCopy) -> None:
 
 def test_add_a_sync(project: ProjectCopy) -> None:
     """The delivery has the counts of the plan, hashed and with consent; a second delivery sends nothing."""
-    told = follow(document("docs/guides/add_a_sync.md"), project)
+    output = follow(document("docs/guides/add_a_sync.md"), project)
     name = "exp_meta__newsletter_openers"
-    planned = int(re.search(rf"{name} to meta_file: (\d+) to add, 0 to update, 0 to remove", told).group(1))  # type: ignore[union-attr]
+    planned = int(re.search(rf"{name} to meta_file: (\d+) to add, 0 to update, 0 to remove", output).group(1))  # type: ignore[union-attr]
     files = project.home / "exports" / name
     records = duckdb.sql(f"select * from read_csv('{files}/*.add.csv', all_varchar = true)").fetchall()
     assert planned == len(records) > 0

@@ -223,8 +223,8 @@ def test_odd_stock_codes_are_kept(shop: ProjectCopy, source: Source) -> None:
 )
 def test_a_second_run_changes_nothing(shop: ProjectCopy) -> None:
     before = _state(shop)
-    told = shop.shell("merganser run --as-of 2011-12-10T00:00:00", {"ONLINE_RETAIL_FILE": str(FILE)})
-    assert "Nothing new came" in told
+    output = shop.shell("merganser run --as-of 2011-12-10T00:00:00", {"ONLINE_RETAIL_FILE": str(FILE)})
+    assert "Nothing new came" in output
     assert _state(shop) == before
     assert shop.query(
         "select status, landed_count from raw_ops.loads where source = 'online_retail' order by started_at desc limit 1"

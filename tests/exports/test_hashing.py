@@ -33,8 +33,8 @@ HASH_OF_NOTHING = hashlib.sha256(b"").hexdigest()
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Each macro as SQL over the columns value and country."""
     text = "\n-- next\n".join(f"{{{{ {macro} }}}}" for macro in MACROS.values())
-    told = dbt(tmp_path_factory.mktemp("compiled"), "compile", "--inline", text)
-    return dict(zip(MACROS, told.split("-- next"), strict=True))
+    output = dbt(tmp_path_factory.mktemp("compiled"), "compile", "--inline", text)
+    return dict(zip(MACROS, output.split("-- next"), strict=True))
 
 
 def hashed(sql: str, value: str | None, country: str | None = None) -> str | None:

@@ -62,9 +62,9 @@ def test_a_request_is_signed_and_carries_its_key(connected: World, receiver: Rec
 def test_progress_and_batches(connected: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("exports.destinations.webhook.destination.WebhookDestination.batch_size", 2)
     connected.publish({WEBHOOK: CARTS})
-    told: list[tuple[int, int]] = []
-    receipt = deliver(connected.settings, WEBHOOK, progress=lambda done, total: told.append((done, total)))
-    assert told == [(2, 5), (4, 5), (5, 5)]
+    calls: list[tuple[int, int]] = []
+    receipt = deliver(connected.settings, WEBHOOK, progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(2, 5), (4, 5), (5, 5)]
     assert (receipt.batches, receipt.attempts) == (3, 3)
     assert len({request["key"] for request in receiver.requests}) == 3
 

@@ -52,8 +52,8 @@ def persons(path: Path, count: int) -> tuple[Path, Path]:
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
     code = cli.invoke(["identity", "evaluate", *map(str, arguments)])
-    told = capsys.readouterr()
-    return code, told.out, told.err
+    output = capsys.readouterr()
+    return code, output.out, output.err
 
 
 @pytest.mark.parametrize("extra", [[], ["--links-only"]])
@@ -127,12 +127,12 @@ def test_a_kept_model_is_used_again(tmp_path: Path, capsys: pytest.CaptureFixtur
     ],
 )
 def test_invalid_input_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], case: Case) -> None:
-    columns, rows, truth, extra, told = case
+    columns, rows, truth, extra, message = case
     records = write(tmp_path / "r.csv", columns, rows)
     labels = write(tmp_path / "t.csv", ("record_id", "entity_id"), truth)
     code, out, err = run(capsys, "--records", records, "--truth", labels, *extra)
     assert code == 2
-    assert told in " ".join(err.split())
+    assert message in " ".join(err.split())
     assert out == ""
 
 

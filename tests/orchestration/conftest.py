@@ -64,7 +64,7 @@ def merganser(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str
     def invoke(*arguments: object) -> tuple[int, str, str]:
         capfd.readouterr()
         code = cli.invoke([str(argument) for argument in arguments])
-        told = capfd.readouterr()
-        return code, told.out, told.err
+        output = capfd.readouterr()
+        return code, output.out, output.err
 
     return invoke

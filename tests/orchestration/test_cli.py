@@ -68,16 +68,16 @@ def test_help_imports_nothing_heavy() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_every_command_has_help_with_its_exit_codes(command: tuple[str, ...], merganser: Invoke) -> None:
-    code, told, _ = merganser(*command, "--help")
+    code, output, _ = merganser(*command, "--help")
     assert code == 0
-    assert "Usage: merganser" in told
-    assert "4 locked" in " ".join(told.split())
+    assert "Usage: merganser" in output
+    assert "4 locked" in " ".join(output.split())
 
 
 def test_version(merganser: Invoke) -> None:
-    code, told, _ = merganser("--version")
+    code, output, _ = merganser("--version")
     assert code == 0
-    assert told.startswith("merganser ")
+    assert output.startswith("merganser ")
 
 
 @pytest.mark.parametrize(
@@ -86,16 +86,16 @@ def test_version(merganser: Invoke) -> None:
     ids=" ".join,
 )
 def test_wrong_use_of_the_command_line(arguments: tuple[str, ...], merganser: Invoke) -> None:
-    code, told, error = merganser(*arguments)
+    code, output, error = merganser(*arguments)
     assert code == 2
-    assert told == ""
+    assert output == ""
     assert "Error" in error
 
 
 def test_an_unknown_source_is_reported_with_the_known_ones(tmp_path: Path, merganser: Invoke) -> None:
-    code, told, error = merganser("ingest", "shopfy", "--home", tmp_path)
+    code, output, error = merganser("ingest", "shopfy", "--home", tmp_path)
     assert code == 2
-    assert told == ""
+    assert output == ""
     assert "shopfy" in error
     assert "consent_banner" in error
     assert "Traceback" not in error
@@ -131,16 +131,16 @@ def test_a_home_that_cannot_be_created(tmp_path: Path, merganser: Invoke) -> Non
 
 
 def test_an_empty_home_says_what_to_do_first(tmp_path: Path, merganser: Invoke) -> None:
-    code, told, _ = merganser("status", "--home", tmp_path / "new")
+    code, output, _ = merganser("status", "--home", tmp_path / "new")
     assert code == 0
-    assert "merganser demo" in told
+    assert "merganser demo" in output
     assert not (tmp_path / "new").exists()
 
 
 def test_publication_is_refused_with_its_own_code(built_by_hand: Home, merganser: Invoke) -> None:
-    code, told, error = merganser("publish", "--home", built_by_hand.path)
+    code, output, error = merganser("publish", "--home", built_by_hand.path)
     assert code == 3
-    assert told == ""
+    assert output == ""
     assert "merganser check" in error
 
 
@@ -156,9 +156,9 @@ def test_publication_is_refused_with_its_own_code(built_by_hand: Home, merganser
 def test_json_is_alone_on_standard_output(
     arguments: tuple[str, ...], code: int, tmp_path: Path, merganser: Invoke
 ) -> None:
-    ended, told, _ = merganser(*arguments, "--json", "--home", tmp_path / "home")
+    ended, output, _ = merganser(*arguments, "--json", "--home", tmp_path / "home")
     assert ended == code
-    report = json.loads(told)
+    report = json.loads(output)
     assert report["ok"] is (code == 0)
     assert report["exit_code"] == code
     assert ("error" in report) is (code != 0)
@@ -186,11 +186,11 @@ def test_a_warehouse_that_another_process_holds(
         assert holder.stdout is not None
         assert holder.stdin is not None
         assert holder.stdout.readline() == "held\n"
-        code, told, error = merganser(*arguments, "--home", built_by_hand.path)
+        code, output, error = merganser(*arguments, "--home", built_by_hand.path)
         holder.stdin.write("\n")
         holder.stdin.flush()
     assert code == 4
-    assert told == ""
+    assert output == ""
     assert str(holder.pid) in error
     assert "Traceback" not in error
 
@@ -242,14 +242,14 @@ def test_a_failed_check_has_its_own_code_and_names_table_and_rule(
     monkeypatch.setattr("publication.quality.declared_exports", lambda manifest: [])
     assert merganser("check", "--home", built_by_hand.path)[0] == 0
     write(built_by_hand, "insert into marts.fct_orders values ('O99', 'nobody')")
-    code, told, error = merganser("check", "--home", built_by_hand.path)
+    code, output, error = merganser("check", "--home", built_by_hand.path)
     assert code == 3
-    assert "marts.fct_orders" in told
-    assert "Every order's customer is a customer" in told
-    assert "O99" in told
+    assert "marts.fct_orders" in output
+    assert "Every order's customer is a customer" in output
+    assert "O99" in output
     assert "report.html" in " ".join(error.split()).replace(" ", "")
-    code, told, _ = merganser("check", "--json", "--home", built_by_hand.path)
-    report = json.loads(told)
+    code, output, _ = merganser("check", "--json", "--home", built_by_hand.path)
+    report = json.loads(output)
     assert (code, report["passed"]) == (3, False)
     assert [result["rule"] for result in report["results"] if not result["passed"]] == ["orders_have_customers"]
 
@@ -259,8 +259,8 @@ def test_publish_prints_what_readers_get(
 ) -> None:
     monkeypatch.setattr("publication.publishing.load_manifest", lambda home: {})
     monkeypatch.setattr("publication.publishing.published_relations", lambda manifest: RELATIONS)
-    code, told, _ = merganser("publish", "--home", checked_by_hand.path)
+    code, output, _ = merganser("publish", "--home", checked_by_hand.path)
     assert code == 0
-    assert "Published build b1: 2 tables" in told
+    assert "Published build b1: 2 tables" in output
     record_build(checked_by_hand, "b2", succeeded=False)
     assert merganser("publish", "--home", checked_by_hand.path)[0] == 3

@@ -190,11 +190,11 @@ def test_a_source_bears_the_name_of_its_folder(folder: Path) -> None:
 def test_doctor_looks_at_the_folder(folder: Path, home: Home) -> None:
     def seen() -> tuple[str, str]:
         (finding,) = [finding for finding in examine(home) if finding.subject == "additions"]
-        return finding.state, finding.told
+        return finding.state, finding.message
 
     write(folder / "vars.yml", "custom_concept_sources: {loyalty: [identifiers]}")
     assert seen() == ("fine", f"{folder}: loyalty")
     write(folder / "vars.yml", "birthday_dais: 14")
-    state, told = seen()
+    state, output = seen()
     assert state == "missing"
-    assert "Did you mean birthday_days" in told
+    assert "Did you mean birthday_days" in output

@@ -91,17 +91,17 @@ def test_each_command_names_the_damaged_file(whole: Home, damaged: Path, damage:
     failed = set()
     for command in COMMANDS:
         damaged.write_bytes(DAMAGES[damage](content, random.Random(f"{name} {command}")))
-        code, told, error = merganser(*command, "--home", whole.path)
-        assert code in (0, 1, 2, 3), (name, damage, command, told, error)
-        assert "Traceback" not in told + error
+        code, output, error = merganser(*command, "--home", whole.path)
+        assert code in (0, 1, 2, 3), (name, damage, command, output, error)
+        assert "Traceback" not in output + error
         assert "MERGANSER_DEBUG" not in error, (name, damage, command, error)
         if code:
             failed.add(" ".join(command))
             assert name in error or (name == "warehouse.duckdb" and code == 3), (name, damage, command, error)
-            code_again, told, _ = merganser(*command, "--home", whole.path, "--json")
-            assert (code_again, json.loads(told.splitlines()[-1])["ok"]) == (code, False)
+            code_again, output, _ = merganser(*command, "--home", whole.path, "--json")
+            assert (code_again, json.loads(output.splitlines()[-1])["ok"]) == (code, False)
         elif name == "warehouse.duckdb" and command == ("status",):
-            assert name in told  # it continues with the serving file
+            assert name in output  # it continues with the serving file
     if damage == "emptied" and name == "settings.yml":
         return  # an empty file is a file without settings
     needed = NEEDS.get(name, set())
@@ -120,8 +120,8 @@ def test_nothing_lands_in_a_damaged_warehouse(home: Home, damage: str, merganser
     home.warehouse.write_bytes(DAMAGES[damage](home.warehouse.read_bytes(), random.Random(1)))
     before = home.warehouse.read_bytes()
     for command in (("ingest", "consent_banner"), ("build", "seg_lapsed_buyers"), ("run",), ("check",)):
-        code, told, error = merganser(*command, "--home", home.path)
-        assert code == 1, (command, told)
+        code, output, error = merganser(*command, "--home", home.path)
+        assert code == 1, (command, output)
         assert str(home.warehouse) in error, (command, error)
         assert "MERGANSER_DEBUG" not in error, (command, error)
     assert home.warehouse.read_bytes() == before

@@ -25,18 +25,18 @@ def hours_ago(hours: float) -> datetime:
     return datetime.now(UTC).replace(tzinfo=None) - timedelta(hours=hours)
 
 
-def answer(told: str) -> dict[str, Any]:
-    parsed: dict[str, Any] = json.loads(told)
+def answer(output: str) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(output)
     return parsed
 
 
 def test_a_stale_file_is_shown_by_plan_and_refused_by_deliver(world: World, merganser: Command) -> None:
     world.publish({META: [member(1)]}, built_at=hours_ago(40))
-    code, told, _ = merganser("export", "plan", META, "--home", world.home, "--json")
+    code, output, _ = merganser("export", "plan", META, "--home", world.home, "--json")
     assert code == 0
-    assert "hours ago" in answer(told)["stale"][0]
-    code, told, _ = merganser("export", "plan", META, "--home", world.home)
-    assert "may not be delivered" in told
+    assert "hours ago" in answer(output)["stale"][0]
+    code, output, _ = merganser("export", "plan", META, "--home", world.home)
+    assert "may not be delivered" in output
     code, _, error = merganser("export", "deliver", META, "--home", world.home)
     assert code == 1
     assert "may not be delivered" in error
@@ -88,15 +88,15 @@ def test_a_lost_ledger_is_rebuilt_after_a_preview(world: World, merganser: Comma
     code, _, error = merganser("export", "deliver", META, "--home", world.home)
     assert code == 1
     assert f"merganser export adopt {META}" in " ".join(error.split())
-    code, told, _ = merganser("export", "adopt", META, "--home", world.home)
+    code, output, _ = merganser("export", "adopt", META, "--home", world.home)
     assert code == 0
-    assert "Nothing was written: use --yes" in told
+    assert "Nothing was written: use --yes" in output
     assert not (world.home / "ledger").exists()
-    code, told, _ = merganser("export", "adopt", META, "--yes", "--home", world.home, "--json")
+    code, output, _ = merganser("export", "adopt", META, "--yes", "--home", world.home, "--json")
     assert code == 0
-    assert (answer(told)["records"], answer(told)["unchanged"], answer(told)["is_written"]) == (2, 2, True)
-    code, told, _ = merganser("export", "deliver", META, "--home", world.home, "--json")
-    assert answer(told)["exports"][0]["status"] == "nothing to send"
+    assert (answer(output)["records"], answer(output)["unchanged"], answer(output)["is_written"]) == (2, 2, True)
+    code, output, _ = merganser("export", "deliver", META, "--home", world.home, "--json")
+    assert answer(output)["exports"][0]["status"] == "nothing to send"
     assert merganser("export", "adopt", META, "--yes", "--home", world.home)[0] == 1
     assert merganser("export", "adopt", META, "--as-delivered", "--as-unsent", "--home", world.home)[0] == 2
 

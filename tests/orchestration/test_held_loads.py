@@ -58,8 +58,8 @@ def test_a_load_that_is_held_is_seen_and_accepted(tmp_path: Path) -> None:
     assert [(hold["entity"], hold["gate"], hold["column"]) for hold in merganser("status", "--home", home)["held"]] == [
         ("sale", "number_scale", "amount")
     ]
-    told = call("merganser", "status", "--home", home, env=environment())
-    assert "held       till.sale, number_scale of amount: the median is" in told.stdout
+    output = call("merganser", "status", "--home", home, env=environment())
+    assert "held       till.sale, number_scale of amount: the median is" in output.stdout
     findings = merganser("doctor", "--home", home)["findings"]
     [held] = [one for one in findings if one["subject"] == "till.sale"]
     assert (held["state"], "--accept-load number_scale" in held["next_step"]) == ("look", True)

@@ -51,20 +51,20 @@ def test_no_way_to_print_passes_control_characters(text: str, capfd: pytest.Capt
     console.err().print(text, style="red")
     console.show_error(MerganserError(f"The file {text} is wrong.", f"Fix {text}."))
     console.show_note(text)
-    told = capfd.readouterr()
-    for line in (told.out + told.err).splitlines():
+    output = capfd.readouterr()
+    for line in (output.out + output.err).splitlines():
         assert is_tame(line), line
     shown = printable_lines(text).split("\n")[0].split()[0]
-    assert told.out.count(shown) >= 4
-    assert "\nError: forged" not in told.out + told.err
+    assert output.out.count(shown) >= 4
+    assert "\nError: forged" not in output.out + output.err
 
 
 def test_a_plain_rich_console_passes_them(capfd: pytest.CaptureFixture[str]) -> None:
     """The failing twin."""
     Console(width=160).print(HOSTILE)
-    told = capfd.readouterr().out
-    assert "\u202e" in told
-    assert "[bold red]" not in told
+    output = capfd.readouterr().out
+    assert "\u202e" in output
+    assert "[bold red]" not in output
 
 
 def test_hostile_file_names_and_values(home: Home, merganser: Invoke) -> None:
@@ -81,19 +81,19 @@ def test_hostile_file_names_and_values(home: Home, merganser: Invoke) -> None:
     (folder / name).write_text(json.dumps(record) + "\n")
     (folder / f"not json {name}").write_text(HOSTILE)
     for command in (("ingest", "consent_banner"), ("quarantine", "list"), ("status",), ("doctor",)):
-        _, told, error = merganser(*command, "--home", home.path)
-        assert told + error
-        assert all(map(is_tame, (told + error).splitlines())), command
-        code, told, error = merganser(*command, "--home", home.path, "--json")
-        assert all(map(is_tame, (told + error).splitlines())), command
-        assert isinstance(json.loads(told), dict), code
+        _, output, error = merganser(*command, "--home", home.path)
+        assert output + error
+        assert all(map(is_tame, (output + error).splitlines())), command
+        code, output, error = merganser(*command, "--home", home.path, "--json")
+        assert all(map(is_tame, (output + error).splitlines())), command
+        assert isinstance(json.loads(output), dict), code
     ids = [
         found["quarantine_id"]
         for found in json.loads(merganser("quarantine", "list", "--json", "--home", home.path)[1])["records"]
     ]
-    _, told, error = merganser("quarantine", "show", *ids, "--home", home.path)
-    assert "alert" in told
-    assert all(map(is_tame, (told + error).splitlines()))
+    _, output, error = merganser("quarantine", "show", *ids, "--home", home.path)
+    assert "alert" in output
+    assert all(map(is_tame, (output + error).splitlines()))
 
 
 def test_hostile_arguments_and_names(home: Home, merganser: Invoke) -> None:
@@ -105,9 +105,9 @@ def test_hostile_arguments_and_names(home: Home, merganser: Invoke) -> None:
         ("init", "--source", HOSTILE),
         ("check", "--as-of", HOSTILE),
     ):
-        code, told, error = merganser(*arguments, "--home", home.path)
-        assert code in (1, 2), (arguments, told, error)
-        assert all(map(is_tame, (told + error).splitlines())), arguments
+        code, output, error = merganser(*arguments, "--home", home.path)
+        assert code in (1, 2), (arguments, output, error)
+        assert all(map(is_tame, (output + error).splitlines())), arguments
 
 
 def test_hostile_names_of_models_and_keys(home: Home, merganser: Invoke) -> None:
@@ -117,13 +117,13 @@ def test_hostile_names_of_models_and_keys(home: Home, merganser: Invoke) -> None
     content["failures"] = [{"name": HOSTILE, "kind": HOSTILE, "path": HOSTILE, "message": HOSTILE}]
     home.build_record.write_text(json.dumps(content))
     for command in ("status", "check", "publish"):
-        _, told, error = merganser(command, "--home", home.path)
-        assert "alert" in told + error
-        assert all(map(is_tame, (told + error).splitlines())), command
+        _, output, error = merganser(command, "--home", home.path)
+        assert "alert" in output + error
+        assert all(map(is_tame, (output + error).splitlines())), command
 
 
 def test_a_hostile_path_of_a_home(tmp_path: Path, merganser: Invoke) -> None:
     place = tmp_path / HOSTILE.replace("/", "")
     for command in ("status", "doctor", "publish"):
-        _, told, error = merganser(command, "--home", place)
-        assert all(map(is_tame, (told + error).splitlines())), command
+        _, output, error = merganser(command, "--home", place)
+        assert all(map(is_tame, (output + error).splitlines())), command

@@ -108,17 +108,17 @@ def ask(small: Home, merganser: Invoke) -> Callable[..., Any]:
     """The parsed answer of one command about the small graph."""
 
     def asked(*arguments: str) -> Any:
-        code, told, error = merganser("identity", *arguments, "--json", "--home", small.path)
+        code, output, error = merganser("identity", *arguments, "--json", "--home", small.path)
         assert code == 0, error
-        return json.loads(told)
+        return json.loads(output)
 
     return asked
 
 
 def refusal(merganser: Invoke, home: Home, *arguments: str, code: int = 2) -> str:
     """The errors of a command that ends with the given code and prints nothing on standard output."""
-    ended, told, error = merganser("identity", *arguments, "--home", home.path)
-    assert (ended, told) == (code, ""), error
+    ended, output, error = merganser("identity", *arguments, "--home", home.path)
+    assert (ended, output) == (code, ""), error
     return " ".join(error.split())
 
 
@@ -147,10 +147,10 @@ def test_what_keeps_two_customers_apart(small: Home, ask: Callable[..., Any], me
     assert not answer["is_one_customer"]
     refused = [{edge["refused"] for edge in step["edges"]} for step in answer["steps"]]
     assert refused == [{None}, {"limit:user_id"}]
-    code, told, _ = merganser("identity", "explain", U1, U2, "--home", small.path)
+    code, output, _ = merganser("identity", "explain", U1, U2, "--home", small.path)
     assert code == 0
-    assert "Not one customer" in told
-    assert "refused: limit:user_id" in told
+    assert "Not one customer" in output
+    assert "refused: limit:user_id" in output
 
 
 def test_strangers_have_no_path(small: Home, ask: Callable[..., Any], merganser: Invoke) -> None:
@@ -180,9 +180,9 @@ def test_values_of_others_are_not_shown(small: Home, ask: Callable[..., Any], me
     """The answer about one login shows that another one is kept apart, but not its value."""
     answer = ask("explain", U1)
     assert [edge["refused"] for edge in answer["refused"]] == ["limit:user_id"]
-    for told in (json.dumps(answer), merganser("identity", "explain", U1, "--home", small.path)[1]):
-        assert "80010001" in told
-        assert "80010002" not in told
+    for output in (json.dumps(answer), merganser("identity", "explain", U1, "--home", small.path)[1]):
+        assert "80010001" in output
+        assert "80010002" not in output
     assert "80010002" in json.dumps(ask("explain", U1, U2)), "named, it is shown"
 
 
@@ -194,20 +194,20 @@ def test_an_identifier_may_be_written_in_other_spellings(written: str, ask: Call
 
 
 def test_a_value_of_two_types_needs_a_type(small: Home, ask: Callable[..., Any], merganser: Invoke) -> None:
-    told = refusal(merganser, small, "explain", "777")
-    assert "shopify_customer_id, user_id" in told
-    assert "777" not in told
+    output = refusal(merganser, small, "explain", "777")
+    assert "shopify_customer_id, user_id" in output
+    assert "777" not in output
     assert ask("explain", "user_id:777")["asked"]["identifier_type"] == "user_id"
 
 
 @pytest.mark.parametrize("unknown", ["email:ada.secret@story-1.example", "ada.secret@story-1.example", "x:ada.secret"])
 def test_an_unknown_identifier_is_not_repeated(unknown: str, small: Home, merganser: Invoke) -> None:
-    told = refusal(merganser, small, "explain", unknown)
-    assert "ever arrived" in told
-    assert "ada.secret" not in told
-    code, told, error = merganser("identity", "explain", unknown, "--json", "--home", small.path)
+    output = refusal(merganser, small, "explain", unknown)
+    assert "ever arrived" in output
+    assert "ada.secret" not in output
+    code, output, error = merganser("identity", "explain", unknown, "--json", "--home", small.path)
     assert code == 2
-    assert "ada.secret" not in told + error
+    assert "ada.secret" not in output + error
 
 
 def test_the_same_identifier_twice(small: Home, merganser: Invoke) -> None:
@@ -273,15 +273,15 @@ def texts(drawn: str) -> list[tuple[float, float, str]]:
 
 def crowded(drawn: str) -> list[tuple[float, float, str]]:
     """Texts that overlap: they begin or end where another one does, closer than its height."""
-    told = sorted(texts(drawn))
-    return [two for one, two in pairwise(told) if one[0] == two[0] and two[1] - one[1] < 11]
+    found = sorted(texts(drawn))
+    return [two for one, two in pairwise(found) if one[0] == two[0] and two[1] - one[1] < 11]
 
 
 def test_a_picture_of_a_path_and_of_a_customer(small: Home, tmp_path: Path, ask: Callable[..., Any]) -> None:
     ask("explain", H1, E2, "--svg", str(tmp_path / "path.svg"))
     ask("explain", U1, "--svg", str(tmp_path / "customer.svg"))
     path, customer = ((tmp_path / f"{name}.svg").read_text() for name in ("path", "customer"))
-    words = " ".join(told for _, _, told in texts(path))
+    words = " ".join(output for _, _, output in texts(path))
     assert all(value in words for value in ("h1-story-1", "+4915100100001", "k1-story-1", E2))
     assert "hubspot_contact (hubspot)" in words
     assert "80010002" not in customer
@@ -316,8 +316,8 @@ def test_a_crowded_picture_is_seen() -> None:
 
 def test_a_picture_that_cannot_be_written(small: Home, tmp_path: Path, merganser: Invoke) -> None:
     (tmp_path / "file").touch()
-    told = refusal(merganser, small, "explain", H1, "--svg", str(tmp_path / "file" / "x.svg"), code=1)
-    assert "cannot be written" in told
+    output = refusal(merganser, small, "explain", H1, "--svg", str(tmp_path / "file" / "x.svg"), code=1)
+    assert "cannot be written" in output
 
 
 HOSTILE = "[/red]\x1b[2J\x00<b>&"
@@ -328,10 +328,10 @@ def test_a_hostile_value_is_shown_and_does_nothing(capsys: pytest.CaptureFixture
     whole = a_customer(2)
     hostile = replace(whole, identifiers=[replace(one, value=HOSTILE) for one in whole.identifiers])
     identity_cli.show_graph(hostile)
-    told = capsys.readouterr().out
-    assert "[/red]" in told
-    assert "\x1b" not in told
-    assert "\x00" not in told
+    output = capsys.readouterr().out
+    assert "[/red]" in output
+    assert "\x1b" not in output
+    assert "\x00" not in output
     assert any("[/red]" in words for _, _, words in texts(picture.draw_graph(hostile)))
 
 
@@ -400,9 +400,9 @@ def test_the_next_build_equals_the_preview(
     untouched = (small.path / "warehouse.duckdb").read_bytes()
     plans = {}
     for verb, one, other in (("split", H1, K1), ("join", Z1, O1), ("join", U1, U2)):
-        code, told, error = merganser("identity", verb, one, other, *WHY, "--yes", "--json", "--home", small.path)
+        code, output, error = merganser("identity", verb, one, other, *WHY, "--yes", "--json", "--home", small.path)
         assert code == 0, error
-        plans[one] = json.loads(told)
+        plans[one] = json.loads(output)
         assert plans[one]["is_written"]
     assert [plan["plan"]["unbuilt"] for plan in plans.values()] == [0, 1, 2]
     assert (small.path / "warehouse.duckdb").read_bytes() == untouched
@@ -423,8 +423,8 @@ def test_the_next_build_equals_the_preview(
     assert len(shown(plans[Z1]["plan"]["after"])) == len(shown(plans[U1]["plan"]["after"])) == 1
 
     (gone,) = set(shown(plans[Z1]["plan"]["before"])) - set(shown(plans[Z1]["plan"]["after"]))
-    code, told, _ = merganser("identity", "history", gone, "--json", "--home", small.path)
-    history = json.loads(told)
+    code, output, _ = merganser("identity", "history", gone, "--json", "--home", small.path)
+    history = json.loads(output)
     assert history["customer_id"] == next(iter(shown(plans[Z1]["plan"]["after"])))
     assert history["former_ids"] == [gone]
     assert {(change["change_type"], change["cause"]) for change in history["changes"]} >= {("merged", "override")}
@@ -438,9 +438,9 @@ def test_the_next_build_equals_the_preview(
 def test_a_join_without_effect_is_reported(small: Home, overrides: Path, merganser: Invoke) -> None:
     """A cookie that is joined to another login does not join the two logins, because of a limit."""
     arguments = ("identity", "join", "anonymous_id:a1-story-1", U2, *WHY, "--dry-run", "--home", small.path)
-    code, told, _ = merganser(*arguments)
+    code, output, _ = merganser(*arguments)
     assert code == 0
-    assert "would not become one" in told
+    assert "would not become one" in output
     assert overrides.read_text().count("\n") == 1
 
 
@@ -487,20 +487,20 @@ def test_a_decision_without_effect_is_refused(
     *, verb: str, arguments: tuple[str, ...], says: str, small: Home, overrides: Path, merganser: Invoke
 ) -> None:
     before = overrides.read_bytes()
-    told = refusal(merganser, small, verb, *arguments, "--yes")
-    assert says in told
-    assert "ada.secret" not in told
-    assert "info@" not in told
+    output = refusal(merganser, small, verb, *arguments, "--yes")
+    assert says in output
+    assert "ada.secret" not in output
+    assert "info@" not in output
     assert overrides.read_bytes() == before
 
 
 def test_a_contradiction_is_refused_before_anything_is_tried(small: Home, overrides: Path, merganser: Invoke) -> None:
     decisions.write(a_decision("include", "h1-story-1", "k1-story-1"))
     before = overrides.read_bytes()
-    told = refusal(merganser, small, "split", K1, H1, *WHY, "--yes")
-    assert "decision of Grace" in told
-    assert "line 2" in told
-    assert "story-1" not in told
+    output = refusal(merganser, small, "split", K1, H1, *WHY, "--yes")
+    assert "decision of Grace" in output
+    assert "line 2" in output
+    assert "story-1" not in output
     assert "is the same" in refusal(merganser, small, "join", K1, H1, *WHY, "--yes")
     assert overrides.read_bytes() == before
 
@@ -562,8 +562,8 @@ def test_a_damaged_file_of_decisions_is_reported(damage: str, small: Home, overr
     header = overrides.read_text()
     is_header = damage in ("", "action,who\n")
     overrides.write_text(damage if is_header else header + damage)
-    told = refusal(merganser, small, "join", Z1, O1, *WHY, "--yes", code=1)
-    assert ("the wrong columns" if is_header else "Line 2") in told
+    output = refusal(merganser, small, "join", Z1, O1, *WHY, "--yes", code=1)
+    assert ("the wrong columns" if is_header else "Line 2") in output
 
 
 def test_no_file_of_decisions(small: Home, overrides: Path, merganser: Invoke) -> None:
@@ -609,12 +609,12 @@ def test_review_writes_what_a_person_answers(
 ) -> None:
     """The most likely pair first; pairs of one customer are skipped; an invalid answer repeats the question."""
     monkeypatch.setattr(sys, "stdin", io.StringIO("maybe\ny\nThe same address\nn\nTwo people\n"))
-    code, told, _ = merganser("identity", "review", "--by", "Ada", "--home", queued.path)
+    code, output, _ = merganser("identity", "review", "--by", "Ada", "--home", queued.path)
     assert code == 0
-    assert "1 of 2" in told
-    assert "90% likely one person" in told
-    assert E3 in told
-    assert "2 decisions are written" in told
+    assert "1 of 2" in output
+    assert "90% likely one person" in output
+    assert E3 in output
+    assert "2 decisions are written" in output
     written = decisions.read_decisions()
     assert [(one.action, one.identifier_type_a, one.reason) for one in written] == [
         ("include", "hubspot_contact_id", "The same address"),
@@ -628,9 +628,9 @@ def test_review_writes_nothing_else(
     answers: str, queued: Home, overrides: Path, merganser: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(answers))
-    code, told, _ = merganser("identity", "review", "--by", "Ada", "--home", queued.path)
+    code, output, _ = merganser("identity", "review", "--by", "Ada", "--home", queued.path)
     assert code == 0
-    assert "Nothing was written" in told
+    assert "Nothing was written" in output
     assert decisions.read_decisions() == []
 
 
@@ -645,10 +645,10 @@ def test_review_of_conflicts_joins_what_the_limit_is_about(
 
 
 def test_review_as_json_lists_the_questions(queued: Home, overrides: Path, merganser: Invoke) -> None:
-    code, told, error = merganser("identity", "review", "--json", "--home", queued.path)
+    code, output, error = merganser("identity", "review", "--json", "--home", queued.path)
     assert code == 0, error
-    assert [question["probability"] for question in json.loads(told)["questions"]] == [0.9, 0.7]
-    assert "story-1" not in told
+    assert [question["probability"] for question in json.loads(output)["questions"]] == [0.9, 0.7]
+    assert "story-1" not in output
 
 
 # --- homes without a graph --------------------------------------------------------------------------------------------
@@ -680,9 +680,9 @@ def test_a_locked_warehouse(arguments: tuple[str, ...], built_by_hand: Home, mer
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        told = refusal(merganser, built_by_hand, *arguments, code=4)
+        output = refusal(merganser, built_by_hand, *arguments, code=4)
         holder.communicate("\n")
-    assert str(holder.pid) in told
+    assert str(holder.pid) in output
 
 
 def test_a_failed_preview_leaves_nothing_behind(

@@ -65,17 +65,17 @@ def test_readers_find_the_contract(demo_home: Home) -> None:
 
 
 def test_the_summary_has_the_main_numbers(demo_home: Home) -> None:
-    told = summary.read_summary(demo_home)
-    assert told is not None
-    assert told.customers >= 100
-    assert told.identifiers > told.customers >= told.identified_customers > 0
-    assert len(told.segments) >= 10
-    assert all(segment.title != segment.name for segment in told.segments)
+    found = summary.read_summary(demo_home)
+    assert found is not None
+    assert found.customers >= 100
+    assert found.identifiers > found.customers >= found.identified_customers > 0
+    assert len(found.segments) >= 10
+    assert all(segment.title != segment.name for segment in found.segments)
 
 
 def test_status_of_a_built_home(demo_home: Home, merganser: Invoke) -> None:
-    code, told, _ = merganser("status", "--json", "--home", demo_home.path)
-    standing = json.loads(told)
+    code, output, _ = merganser("status", "--json", "--home", demo_home.path)
+    standing = json.loads(output)
     assert code == 0
     assert standing["check"]["passed"] is True
     assert standing["build"]["build_id"] == standing["published"]["build_id"]
@@ -84,22 +84,22 @@ def test_status_of_a_built_home(demo_home: Home, merganser: Invoke) -> None:
 
 
 def test_exports_are_listed_and_planned(demo_home: Home, merganser: Invoke) -> None:
-    code, told, _ = merganser("export", "list", "--json", "--home", demo_home.path)
-    exports = {export["name"]: export for export in json.loads(told)["exports"]}
+    code, output, _ = merganser("export", "list", "--json", "--home", demo_home.path)
+    exports = {export["name"]: export for export in json.loads(output)["exports"]}
     assert code == 0
     assert len(exports) >= 3
     name = next(name for name, export in exports.items() if export["destination"] == "meta_file")
-    code, told, _ = merganser("export", "plan", name, "--json", "--home", demo_home.path)
-    plan = json.loads(told)
+    code, output, _ = merganser("export", "plan", name, "--json", "--home", demo_home.path)
+    plan = json.loads(output)
     assert (plan["adds"], plan["updates"], plan["removes"]) == (0, 0, 0)
     assert plan["unchanged"] == exports[name]["delivered_count"]
 
 
 def test_an_unknown_export_is_reported_with_the_known_ones(demo_home: Home, merganser: Invoke) -> None:
     for arguments in (("plan", "exp_nobody__x"), ("deliver", "exp_nobody__x")):
-        code, told, error = merganser("export", *arguments, "--home", demo_home.path)
+        code, output, error = merganser("export", *arguments, "--home", demo_home.path)
         assert code == 2
-        assert told == ""
+        assert output == ""
         assert "exp_meta__lapsed_buyers" in error
     assert merganser("export", "deliver", "--home", demo_home.path)[0] == 2
 
@@ -188,8 +188,8 @@ def test_every_broken_rule_is_found_and_stops_publication(copied_home: Home, mer
     """The failing twin of the whole chain: nothing that breaks a rule is published or delivered."""
     before = digest(copied_home.serving)
     write(copied_home, *BREAKS.values())
-    code, told, _ = merganser("check", "--json", "--home", copied_home.path)
-    report = json.loads(told)
+    code, output, _ = merganser("check", "--json", "--home", copied_home.path)
+    report = json.loads(output)
     broken = {(result["table"], result["rule"]): result for result in report["results"] if not result["passed"]}
     assert code == EXIT_CHECK_FAILED
     assert set(BREAKS) - set(broken) == set()
@@ -216,15 +216,15 @@ def test_an_export_that_is_not_configured_is_no_failure(copied_home: Home, monke
 def test_an_export_that_its_guard_stops_fails_and_the_others_go_on(copied_home: Home, merganser: Invoke) -> None:
     with duckdb.connect(str(copied_home.serving)) as connection:
         connection.execute("delete from exports.exp_meta__lapsed_buyers")
-    code, told, _ = merganser("export", "deliver", "--all", "--json", "--home", copied_home.path)
-    outcomes = {outcome["name"]: outcome for outcome in json.loads(told)["exports"]}
+    code, output, _ = merganser("export", "deliver", "--all", "--json", "--home", copied_home.path)
+    outcomes = {outcome["name"]: outcome for outcome in json.loads(output)["exports"]}
     assert code == 1
     assert outcomes["exp_meta__lapsed_buyers"]["status"] == "failed"
     assert "--force" in outcomes["exp_meta__lapsed_buyers"]["error"]
     assert outcomes["exp_hubspot__customer_value"]["status"] == "nothing to send"
-    code, told, _ = merganser("export", "deliver", "exp_meta__lapsed_buyers", "--dry-run", "--home", copied_home.path)
+    code, output, _ = merganser("export", "deliver", "exp_meta__lapsed_buyers", "--dry-run", "--home", copied_home.path)
     assert code == 0
-    assert "dry run" in told
+    assert "dry run" in output
 
 
 def test_a_failed_build_stops_the_run(copied_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,14 +52,14 @@ def test_a_new_home_uses_the_shared_parse_and_sees_changes(project: Path, tmp_pa
     assert not parsed(second)["from_nothing"]
     write(project, "{{ config(materialized='table') }} select 2 as b")
     for home in (third, second, first):
-        told = parsed(home)
-        assert (told["from_nothing"], told["config"]["materialized"]) == (False, "table")
-        assert "select 2" in told["raw_code"]
+        found = parsed(home)
+        assert (found["from_nothing"], found["config"]["materialized"]) == (False, "table")
+        assert "select 2" in found["raw_code"]
     (project / "dbt_project.yml").write_text(
         "name: small\nversion: '1.0'\nprofile: merganser\nmodels: {+materialized: view, +tags: [new]}\n"
     )
-    (told,) = map(parsed, homes(tmp_path, "fourth"))
-    assert (told["from_nothing"], told["tags"]) == (True, ["new"])
+    (found,) = map(parsed, homes(tmp_path, "fourth"))
+    assert (found["from_nothing"], found["tags"]) == (True, ["new"])
 
 
 def test_a_moved_or_copied_home_uses_the_shared_parse(project: Path, tmp_path: Path) -> None:

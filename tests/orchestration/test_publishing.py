@@ -54,17 +54,17 @@ def test_nothing_is_published_before_its_check(built_by_hand: Home) -> None:
 
 
 @pytest.mark.parametrize(
-    ("succeeded", "selection", "told"),
+    ("succeeded", "selection", "message"),
     [(False, (), "did not succeed"), (True, ("dim_customers",), "only a selection")],
 )
 def test_a_failed_or_partial_build_is_not_published(
-    checked_by_hand: Home, succeeded: bool, selection: tuple[str, ...], told: str
+    checked_by_hand: Home, succeeded: bool, selection: tuple[str, ...], message: str
 ) -> None:
     publishing.publish(checked_by_hand, relations=RELATIONS)
     before = digest(checked_by_hand.serving)
     record_build(checked_by_hand, "b2", succeeded=succeeded, selection=selection)
     assert not quality.check(checked_by_hand, suites=SUITES).passed
-    with pytest.raises(PublicationRefusedError, match=told):
+    with pytest.raises(PublicationRefusedError, match=message):
         publishing.publish(checked_by_hand, relations=RELATIONS)
     assert digest(checked_by_hand.serving) == before
 

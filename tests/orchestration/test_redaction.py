@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.redaction import _TYPE, _WORDS, without_values
+from runtime.redaction import _TYPE, _WORDS, hide_values, without_values
 
 PERSON = ('Zyxanna "Zan" O\'Qwertz\nSecondline', "zan.o'qwertz@persons.example", "+491709876543")
 FAILING = (
@@ -46,11 +46,11 @@ def connection() -> duckdb.DuckDBPyConnection:
     return opened
 
 
-def repeated(value: str, told: str) -> set[str]:
+def repeated(value: str, output: str) -> set[str]:
     """Words of a value that a message repeats although DuckDB itself does not use them."""
-    known = {word for word in re.split(r"[\s:;,.()]+", told) if word in _WORDS or re.fullmatch(_TYPE, word)}
+    known = {word for word in re.split(r"[\s:;,.()]+", output) if word in _WORDS or re.fullmatch(_TYPE, word)}
     return {
-        word for word in re.findall(r"\w{2,}", value) if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", told)
+        word for word in re.findall(r"\w{2,}", value) if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", output)
     } - known
 
 
@@ -76,18 +76,18 @@ def test_no_error_of_duckdb_repeats_a_person(connection: duckdb.DuckDBPyConnecti
 def test_no_error_of_duckdb_repeats_any_value(
     connection: duckdb.DuckDBPyConnection, value: str, statement: str
 ) -> None:
-    told = without_values(error_of(connection, statement, value))
-    spoken = re.sub(r"'x', 'y'|\(\$?\d*\)|source column \w+|line \d+ of", "", told)
+    output = without_values(error_of(connection, statement, value))
+    spoken = re.sub(r"'x', 'y'|\(\$?\d*\)|source column \w+|line \d+ of", "", output)
     assert not repeated(value, spoken) - {"line", "compiled", "SQL", "the", "of"}
-    assert without_values(told) == told
+    assert without_values(output) == output
 
 
 def test_helpful_words_are_kept() -> None:
-    told = without_values(
+    output = without_values(
         "Conversion Error: Could not convert string 'a@b.example' to DECIMAL(18,2) when casting from source column fee"
         "\n\nLINE 12:     cast(fee as decimal(18, 2)),\n             ^^^^^^^^^^"
     )
-    assert told == (
+    assert output == (
         "Conversion Error: Could not convert string … to DECIMAL(18,2) when casting from source column fee"
         " (line 12 of the compiled SQL)"
     )
@@ -124,20 +124,31 @@ def test_no_traceback_of_a_python_model_repeats_a_person(raised: Exception) -> N
             raise RuntimeError(f"row {PERSON}") from error
     except RuntimeError as error:
         text = "Python model failed:\n" + "".join(traceback.format_exception(error))
-    told = without_values(text)
+    output = without_values(text)
     for word in ("Zyxanna", "Zan", "Qwertz", "Secondline", "qwertz@", "9876543"):
-        assert word not in told
+        assert word not in output
     assert "Zyxanna" in text  # the failing twin
-    assert type(raised).__name__ in told
-    assert "test_redaction.py" in told
-    assert "raise raised" in told
+    assert type(raised).__name__ in output
+    assert "test_redaction.py" in output
+    assert "raise raised" in output
 
 
 def test_long_numbers_and_addresses_are_removed_everywhere() -> None:
-    told = without_values("the file of zan@persons.example (+49 170 9876543) is absent")
-    assert told == "the file of … (…) is absent"
+    output = without_values("the file of zan@persons.example (+49 170 9876543) is absent")
+    assert output == "the file of … (…) is absent"
 
 
 @pytest.mark.parametrize("value", ["type-number", "value@x", "key.example", "list_x", "type's"])
 def test_a_value_that_contains_a_known_word_is_removed_completely(value: str) -> None:
     assert without_values(f"Invalid Input Error: {value}") == "Invalid Input Error: …"
+
+
+def test_errors_of_every_package_keep_their_message() -> None:
+    text = "Zyxanna's home is locked."
+    for package in ("runtime", "ingestion", "identity", "publication", "exports", "orchestration", "vendors"):
+        ours = type("OwnError", (Exception,), {"__module__": f"{package}.errors"})(text)
+        hide_values(ours)
+        assert str(ours) == text
+    foreign = type("OtherError", (Exception,), {"__module__": "library.errors"})(text)  # the failing twin
+    hide_values(foreign)
+    assert "Zyxanna" not in str(foreign)

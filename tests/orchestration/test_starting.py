@@ -35,12 +35,12 @@ def test_init_switches_sources_on_and_doctor_says_what_they_lack(tmp_path: Path)
     assert answer["missing"] == {"hubspot": ["HUBSPOT_ACCESS_TOKEN"]}
     example = (place / ".env.example").read_text()
     assert "\nHUBSPOT_ACCESS_TOKEN=\n" in example
-    told = merganser("doctor", "--home", place, expect=1, HUBSPOT_ACCESS_TOKEN="")
-    missing = [finding for finding in told["findings"] if finding["state"] == "missing"]
+    output = merganser("doctor", "--home", place, expect=1, HUBSPOT_ACCESS_TOKEN="")
+    missing = [finding for finding in output["findings"] if finding["state"] == "missing"]
     assert [finding["subject"] for finding in missing] == ["hubspot"]
-    assert "HUBSPOT_ACCESS_TOKEN" in missing[0]["told"]
-    told = merganser("doctor", "--home", place, HUBSPOT_ACCESS_TOKEN="sesame-0815")
-    assert "sesame-0815" not in str(told)
+    assert "HUBSPOT_ACCESS_TOKEN" in missing[0]["output"]
+    output = merganser("doctor", "--home", place, HUBSPOT_ACCESS_TOKEN="sesame-0815")
+    assert "sesame-0815" not in str(output)
 
 
 def test_init_adds_to_what_is_there(home: Home) -> None:
@@ -52,13 +52,13 @@ def test_init_adds_to_what_is_there(home: Home) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "told"),
+    ("wanted", "output"),
     [("hubspott", "hubspot"), ("hubspot:airbyte", "fivetran"), ("partner:dlt", "partner:files")],
 )
-def test_init_refuses_invalid_sources(home: Home, wanted: str, told: str) -> None:
+def test_init_refuses_invalid_sources(home: Home, wanted: str, output: str) -> None:
     with pytest.raises(WrongUseError) as error:
         setup.configure(home, [wanted])
-    assert told in error.value.hint
+    assert output in error.value.hint
     assert not home.settings.exists()
 
 

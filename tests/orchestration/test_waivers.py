@@ -156,6 +156,6 @@ def test_a_rule_is_named_with_and_without_its_table() -> None:
 def test_the_command_lists_waivers(home: Home, merganser: Invoke) -> None:
     assert merganser("check", "waivers", "--home", home.path)[1].strip() == "No rule is waived."
     waive(home, "rows_fell")
-    code, told, _ = merganser("check", "waivers", "--json", "--home", home.path)
+    code, output, _ = merganser("check", "waivers", "--json", "--home", home.path)
     assert code == 0
-    assert [entry["rule"] for entry in json.loads(told)["waivers"]] == ["rows_fell"]
+    assert [entry["rule"] for entry in json.loads(output)["waivers"]] == ["rows_fell"]
