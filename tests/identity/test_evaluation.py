@@ -118,7 +118,7 @@ def test_a_kept_model_is_used_again(tmp_path: Path, capsys: pytest.CaptureFixtur
         (("id", "email"), [(1, "a@b.test")], [(1, 1)], [], "no column record_id"),
         (("record_id",), [(1,), (1,)], [(1, 1)], [], "more than once"),
         (("record_id",), [(1,), ("",)], [(1, 1)], [], "without a record_id"),
-        (("record_id", "email"), [(1, "a@b.test")], [(1, 1), (2, 1)], [], "knows 1 of 2 records"),
+        (("record_id", "email"), [(1, "a@b.test")], [(1, 1), (2, 1)], [], "has 1 of 2 records"),
         (("record_id", "email"), [(1, "a@b.test")], [(1, 1), (1, 2)], [], "two entities"),
         (("record_id",), [(1,)], [(1, 1)], ["--map", "email=mail"], "no column mail"),
         (("record_id",), [(1,)], [(1, 1)], ["--map", "shoe=size"], "no column shoe"),

@@ -258,7 +258,7 @@ def test_an_answer_with_too_many_edges_is_refused(
     monkeypatch.setattr(graph, "MOST_EDGES", 4)
     assert merganser("identity", "explain", H1, "--home", small.path)[0] == 0
     monkeypatch.setattr(graph, "MOST_EDGES", 3)
-    assert "More than 3 links" in refusal(merganser, small, "explain", H1, code=1)
+    assert "more than 3 edges" in refusal(merganser, small, "explain", H1, code=1)
 
 
 # --- pictures ---------------------------------------------------------------------------------------------------------

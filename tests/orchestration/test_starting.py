@@ -38,7 +38,7 @@ def test_init_switches_sources_on_and_doctor_says_what_they_lack(tmp_path: Path)
     output = merganser("doctor", "--home", place, expect=1, HUBSPOT_ACCESS_TOKEN="")
     missing = [finding for finding in output["findings"] if finding["state"] == "missing"]
     assert [finding["subject"] for finding in missing] == ["hubspot"]
-    assert "HUBSPOT_ACCESS_TOKEN" in missing[0]["output"]
+    assert "HUBSPOT_ACCESS_TOKEN" in missing[0]["message"]
     output = merganser("doctor", "--home", place, HUBSPOT_ACCESS_TOKEN="sesame-0815")
     assert "sesame-0815" not in str(output)
 
@@ -81,7 +81,7 @@ def test_invalid_settings_are_reported(home: Home) -> None:
     with pytest.raises(WrongUseError, match="mapping"):
         stages.ingest(home)
     home.settings.write_text("sources: {nobody: files}\n")
-    with pytest.raises(WrongUseError, match="nobody"):
+    with pytest.raises(WrongUseError, match="not declared"):
         stages.ingest(home)
 
 
