@@ -132,7 +132,7 @@ def test_doctor_reports_sources_that_rely_on_default_rules(home: Home, monkeypat
         report = building.BuildReport("b", "2026-01-01T00:00:00", 1.0, succeeded=True, warnings=warnings)
         monkeypatch.setattr(building, "last_build", lambda _home, report=report: report)
         found = [finding for finding in doctor.examine(home) if finding.subject == "rules"]
-        assert [finding.told for finding in found] == ["2 kinds of record without a rule join with tier 5"][
+        assert [finding.message for finding in found] == ["2 kinds of record without a rule join with tier 5"][
             : len(warnings)
         ]
 
