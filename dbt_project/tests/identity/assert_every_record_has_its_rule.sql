@@ -1,5 +1,6 @@
 {{ config(severity='warn', meta={'dagster': {'ref': {'name': 'int_identity__records'}}}) }}
--- A kind of record that joins identifiers and has no row in the seed match_rules has the default tier; decide how far to trust it.
+-- A kind of record that joins identifiers without a row in the seed match_rules has the default tier;
+-- decide how far to trust it.
 select distinct
     records.source,
     records.record_type
