@@ -57,6 +57,7 @@ def examine(home: Home, *, connect: bool = False, progress: Progress = silent) -
         *_additions(),
         *_sources(home, connect=connect, progress=progress),
         *_held(home),
+        *_defaults(home),
         *_readers(home),
     ]
 
