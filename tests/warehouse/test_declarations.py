@@ -13,13 +13,7 @@ import pytest
 from runtime.home import PROJECT_ROOT
 from tests.warehouse.workbench import run_own_project
 
-MACROS = (
-    "declarations/declared_models.sql",
-    "declarations/require_custom_vars.sql",
-    "privacy/own_export.sql",
-    "privacy/consented.sql",
-    "platform/as_of.sql",
-)
+MACROS = ("declared_models", "require_custom_vars", "own_export", "consented", "as_of")
 FILES = {
     "dbt_project.yml": """
 {name: merganser, version: 0.1.0, profile: small, model-paths: [models, custom/dbt_project/models],
@@ -49,7 +43,8 @@ class Project:
             self.write(name, text.replace("PLACE", str(place)))
         (place / "macros").mkdir()
         for name in MACROS:
-            shutil.copy(PROJECT_ROOT / "dbt_project/macros" / name, place / "macros")
+            (path,) = (PROJECT_ROOT / "dbt_project/macros").rglob(f"{name}.sql")
+            shutil.copy(path, place / "macros")
 
     def write(self, name: str, text: str) -> None:
         (self.place / name).parent.mkdir(parents=True, exist_ok=True)
