@@ -250,7 +250,7 @@ def prepare(home: Path, edges: int, form: str) -> dict[str, Any]:
     (home / "profiles.yml").write_text(json.dumps({"bench": {"target": "bench", "outputs": {"bench": output}}}))
     for name, sql in (MODELS | START).items():
         (home / f"models/{name}.sql").write_text(sql)
-    for folder in ("identity", "platform", "segments"):
+    for folder in ("identity", "platform", "vars"):
         shutil.copytree(ROOT / "dbt_project/macros" / folder, home / "macros" / folder)
     _invoke(home, ["parse"], form)
     return {}

@@ -162,8 +162,8 @@ class GraphBench:
             path = directory / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        for room in ("identity", "platform", "segments"):
-            shutil.copytree(ROOT / "dbt_project/macros" / room, directory / "macros" / room)
+        for folder in ("identity", "platform", "vars"):
+            shutil.copytree(ROOT / "dbt_project/macros" / folder, directory / "macros" / folder)
 
     def twist(self, file: str, old: str, new: str) -> None:
         """Makes a failing twin of the engine: replaces a text, which must be there, in one macro or model."""
