@@ -330,9 +330,10 @@ def _invoke(home: Home, arguments: list[str], counter: _NodeCounter, manifest: M
     with contextlib.redirect_stdout(io.StringIO()), rare_garbage_collection(), parses:
         from dbt.cli.main import dbtRunner
 
-        outcome = dbtRunner(manifest=manifest, callbacks=[_environment_of(home), counter]).invoke(
-            [*arguments, *common, *quiet]
-        )
+        runner = dbtRunner(manifest=manifest, callbacks=[_environment_of(home), counter])
+        outcome = runner.invoke([*arguments, *common, *quiet])
+        if manifest is None and _may_be_stale(home, outcome.exception):
+            outcome = runner.invoke([*arguments, *common, *quiet, "--no-partial-parse"])
         if manifest is None and not isinstance(outcome.exception, Exception):  # no exception, or KeyboardInterrupt
             _write_manifest(home)
             if getattr(outcome.result, "results", None):
@@ -363,6 +364,15 @@ def _environment_of(home: Home) -> Callable[[Any], None]:
             set_invocation_context({**os.environ, **home.environment()})
 
     return on_event
+
+
+def _may_be_stale(home: Home, error: BaseException | None) -> bool:
+    """Whether dbt rejects the project by an earlier parse: after an upgrade moved descriptions to other files, dbt's
+    partial parse calls them duplicates. A parse of everything tells such an error from a user's mistake."""
+    from dbt.exceptions import ParsingError
+    from dbt_common.exceptions import CompilationError
+
+    return isinstance(error, CompilationError | ParsingError) and (home.dbt_target / PARSE).exists()
 
 
 def _write_manifest(home: Home) -> None:

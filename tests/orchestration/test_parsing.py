@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dbt.cli.main import dbtRunner
+from dbt.cli.main import dbtRunner, dbtRunnerResult
+from dbt_common.exceptions import CompilationError
 
 from runtime import building
 from runtime.errors import MerganserError
@@ -142,6 +143,28 @@ def test_a_damaged_parse_hides_no_mistake_in_a_model(project: Path, tmp_path: Pa
     home.manifest.unlink()
     parse = home.dbt_target / "partial_parse.msgpack"
     parse.write_bytes(parse.read_bytes()[:1000])
+    write(project, "select {{ nothing( }}")
+    with pytest.raises(MerganserError, match="only"):
+        building.build(home)
+
+
+def test_an_error_by_an_earlier_parse_is_checked_by_a_full_one(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """dbt's partial parse can call a description a duplicate after an upgrade moved it to another file."""
+    (home,) = homes(tmp_path, "only")
+    assert building.build(home).succeeded
+    invoke, calls = dbtRunner.invoke, []
+
+    def stale(self: dbtRunner, args: list[str], **options: Any) -> dbtRunnerResult:
+        calls.append(args)
+        if "--no-partial-parse" in args:
+            return invoke(self, args, **options)
+        return dbtRunnerResult(success=False, exception=CompilationError("two schema.yml entries for only"))
+
+    monkeypatch.setattr(dbtRunner, "invoke", stale)
+    assert building.build(home).succeeded
+    assert len(calls) == 2
     write(project, "select {{ nothing( }}")
     with pytest.raises(MerganserError, match="only"):
         building.build(home)
