@@ -1,4 +1,6 @@
-{# The columns of each concept, in order, with their types: what every cnf_<source>__<concept> offers. #}
+{#
+    The columns of each concept, in order, with their types. Every cnf_<source>__<concept> has them.
+#}
 {% macro concept_columns(concept) %}
     {%- set text = dbt.type_string() -%}
     {%- set whole_number = dbt.type_bigint() -%}

@@ -1,4 +1,4 @@
-{# No rows, but typed columns, where no source states the concept. #}
+{# Where no source states the concept: no rows, but columns with their types. #}
 {% macro union_concept(concept) %}
     {%- set columns = concept_columns(concept) -%}
     {%- set sources = sources_of_concept(concept) -%}

@@ -1,7 +1,8 @@
 {#
-    The consent gate: the rows of `customers` whose customer_id may be used at as_of() for the purpose and the channel that
-    the calling model declares in config.meta.export. A customer may be used with a live grant, or another declared legal
-    basis, in dim_consents. No row, denied, withdrawn and expired are all no.
+    The consent gate. It keeps the rows of `customers` whose customer_id may be used at as_of() for
+    the purpose and channel that the calling model declares in config.meta.export. That requires a
+    row in dim_consents with a live grant or another declared legal basis. A missing row, denied,
+    withdrawn and expired all mean no.
     customers: a relation or the name of a CTE with customer_id.
     `select * from {{ consented('lapsed_buyers') }} as allowed`
 #}

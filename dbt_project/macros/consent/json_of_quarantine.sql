@@ -1,4 +1,7 @@
-{# The first value that a record in quarantine has at one of these JSON paths, as text; null where its text is no JSON object. #}
+{#
+    The first value that a record in quarantine has at one of these JSON paths, as text. Null where
+    its text is not a JSON object.
+#}
 {% macro json_of_quarantine(paths) -%}
     case
         when is_parsed

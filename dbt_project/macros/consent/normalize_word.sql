@@ -1,8 +1,8 @@
 {#
-    A word that a source uses for a decision, a purpose or a channel, as consent_words is searched: full-width letters made plain,
-    invisible characters removed, lower case, without spaces and the signs - _ . / that sources write differently ("Opt-in",
-    opt_in and optIn are one word). A negative number keeps its sign: -1 is no 1. Null where nothing is left, or where the text says
-    that there is nothing.
+    A source's word for a decision, a purpose or a channel, in the form of the seed consent_words:
+    half-width letters, lower case, without invisible characters, spaces and the signs - _ . /
+    ("Opt-in", opt_in and optIn are one word). A negative number keeps its sign: -1 differs from 1.
+    Null where nothing remains or the text means that there is no value.
 #}
 {% macro normalize_word(expression) -%}
     {%- set folded = "lower(" ~ fold_width(expression) ~ ")" -%}

@@ -1,6 +1,8 @@
 {#
-    What the model that is being compiled declares under config.meta.export; {} while dbt parses, as it reads YAML later.
-    A unit test does not have the YAML of its model: it overrides this macro (overrides.macros.own_export).
+    The mapping under config.meta.export of the model that is being compiled. It is {} while dbt
+    parses, because dbt reads the YAML later.
+    A unit test does not have its model's YAML, so it overrides this macro
+    (overrides.macros.own_export).
 #}
 {% macro own_export() %}
     {%- if not execute -%}

@@ -1,10 +1,13 @@
 {#
-    The consents of an entity's records in quarantine, in the shape of cnf_<source>__consents: one row per statement and identifier.
-    A record that landed after it was refused is repaired and left out.
-    keys: JSON paths of the record's key, one for each loader. landed, landed_key: the staging model, and its key. own_type: the
-    identifier type of that key, which a refused record names as a landed one does.
-    statements: [{name, field, decision, purpose, channel}]: decision is SQL on the columns record and is_parsed, without which the
-    decision cannot be read and may be a no; the others as in state_consents.
+    The consents of an entity's records in quarantine, in the shape of cnf_<source>__consents: one
+    row per statement and identifier. A record that landed after it was refused is repaired and left
+    out.
+    keys: JSON paths of the record's key, one per loader. landed, landed_key: the staging model and
+    its key. own_type: the identifier type of that key; refused and landed records have the same own
+    identifier.
+    statements: [{name, field, decision, purpose, channel}]. decision is SQL over the columns record
+    and is_parsed; where is_parsed is false, the decision cannot be read and may be a no. The others
+    are as in state_consents.
 #}
 {% macro quarantined_consents(source, entity, keys, landed, landed_key, own_type, statements) -%}
     {%- set key = json_of_quarantine(keys) -%}
@@ -15,7 +18,7 @@
             records.record_key,
             records.quarantine_id,
             '{{ statement.field }}' as word_field,
-            {# A text without its key is no record of this entity as we know it: what it says cannot be read. #}
+            {# A text without its key is not a known record of this entity: it cannot be read. #}
             case when records.record_key is not null then coalesce({{ statement.decision }}, 'none') end as decision_word,
             {{ statement.purpose }} as purpose_word,
             {{ statement.channel }} as channel_word,

@@ -1,10 +1,13 @@
 {#
-    The consents that a source's records state, in the shape of cnf_<source>__consents: one row per statement and identifier.
-    source, entity: as in its source.yml. relation: the name of a CTE of staging's columns. record_key: SQL.
-    statements: [{name, field, decision, purpose, channel, decided_at}], SQL except name (unique per record) and field (where the
-    decision stands). A decision that is null or 'none' states nothing.
-    identifiers: [[identifier type, SQL]], the record's own one first: a yes counts for that one alone, since the others are what
-    the record says about its person, and may be another's; a no counts for all.
+    The consents that a source's records state, in the shape of cnf_<source>__consents: one row per
+    statement and identifier.
+    source, entity: as in source.yml. relation: the name of a CTE with staging's columns.
+    record_key: SQL.
+    statements: [{name, field, decision, purpose, channel, decided_at}], all SQL except name (unique
+    per record) and field (the field that holds the decision). A decision that is null or 'none'
+    states nothing.
+    identifiers: [[identifier type, SQL]], the record's own identifier first. A yes counts for that
+    one alone, because the others may belong to another person. A no counts for all.
 #}
 {% macro state_consents(source, entity, relation, record_key, statements, identifiers) -%}
     {%- for statement in statements %}

@@ -1,12 +1,14 @@
 {#
-    The models whose YAML has config.meta.<kind> (segment, export), in order of name: a list of
-    {'name': ..., 'declared': <the mapping>}. Whatever the caller selects from must be a ref() to one of these names.
+    The models whose YAML has config.meta.<kind> (segment, export), sorted by name: a list of
+    {'name': ..., 'declared': <the mapping>}. The caller must select from a ref() to these names.
 
-    dbt needs the parents of a model while it parses, and `graph` is empty then. So this reads the YAML files from the
-    manifest that `ref` resolves against: dbt loads all of them before it parses a model.
-    A partial parse skips a model whose own file is unchanged, and would miss a new declaration. So the calling model is
-    marked like one whose environment variable has changed: dbt parses it again each time.
-    tests/warehouse/test_declarations.py fails when an upgrade of dbt changes either.
+    dbt needs a model's parents while it parses, when `graph` is still empty. So this macro reads
+    the YAML files from the manifest that `ref` resolves against: dbt loads all of them before it
+    parses a model.
+    A partial parse skips a model whose own file is unchanged and would miss a new declaration. So
+    the macro marks the calling model like one whose environment variable has changed, and dbt
+    parses it every time.
+    tests/warehouse/test_declarations.py fails if an upgrade of dbt changes either behaviour.
 #}
 {% macro declared_models(kind, required=[]) %}
     {%- if not execute -%}

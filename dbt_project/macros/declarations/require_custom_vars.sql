@@ -1,7 +1,8 @@
 {#
-    Plain dbt in the repository reads the models in custom/, but not its vars.yml, and nothing of a folder elsewhere. A build
-    of half the additions would record that customers left their segments. So it stops; `merganser build` writes the project
-    that has all of them (runtime/project.py).
+    Plain dbt in the repository reads the models in custom/, but not its vars.yml, and nothing from
+    an additions folder elsewhere. A build of half the additions would record that customers left
+    their segments. So it stops; `merganser build` writes a project that contains all of them
+    (runtime/project.py).
 #}
 {% macro require_custom_vars() %}
     {%- set parts = [] -%}

@@ -1,7 +1,9 @@
 {#
-    One select of a cnf_<source>__events model: the rows of a relation with the columns of the concept `events`.
+    One select of a cnf_<source>__events model: the rows of a relation with the columns of the
+    concept `events`.
     relation: a model or CTE. event_type: SQL; track, page, screen, identify or group.
-    identifiers: the columns that name a person or device, the strongest first; each is named as its identifier type.
+    identifiers: the columns that name a person or device, the strongest first. Each has the name of
+    its identifier type.
     given: {column: SQL} for the other columns; a column that is not given is null. where: SQL.
 #}
 {% macro shape_events(relation, event_type, identifiers, given, where='true') -%}

@@ -1,10 +1,12 @@
 {#
-    Gives every unclaimed cluster (one that holds no identifier of a limit that its component breaks) to a claim. Each round an
-    unclaimed cluster hooks onto its best neighbour: the strongest tier, then a claim before an unclaimed one (so that the nearest
-    claim wins), then the best evidence (near_rank). Joining an unclaimed cluster breaks no limit, so all of them hook at once; the
-    rank is total, so the only cycles are two clusters that chose each other.
-    labels (node, label), bridges (a, b, tier, near_rank, fair_rank), claims (node, limit_key, allowed_count).
-    Returns [labels, bridges] in which every bridge stands between two claims.
+    Assigns every unclaimed cluster (one without an identifier of a limit that its component breaks)
+    to a claim. In each round an unclaimed cluster hooks onto its best neighbour: first by tier,
+    then claims before unclaimed clusters (so the nearest claim wins), then by evidence (near_rank).
+    Joining an unclaimed cluster breaks no limit, so all of them hook at once. The rank is total, so
+    the only cycles are two clusters that chose each other.
+    labels (node, label), bridges (a, b, tier, near_rank, fair_rank), claims (node, limit_key,
+    allowed_count).
+    Returns [labels, bridges] in which every bridge connects two claims.
 #}
 {% macro attach_unclaimed(labels, bridges, claims) -%}
     {%- set state = namespace(labels=labels, bridges=bridges, is_done=false) -%}

@@ -1,9 +1,12 @@
 {#
-    The size cap, a circuit breaker: a component with more members than the cap is admitted tier by tier, from the strongest, and in
-    each tier a merge that would pass the cap is held for review: none of its edges joins. What a person decided (tier 0) joins what
-    came of that, whatever its size: so a held merge is released. Which tier is refused rests on the evidence alone, so the order of arrival does not matter.
-    components: (node, component_no); returns the name of a table (node, component_no), where component_no is the smallest number of
-    what the cap left together. No cap: the components as they are.
+    The size cap, a circuit breaker. A component with more members than the cap is joined tier by
+    tier, from the strongest. In each tier a merge that would exceed the cap is held for review:
+    none of its edges joins. A person's decisions (tier 0) then join the results whatever their
+    size, which is how a held merge is released. The refused tier depends on the evidence alone, so
+    the order of arrival does not matter.
+    components: (node, component_no). Returns the name of a table (node, component_no), where
+    component_no is the smallest number of the members that the cap left together. Without a cap:
+    the components unchanged.
 #}
 {% macro cap_components(components, pairs, size_cap) -%}
     {%- if size_cap is none -%}{{ return(components) }}{%- endif -%}

@@ -1,19 +1,25 @@
 {#
-    A model's SQL selects pairs of identifiers; the table that is built holds their connected components, exact to the fixpoint,
-    cut where a limit demands it.
-    The SQL: identifier_no_a < identifier_no_b (one row per pair), is_joining, is_excluded (a person keeps the two apart), tier,
-    times_seen, source_count, last_seen_at, cause_rank, revision_no; tier 0 joins whatever a limit says.
-    config.nodes: name of a model with identifier_no, identifier_type, max_per_customer, has_customer, cause_rank, revision_no.
-    config.identifiers: name of a model with identifier_no, identifier_type, identifier_value: what ties are decided by.
-    config.size_cap: most identifiers of a customer; a merge that would pass it is held for review. None: no cap.
+    A model's SQL selects pairs of identifiers. The table that is built holds their connected
+    components, exact to the fixpoint, cut where a limit requires it.
+    The SQL: identifier_no_a < identifier_no_b (one row per pair), is_joining, is_excluded (a person
+    keeps the two apart), tier, times_seen, source_count, last_seen_at, cause_rank, revision_no.
+    Tier 0 joins regardless of limits.
+    config.nodes: name of a model with identifier_no, identifier_type, max_per_customer,
+    has_customer, cause_rank, revision_no.
+    config.identifiers: name of a model with identifier_no, identifier_type, identifier_value, which
+    break ties.
+    config.size_cap: the most identifiers of a customer; a merge that would exceed it is held for
+    review. None: no cap.
     (Names, because a Relation in config() breaks the manifest.)
-    The table: identifier_no, component_no (smallest number of the raw component), customer_no (smallest of the customer),
-    cause_rank of its last change, and the revisions of nodes and pairs that it was built from.
-    Rows of nodes and pairs are never deleted: what is gone says has_customer or is_joining false, with a new revision_no. A run
-    over a table that is there looks at what has a greater revision than the table knows, opens the raw components that it
-    touches, and replaces the rows that come out differently; it ends where a run from nothing ends.
-    Nothing depends on the order of rows, or on which identifier has which number: ranks come from evidence, and ties from the text
-    of the identifiers.
+    The table: identifier_no, component_no (smallest number of the raw component), customer_no
+    (smallest of the customer), cause_rank of its last change, and the revisions of nodes and pairs
+    that it was built from.
+    Rows of nodes and pairs are never deleted: a removed one has has_customer or is_joining false
+    and a new revision_no. A run over an existing table reads the rows with a greater revision than
+    the table knows, re-opens the raw components that they touch, and replaces the rows that change.
+    The result equals that of a run from nothing.
+    Nothing depends on the order of rows or on how identifiers are numbered: ranks come from
+    evidence, and the identifiers' text breaks ties.
 #}
 {% materialization connected_components, default %}
     {%- set target_relation = this.incorporate(type='table') -%}
@@ -24,7 +30,7 @@
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
-    {# A run that crashed may have left its scratch tables where an engine has no transactions. #}
+    {# Where an engine has no transactions, a crashed run may have left its scratch tables. #}
     {%- do adapter.drop_schema(scratch_relation('any').without_identifier()) -%}
     {%- do adapter.create_schema(scratch_relation('any').without_identifier()) -%}
 
@@ -54,7 +60,7 @@
             {{ replace_rows(target_relation, 'identifier_no', replaced, select_partition_rows(rows, latest)) }}
         {%- endcall -%}
     {%- else -%}
-        {# All rows are written once; then the few that a limit cuts off are replaced, and the table takes its name. #}
+        {# Write all rows once, replace the few that a limit cuts off, then rename the table. #}
         {%- set built = make_intermediate_relation(target_relation) -%}
         {{ drop_relation_if_exists(load_cached_relation(built)) }}
         {%- call statement('main') -%}

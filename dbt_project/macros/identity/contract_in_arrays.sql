@@ -1,6 +1,7 @@
 {#
-    The program that does what contract_in_sql does, in numpy arrays (identity/components.py): for a statement of language python,
-    which only a materialization may call. edges: SQL of (a, b); labels: the table (node, root) that it writes.
+    The program that does the work of contract_in_sql in numpy arrays (identity/components.py), for
+    a statement of language python, which only a materialization may call.
+    edges: SQL of (a, b). labels: the table (node, root) that it writes.
 #}
 {% macro contract_in_arrays(edges, labels) -%}
 from identity.components import write_components

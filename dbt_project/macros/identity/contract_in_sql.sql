@@ -1,9 +1,12 @@
 {#
-    Connected components of a table of edges (a, b; not null), exact to the fixpoint, in SQL that any engine runs. Returns the name of
-    a table (node, root): every node that is not itself the smallest of its component, with the smallest.
-    Each round every node hooks onto its smallest smaller neighbour, the pointers are followed to their ends, and both ends of each
-    edge are replaced by their roots; it stops when no edge is left. A local minimum gathers a tree of two or more or is gone in the
-    next round, so n nodes need at most 2 log2(n) rounds. Then the maps of the rounds are composed, from the last to the first.
+    Connected components of a table of edges (a, b; not null), exact to the fixpoint, in SQL that
+    any engine runs. Returns the name of a table (node, root): every node that is not the smallest
+    of its component, with the smallest one.
+    In each round every node hooks onto its smallest smaller neighbour, pointers are followed to
+    their ends, and both ends of each edge are replaced by their roots. It stops when no edge
+    remains. A local minimum either gathers a tree of two or more nodes or is gone in the next
+    round, so n nodes need at most 2 log2(n) rounds. Then the maps of the rounds are composed, from
+    the last to the first.
 #}
 {% macro contract_in_sql(edges, name) -%}
     {%- set state = namespace(edges=edges, labels=none, is_done=false) -%}

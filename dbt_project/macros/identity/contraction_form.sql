@@ -1,6 +1,7 @@
 {#
-    Which of the two forms joins these edges (SQL of a, b), with the same labels: 'arrays', in this process, where the engine runs in it
-    and the edges fit into identity_contraction_megabytes; 'sql' otherwise. The var identity_contraction (auto, arrays, sql) decides.
+    Which form joins these edges (SQL of a, b); both give the same labels. 'arrays' runs in this
+    process, where the engine is embedded and the edges fit into identity_contraction_megabytes;
+    otherwise 'sql'. The var identity_contraction (auto, arrays, sql) decides.
 #}
 {% macro contraction_form(edges) -%}
     {%- set form = var('identity_contraction', 'auto') -%}
@@ -9,7 +10,10 @@
     {%- endif -%}
     {%- if form != 'auto' -%}{{ return(form) }}{%- endif -%}
     {%- if not is_embedded() -%}{{ return('sql') }}{%- endif -%}
-    {# Two ends, a component's number for each of about as many nodes, and as much again at most in the next round; 64 bits at most. #}
+    {#
+        Two ends and a component number for each of about as many nodes, and at most as much again
+        in the next round; at most 64 bits each.
+    #}
     {%- set bytes_per_edge = 64 -%}
     {%- set megabytes = count_rows('(' ~ edges ~ ') as edges') * bytes_per_edge / 1000000 -%}
     {%- set budget = bounded_var('identity_contraction_megabytes', 4000, 0, 1000000) -%}

@@ -1,4 +1,7 @@
-{# Writes a select into a scratch table and gives its name back. Written out, and not a view, so that each round is read once. #}
+{#
+    Writes a select into a scratch table and returns its name. It is a table and not a view, so that
+    each round is read once.
+#}
 {% macro create_scratch(name, sql) -%}
     {%- set relation = scratch_relation(name) -%}
     {%- call statement('scratch_' ~ name) -%}

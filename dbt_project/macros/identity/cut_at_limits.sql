@@ -1,7 +1,8 @@
 {#
-    Divides the components that break a limit into customers that keep it, tier by tier: first what a person decided to join
-    (tier 0), then the unclaimed identifiers go to the claim that their evidence names, then claims join as far as limits allow.
-    Returns a table (node, label) of these components alone.
+    Divides the components that break a limit into customers that keep it, tier by tier: first a
+    person's decisions to join (tier 0), then each unclaimed identifier goes to the claim that its
+    evidence names, then claims join as far as limits allow.
+    Returns a table (node, label) of these components only.
 #}
 {% macro cut_at_limits(identifiers, pairs, components, claims) -%}
     {%- set bridges = create_scratch('bridges', select_bridges(identifiers, pairs, components, claims)) -%}

@@ -1,7 +1,9 @@
 {#
-    Follows the pointers of a table (node, root), which hold no cycle, until every root is an end; returns the last table's name.
-    A pass doubles the length of path that is followed, so the passes are the logarithm of the longest path, and they go on until
-    nothing is left to follow: a fixed number of them would be as wrong as it is easy.
+    Follows the pointers of a table (node, root) without cycles until every root is an end. Returns
+    the name of the last table.
+    Each pass doubles the length of the path that is followed, so the number of passes is the
+    logarithm of the longest path. Passes continue until no pointer changes: a fixed number would
+    leave long paths unfinished.
 #}
 {% macro follow_pointers(pointers, name) -%}
     {%- set state = namespace(pointers=pointers, is_done=false) -%}

@@ -1,6 +1,8 @@
 {#
-    True on every arrived version of a record whose current version is there and not deleted: what a deleted record once said is no evidence.
-    A CRM deletes the loser of a merge: it lives on through its winner, so pass a condition that is true for such a record.
+    True on every version of a record whose current version exists and is not deleted: a deleted
+    record is not evidence.
+    A CRM deletes the loser of a merge, which lives on through its winner: pass a condition that is
+    true for such a record.
 #}
 {% macro is_living_record(record_id, is_merged_away='false') -%}
     (

@@ -1,9 +1,11 @@
 {#
-    Joins claims as far as their limits allow. Each round the bridges whose two sides together break a limit are refused for good
-    (clusters only grow), every cluster names its best bridge that is left (fair_rank), and the pairs that named each other join:
-    no cluster takes part in two joins of a round, so a limit that holds for the pair holds. The best bridge of all is always such a
-    pair, so each round joins something; it ends when every bridge that is left would break a limit.
-    labels (node, label), bridges between claims (a, b, tier, near_rank, fair_rank), claims (node, limit_key, allowed_count).
+    Joins claims as far as their limits allow. In each round the bridges whose two sides together
+    break a limit are refused for good (clusters only grow), every cluster names its best remaining
+    bridge (fair_rank), and the pairs that named each other join. No cluster takes part in two joins
+    of a round, so a limit that holds for the pair holds. The best bridge of all is always such a
+    pair, so each round joins something. It ends when every remaining bridge would break a limit.
+    labels (node, label), bridges between claims (a, b, tier, near_rank, fair_rank), claims (node,
+    limit_key, allowed_count).
     Returns the final labels.
 #}
 {% macro join_claims(labels, bridges, claims) -%}

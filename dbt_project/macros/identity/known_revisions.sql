@@ -1,6 +1,7 @@
 {#
-    The revisions of nodes and pairs that the existing partition was built from, as {'nodes': number, 'pairs': number}; none where
-    it has to be built from nothing: there is no table, a full refresh was asked for, or an input was made anew since.
+    The revisions of nodes and pairs that the existing partition was built from, as {'nodes':
+    number, 'pairs': number}. None where it must be built from nothing: the table does not exist, a
+    full refresh was requested, or an input was rebuilt since.
 #}
 {% macro known_revisions(existing_relation, latest) -%}
     {%- if existing_relation is none or not existing_relation.is_table or should_full_refresh() -%}{{ return(none) }}{%- endif -%}

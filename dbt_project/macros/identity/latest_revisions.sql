@@ -1,4 +1,7 @@
-{# The latest revisions that nodes and pairs have, as {'nodes': number, 'pairs': number}; 0 where there are no rows. #}
+{#
+    The latest revisions of nodes and pairs, as {'nodes': number, 'pairs': number}; 0 where there
+    are no rows.
+#}
 {% macro latest_revisions(nodes, pairs) -%}
     {%- set latest = run_query(
         'select (select coalesce(max(revision_no), 0) from ' ~ nodes ~ ') as nodes_revision_no,'

@@ -1,10 +1,13 @@
 {#
-    One block of a cnf_<source>__identifiers model: a row per record and identifier that it names, its own one included.
-    The own identifier (the first column of `own` that is not null) is what the others are linked to.
+    One block of a cnf_<source>__identifiers model: a row per record and identifier that it names,
+    including its own.
+    The own identifier is the first column of `own` that is not null. The others are connected to
+    it.
     record_type: as in the seed match_rules. relation: a model or CTE. record_id: SQL.
-    own: {identifier type: column}, the strongest first; a record that has none of them names nobody.
+    own: {identifier type: column}, the strongest first. A record that has none of them is left out.
     named: [[identifier type, column], ...], the other identifiers of the record.
-    is_living: SQL, false on what is no longer evidence. first_seen_at, last_seen_at: SQL of two moments.
+    is_living: SQL, false where the record is not evidence any more. first_seen_at, last_seen_at:
+    SQL of two moments.
     is_grouped: for events, which are counted per combination of identifiers.
 #}
 {% macro name_identifiers(
@@ -65,7 +68,7 @@
             {{ is_living }} as is_living,
             loaded_at as first_loaded_at,
             loaded_at as last_loaded_at,
-            {#- A source may say that a record was changed before it was made. #}
+            {#- A source may date the last change of a record before its creation. #}
             {%- set first = 'coalesce(' ~ first_seen_at ~ ', ' ~ last_seen_at ~ ', loaded_at)' %}
             {%- set last = 'coalesce(' ~ last_seen_at ~ ', ' ~ first_seen_at ~ ', loaded_at)' %}
             least({{ first }}, {{ last }}) as first_seen_at,
@@ -77,7 +80,7 @@
         group by {{ (own.values() | list + named | map('last') | list) | unique | join(', ') }}
         {%- endif %}
     ) as records
-    {#- One scan: each record is joined with the places where it may name an identifier. #}
+    {#- One scan: each record is joined with the columns that may hold an identifier. #}
     cross join (
         {%- for slot in range(named | length + 1) %}
         select {{ slot }} as slot{{ ' union all' if not loop.last }}

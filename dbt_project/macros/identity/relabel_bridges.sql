@@ -1,6 +1,7 @@
 {#
-    Bridges (a, b, tier, near_rank, fair_rank) between clusters, after clusters were merged into roots (node, root): what is now
-    inside one cluster is gone, and of several bridges between the same two the best counts. Returns the new table's name.
+    Bridges (a, b, tier, near_rank, fair_rank) between clusters, after clusters were merged into
+    roots (node, root). Bridges inside one cluster are removed; of several bridges between the same
+    two clusters the best remains. Returns the name of the new table.
 #}
 {% macro relabel_bridges(bridges, roots, name) -%}
     {%- set relabelled -%}

@@ -1,4 +1,7 @@
-{# Replaces labels (node, label) by the roots (node, root) that their clusters were merged into; returns the new table's name. #}
+{#
+    Replaces labels (node, label) by the roots (node, root) that their clusters were merged into.
+    Returns the name of the new table.
+#}
 {% macro relabel_clusters(labels, roots, name) -%}
     {%- set relabelled -%}
         select

@@ -1,6 +1,7 @@
 {#
-    Every node that has a customer, as a row of a partition in which nothing is cut: (identifier_no, component_no, customer_no,
-    cause_rank), where the customer is the raw component. roots: (node, root) of the contraction of all edges.
+    Every node that has a customer, as a row of a partition without cuts: (identifier_no,
+    component_no, customer_no, cause_rank), where the customer is the raw component.
+    roots: (node, root) of the contraction of all edges.
 #}
 {% macro select_all_components(nodes, roots) -%}
     select

@@ -1,7 +1,9 @@
 {#
-    The edges inside components that break a limit, ranked by evidence alone: (a, b, tier, near_rank, fair_rank). Both ranks are
-    total and start with the tier. near_rank prefers what was seen more often, in more sources, and last; fair_rank leaves time
-    out and draws lots (by the md5 of the two identifiers), because ranks that rise along a chain would join one pair per round.
+    The edges inside components that break a limit, ranked by evidence alone: (a, b, tier,
+    near_rank, fair_rank). Both ranks are total and start with the tier. near_rank prefers evidence
+    that was seen more often, in more sources, and more recently. fair_rank ignores time and draws
+    lots (by the md5 of the two identifiers), because ranks that rise along a chain would join one
+    pair per round.
 #}
 {% macro select_bridges(identifiers, pairs, components, claims) -%}
     with

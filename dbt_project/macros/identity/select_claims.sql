@@ -1,7 +1,8 @@
 {#
-    The identifiers that a broken limit is about: (component_no, node, limit_key, allowed_count), none where no component breaks
-    one. A limit that the whole component keeps is kept by each part of it, so only broken ones are looked at again. Two identifiers
-    that a person decided to keep apart (pairs.is_excluded) are a limit of one, of their own.
+    The identifiers that a broken limit is about: (component_no, node, limit_key, allowed_count). No
+    rows where no component breaks a limit. A limit that the whole component keeps is kept by each
+    part of it, so only broken ones are checked again. Two identifiers that a person keeps apart
+    (pairs.is_excluded) have a limit of one of their own.
 #}
 {% macro select_claims(nodes, pairs, components) -%}
     with

@@ -1,4 +1,7 @@
-{# Every member with the smallest number of its raw component. members: (node, end_no); roots: (node, root) of contract_edges. #}
+{#
+    Every member with the smallest number of its raw component.
+    members: (node, end_no). roots: (node, root) of the contraction.
+#}
 {% macro select_components(members, roots) -%}
     select
         members.node,

@@ -1,7 +1,9 @@
 {#
-    Every member with its component and its customer, the smallest number among the members that carry the same label.
-    components: (node, component_no, cause_rank); clusters: (node, component_no) after the size cap, the components themselves where
-    it held nothing back; labels: (node, label) of the clusters that were cut at a limit, or none.
+    Every member with its component and its customer, which is the smallest number among the members
+    with the same label.
+    components: (node, component_no, cause_rank). clusters: (node, component_no) after the size cap,
+    or the components themselves where the cap held nothing back. labels: (node, label) of the
+    clusters that were cut at a limit, or none.
 #}
 {% macro select_customers(components, clusters, labels) -%}
     {%- set is_capped = clusters != components -%}

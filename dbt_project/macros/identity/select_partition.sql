@@ -1,5 +1,6 @@
 {#
-    Component and customer of every member: (identifier_no, component_no, customer_no, cause_rank), as SQL over scratch tables.
+    Component and customer of every member: (identifier_no, component_no, customer_no, cause_rank),
+    as SQL over scratch tables.
     components: (node, component_no, cause_rank).
 #}
 {% macro select_partition(components, nodes, identifiers, pairs) -%}

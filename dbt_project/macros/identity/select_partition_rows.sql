@@ -1,5 +1,6 @@
 {#
-    Rows (identifier_no, component_no, customer_no, cause_rank) as the partition keeps them, with the revisions that they rest on.
+    Rows (identifier_no, component_no, customer_no, cause_rank) as the partition stores them, with
+    the revisions that they were built from.
     latest: what latest_revisions returned.
 #}
 {% macro select_partition_rows(rows, latest) -%}

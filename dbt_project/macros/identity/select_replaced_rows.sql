@@ -1,7 +1,8 @@
 {#
-    The rows of a partition that a run replaces: (identifier_no, component_no, customer_no, cause_rank), of those that are gone with
-    nulls. members: (node, old_component_no, old_customer_no). A row's cause is the strongest of those that touched its component.
-    Rows that came out as they were stay, but for one, so that the revisions of the table move on.
+    The rows of a partition that a run replaces: (identifier_no, component_no, customer_no,
+    cause_rank), with nulls for removed rows. A row's cause is the strongest of those that touched
+    its component. Unchanged rows stay, except one, so that the revisions of the table advance.
+    members: (node, old_component_no, old_customer_no).
 #}
 {% macro select_replaced_rows(members, customers, nodes, known) -%}
     with

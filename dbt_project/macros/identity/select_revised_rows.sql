@@ -1,10 +1,14 @@
 {#
-    For an incremental model whose rows are never deleted: the rows of `current` that are new, differ from what the model holds, or are
-    gone, with the revision in which they came to be so. What reads the model asks for what has a greater revision than it knows.
-    current: CTE or relation. keys: columns that name a row. columns: {column: SQL of its value on a row that is gone}.
-    cause: SQL of cause_rank (1 override, 2 erasure, 3 rule, 4 evidence) over `current` and `known`; joins: more of the from clause.
-    A revision is the second in which the run started, and later than the last one in any case: it grows even where a clock does not,
-    and a table that was made anew does not begin again at revisions that its readers have seen.
+    For an incremental model whose rows are never deleted: the rows of `current` that are new,
+    differ from those of the model, or are gone, with the revision of that change. Models that read
+    it select the rows with a greater revision than they know.
+    current: CTE or relation. keys: columns that identify a row. columns: {column: SQL of its value
+    on a row that is gone}.
+    cause: SQL of cause_rank (1 override, 2 erasure, 3 rule, 4 evidence) over `current` and `known`.
+    joins: more of the from clause.
+    A revision is the second in which the run started, and always greater than the last one. So it
+    grows even where a clock does not, and a rebuilt table does not reuse revisions that its readers
+    have seen.
 #}
 {% macro select_revised_rows(current, keys, columns, cause='4', joins='') -%}
     {%- set now = run_started_at.timestamp() | int -%}

@@ -1,4 +1,7 @@
-{# The edges (a, b) between the ends of touched members: all those of re-opened components, and those that changed. #}
+{#
+    The edges (a, b) between the ends of touched members: all edges of re-opened components, and
+    those that changed.
+#}
 {% macro select_touched_edges(members, pairs, known) -%}
     select
         pairs.identifier_no_a as a,

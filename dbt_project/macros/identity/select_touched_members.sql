@@ -1,10 +1,11 @@
 {#
-    The members of all raw components that a change touches, with what they were: (node, old_component_no, old_customer_no, end_no,
-    is_reopened, cause_rank).
-    A component that lost evidence is re-opened: each member is an end of its own again. One that only gained is taken as a whole:
-    all its members share its number as their end, so that what was joined once is not joined again. New nodes are their own ends.
-    A pair that changed and never joined reopens nothing. cause_rank: of the changes to the node or to the component it was in.
-    What changed is looked up in the partition once, as the partition is long.
+    The members of all raw components that a change touches, with their previous state: (node,
+    old_component_no, old_customer_no, end_no, is_reopened, cause_rank).
+    A component that lost evidence is re-opened: each member becomes its own end. A component that
+    only gained evidence stays whole: all its members have its number as their end, so that nothing
+    is joined twice. New nodes are their own ends. A pair that changed and never joined re-opens
+    nothing. cause_rank: of the changes to the node or to its old component.
+    The partition is long, so changes are looked up in it once.
 #}
 {% macro select_touched_members(partition, nodes, pairs, known) -%}
     with

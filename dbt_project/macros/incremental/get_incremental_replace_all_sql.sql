@@ -1,4 +1,7 @@
-{# The incremental strategy replace_all: a model reads what it holds, and what it returns takes the place of all of it. #}
+{#
+    The incremental strategy replace_all: a model reads its own rows, and its result replaces all of
+    them.
+#}
 {% macro get_incremental_replace_all_sql(arg_dict) -%}
     {%- set columns = arg_dict['dest_columns'] | map(attribute='quoted') | join(', ') -%}
     delete from {{ arg_dict['target_relation'] }} where true;

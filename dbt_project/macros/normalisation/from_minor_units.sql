@@ -1,4 +1,7 @@
-{# An amount in minor units (cents) in the currency's own unit, exact: of a currency that the seed does not know, a hundred make one. #}
+{#
+    An amount in minor units (cents), converted exactly to the currency's main unit. A currency that
+    is not in the seed has a hundred minor units.
+#}
 {% macro from_minor_units(amount, decimals) -%}
     {{ try_cast_to(amount, 'decimal(30, 12)') }} * case {{ decimals }} when 0 then 1.000 when 3 then 0.001 else 0.010 end
 {%- endmacro %}

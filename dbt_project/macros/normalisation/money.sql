@@ -1,5 +1,6 @@
 {#
-    An amount of money: two decimals, exact; null from ten million millions on, so that one absurd amount stops neither the build nor a sum.
+    An amount of money with two decimals, exact. Null from ten million million on, so that one
+    absurd amount breaks neither the build nor a sum.
     digits: 18 for a sum of amounts.
 #}
 {% macro money(expression, digits=15) -%}

@@ -1,6 +1,8 @@
 {#
-    A Salesforce id in its 18 characters, which compare without regard to case; null where nothing is left. Reports and old exports have 15, in
-    which case counts: each five of them give one more, a number of five bits (the first is the lowest, set by a capital) as A to Z and 0 to 5.
+    A Salesforce id in its 18-character form, which can be compared without regard to case; null
+    where nothing remains. Reports and old exports have 15 characters, in which case matters. Each
+    group of five adds one character: a number of five bits (the first is the lowest, set by a
+    capital), written as A to Z and 0 to 5.
 #}
 {% macro normalize_salesforce_id(expression) -%}
     {%- set text = clean_text(expression) -%}

@@ -1,7 +1,8 @@
 {#
-    A birth date that people typed or a CRM keeps as epoch milliseconds (HubSpot's date properties: midnight UTC); null where the
-    day is not certain: 03/04/1980 is the third of April to some and the fourth of March to others, and 1900-01-01 is a form's default.
-    Dates after the record's arrival are no birth dates.
+    A birth date that people typed, or that a CRM stores as epoch milliseconds (HubSpot's date
+    properties: midnight UTC). Null where the day is uncertain: 03/04/1980 can be the third of April
+    or the fourth of March, and 1900-01-01 is a form's default. Dates after the record's arrival are
+    not birth dates.
 #}
 {% macro parse_birth_date(expression, loaded_at) -%}
     {%- set text = "trim(" ~ expression ~ ")" -%}

@@ -1,4 +1,7 @@
-{# A boolean that a source keeps as text ('true', 'FALSE', '1', 'yes', ''); null where it is neither. #}
+{#
+    A boolean that a source stores as text ('true', 'FALSE', '1', 'yes', ''); null where it is
+    neither.
+#}
 {% macro parse_flag(expression) -%}
     case
         when lower(trim({{ expression }})) in ('true', 't', 'yes', 'y', '1') then true

@@ -1,4 +1,7 @@
-{# A moment that one loader writes as epoch seconds and another as ISO text, as a timestamp in UTC; null for anything else. #}
+{#
+    A moment that one loader writes as epoch seconds and another as ISO text, as a timestamp in UTC;
+    null for anything else.
+#}
 {% macro parse_moment(expression) -%}
     case
         when {{ matches_pattern("trim(" ~ expression ~ ")", "'^[0-9]{1,11}$'") }}

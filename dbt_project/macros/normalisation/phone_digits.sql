@@ -1,7 +1,8 @@
 {#
-    A phone number by its digits, for comparing: "+" and the digits where it is international (+49..., 0049..., tel:+49...); else the
-    national digits without leading zeros. Null for fewer than 7 or more than 15 digits. Read numbers that somebody must be reached at
-    through stg_lookups__phone_numbers; this one only has to find whom a "no" may concern.
+    The digits of a phone number, for comparisons: "+" and the digits of an international number
+    (+49..., 0049..., tel:+49...); otherwise the national digits without leading zeros. Null for
+    fewer than 7 or more than 15 digits. It only finds the persons whom a "no" may concern: take
+    numbers to contact somebody from stg_lookups__phone_numbers.
 #}
 {% macro phone_digits(expression) -%}
     {%- set bare = replace_pattern(fold_width(expression), "'(?i)[(]0[)]|(ext|x|#|;).*$'") -%}

@@ -1,4 +1,4 @@
-{# A phone as the lookup keys it: trimmed, and null where it holds no digit. #}
+{# A phone as the key of the lookup: trimmed; null where it has no digit. #}
 {% macro phone_text(expression) -%}
     case when {{ matches_pattern(expression, "'[0-9]'") }} then trim({{ expression }}) end
 {%- endmacro %}

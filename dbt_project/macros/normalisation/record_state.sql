@@ -1,9 +1,11 @@
 {#
-    The last columns of a staging model on a table of versions: is the record deleted at its source (by its own word, or because a
-    delivery that should hold it did not), is this its current version.
-    key: the normalised key, where two spellings of it in raw are one record (15 and 18 characters of a Salesforce id); else raw's key.
-    updated_at: for a base model, which union_loaders compares: when the source last changed the record. A deletion is a change at
-    the moment it arrived, as few sources date it.
+    The last columns of a staging model on a table of versions: whether the record is deleted at its
+    source (the source marks it so, or a full batch of files lacks it), and whether this is its
+    current version.
+    key: the normalised key, where two spellings in raw are one record (15 and 18 characters of a
+    Salesforce id); otherwise raw's key.
+    updated_at: for a base model: when the source last changed the record, which union_loaders
+    compares. A deletion is a change at the moment when it arrived, because few sources date it.
 #}
 {% macro record_state(deleted="false", key=none, updated_at=none) -%}
     {%- set is_deleted = 'coalesce(' ~ deleted ~ ', false) or source._deleted_at is not null' -%}

@@ -1,9 +1,10 @@
 {#
-    All versions of a record that several loaders bring. Current is the newest version of one loader: the one changed last, then the
-    one loaded last, then the one of the loader that is named first.
+    All versions of a record from several loaders. Current is the newest version of one loader: the
+    one changed last, then the one loaded last, then the one of the loader that is named first.
     loaders: names of import CTEs on base models, whose record_state() was called with updated_at.
-    key: columns that are unique among the current rows of each loader. columns: the columns to select, key included.
-    Joins instead of a window: they cost nothing where a loader holds no rows.
+    key: columns that are unique among the current rows of each loader. columns: the columns to
+    select, including the key.
+    Joins instead of a window: they cost nothing where a loader has no rows.
 #}
 {% macro union_loaders(loaders, key, columns) -%}
     {%- for loader in loaders %}

@@ -1,8 +1,9 @@
 {#
-    All versions of the parts of a record that several loaders bring. Current are those of the loader that brought the current version
-    of the record: two loaders' parts of one record do not mix.
-    loaders: names of import CTEs on base models. parent: the name of an import CTE on the record's staging model, its current rows
-    only. key: the column that names the record in both. columns: the columns to select, key included.
+    All versions of a record's parts from several loaders. Current are those of the loader whose
+    version of the record is current: the parts of one record never come from two loaders.
+    loaders: names of import CTEs on base models. parent: the name of an import CTE on the record's
+    staging model, its current rows only. key: the column that identifies the record in both.
+    columns: the columns to select, including the key.
 #}
 {% macro union_loaders_of_parent(loaders, parent, key, columns) -%}
     {%- for loader in loaders %}

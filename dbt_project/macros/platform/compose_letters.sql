@@ -1,4 +1,7 @@
-{# A text whose letters and accents are one character where there is one (Unicode's form C). Spark has no function for it and leaves it. #}
+{#
+    A text in which a letter and its accent are one character where Unicode has one (form C). Spark
+    has no function for this and leaves the text as it is.
+#}
 {% macro compose_letters(expression) -%}
     {{ return(adapter.dispatch('compose_letters', 'merganser')(expression)) }}
 {%- endmacro %}

@@ -1,4 +1,7 @@
-{# Percent-encoded text as it was typed; a plus is a blank. The escapes of UTF-8 are decoded, broken ones stay as they are. #}
+{#
+    Percent-encoded text as it was typed; a plus becomes a blank. Escapes of UTF-8 are decoded,
+    broken ones are left as they are.
+#}
 {% macro decode_url_text(expression) -%}
     {{ return(adapter.dispatch('decode_url_text', 'merganser')(expression)) }}
 {%- endmacro %}

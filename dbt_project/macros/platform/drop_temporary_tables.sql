@@ -1,6 +1,7 @@
 {#
-    For a post-hook of an incremental Python model: drops the tables into which the rows of its runs were written first. dbt-duckdb
-    makes them as real tables and leaves them there, one per run, personal values and all. Other engines need nothing.
+    For a post-hook of an incremental Python model: drops the tables into which its runs first wrote
+    their rows. dbt-duckdb creates real tables and leaves them, one per run, with personal values.
+    Other engines need nothing.
 #}
 {% macro drop_temporary_tables(relation) -%}
     {{ return(adapter.dispatch('drop_temporary_tables', 'merganser')(relation)) }}

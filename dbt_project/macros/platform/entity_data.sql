@@ -1,6 +1,7 @@
 {#
-    The data, as JSON, of an entity in self-describing JSON: {"data": [{"schema": "iglu:vendor/name/...", "data": {...}}]}. `name`
-    is vendor and name, as literal text; `position` counts the entities of that name from 1.
+    The data, as JSON, of an entity in self-describing JSON:
+    {"data": [{"schema": "iglu:vendor/name/...", "data": {...}}]}.
+    name: vendor and name, as literal text. position: which of the entities of that name, from 1.
 #}
 {% macro entity_data(expression, name, position=1) -%}
     {{ return(adapter.dispatch('entity_data', 'merganser')(expression, name, position)) }}

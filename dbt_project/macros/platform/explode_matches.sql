@@ -1,4 +1,7 @@
-{# One row per match of a regular expression in a text; stands in a select list. A text without a match gives no row. #}
+{#
+    One row per match of a regular expression in a text; belongs in a select list. A text without a
+    match gives no row.
+#}
 {% macro explode_matches(expression, pattern) -%}
     {{ return(adapter.dispatch('explode_matches', 'merganser')(expression, pattern)) }}
 {%- endmacro %}

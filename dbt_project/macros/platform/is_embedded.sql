@@ -1,4 +1,7 @@
-{# True where the engine runs inside this process, so that arrays pass between the two without being written anywhere. #}
+{#
+    True where the engine runs inside this process, so that arrays pass between the two without
+    being written to disk.
+#}
 {% macro is_embedded() -%}
     {{ return(adapter.dispatch('is_embedded', 'merganser')()) }}
 {%- endmacro %}

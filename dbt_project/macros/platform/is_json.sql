@@ -1,4 +1,4 @@
-{# True where the text is valid JSON, of whatever kind; null for null. #}
+{# True where the text is valid JSON of any kind; null for null. #}
 {% macro is_json(expression) -%}
     {{ return(adapter.dispatch('is_json', 'merganser')(expression)) }}
 {%- endmacro %}

@@ -1,4 +1,7 @@
-{# The value at a JSON path as text; null where it is absent or null. `path` is literal text, as $.page.url or $[0].id. #}
+{#
+    The value at a JSON path as text; null where it is absent or null. `path` is literal text, such
+    as $.page.url or $[0].id.
+#}
 {% macro json_value(expression, path) -%}
     {{ return(adapter.dispatch('json_value', 'merganser')(expression, path)) }}
 {%- endmacro %}

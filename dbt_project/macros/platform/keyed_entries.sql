@@ -1,6 +1,7 @@
 {#
-    A JSON array of {key, value: {string_value, int_value, float_value, double_value}}, as Google's exports write parameters, made
-    an array that keyed_value reads; null where it is none.
+    A JSON array of {key, value: {string_value, int_value, float_value, double_value}}, in which
+    Google's exports write parameters, as an array that keyed_value reads. Null where the text is
+    not such an array.
 #}
 {% macro keyed_entries(expression) -%}
     {{ return(adapter.dispatch('keyed_entries', 'merganser')(expression)) }}

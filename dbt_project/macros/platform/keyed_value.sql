@@ -1,6 +1,6 @@
 {#
-    The value that an array of keyed_entries holds for a key, as text, whichever type it came in; the first where the key comes
-    twice, null where there is none. `key` is literal text.
+    The value of a key in an array of keyed_entries, as text, whatever its type; the first where the
+    key appears twice, null where it is missing. `key` is literal text.
 #}
 {% macro keyed_value(entries, key) -%}
     {{ return(adapter.dispatch('keyed_value', 'merganser')(entries, key)) }}

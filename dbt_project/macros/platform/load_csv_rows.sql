@@ -1,4 +1,7 @@
-{# Rows of a seed as literals: in a Spark session, dbt-spark would write a null as the text None and escape no quote. #}
+{#
+    Rows of a seed as literals: in a Spark session, dbt-spark would write a null as the text None
+    and escape no quotes.
+#}
 {% macro spark__load_csv_rows(model, agate_table) -%}
     {%- set types = model['config'].get('column_types', {}) -%}
     {%- set rows = [] -%}

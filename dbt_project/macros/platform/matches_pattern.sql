@@ -1,4 +1,7 @@
-{# True where the text contains a match of the regular expression (the common part of RE2 and Java's syntax). #}
+{#
+    True where the text contains a match of the regular expression, in the common part of RE2's and
+    Java's syntax.
+#}
 {% macro matches_pattern(expression, pattern) -%}
     {{ return(adapter.dispatch('matches_pattern', 'merganser')(expression, pattern)) }}
 {%- endmacro %}

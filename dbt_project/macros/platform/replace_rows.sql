@@ -1,6 +1,7 @@
 {#
-    Statements that replace rows of a table: those whose key stands in `doomed` go, the rows of the select `rows` come. Where an
-    engine deletes no rows of a table, the table is written again through a copy.
+    Statements that replace rows of a table: rows whose key is in `doomed` are deleted, the rows of
+    the select `rows` are inserted. Where an engine cannot delete rows of a table, the table is
+    rewritten through a copy.
 #}
 {% macro replace_rows(target, key, doomed, rows) -%}
     {{ return(adapter.dispatch('replace_rows', 'merganser')(target, key, doomed, rows)) }}

@@ -1,4 +1,7 @@
-{# For a loop: the schemas whose name starts with `prefix` and that hold a table named `table`, by name. #}
+{#
+    For a loop: the schemas whose name starts with `prefix` and that contain a table named `table`,
+    sorted by name.
+#}
 {% macro schemas_with_table(prefix, table) -%}
     {{ return(adapter.dispatch('schemas_with_table', 'merganser')(prefix, table)) }}
 {%- endmacro %}
@@ -11,7 +14,7 @@
     {{ return(found.columns[0].values()) }}
 {%- endmacro %}
 
-{# Spark's own catalog has no information_schema; in a pattern, its only sign is the star. #}
+{# Spark's own catalog has no information_schema; its patterns know only the star. #}
 {% macro spark__schemas_with_table(prefix, table) -%}
     {%- set schemas = [] -%}
     {%- for schema in run_query("show schemas like '" ~ prefix ~ "*'").columns[0].values() | sort -%}

@@ -1,4 +1,7 @@
-{# SHA-256 of a text's UTF-8 bytes, as 64 lower-case hex digits; null stays null, so that no empty value is ever hashed. #}
+{#
+    SHA-256 of a text's UTF-8 bytes, as 64 lower-case hex digits. Null stays null, so that no empty
+    value is ever hashed.
+#}
 {% macro sha256_hex(expression) -%}
     {{ return(adapter.dispatch('sha256_hex', 'merganser')(expression)) }}
 {%- endmacro %}

@@ -1,4 +1,7 @@
-{# One row per part of a delimited text; stands in a select list. Null and '' give no usable part: filter them. #}
+{#
+    One row per part of a delimited text; belongs in a select list. Null and '' give no usable part:
+    filter them.
+#}
 {% macro split_to_rows(expression, delimiter) -%}
     {{ return(adapter.dispatch('split_to_rows', 'merganser')(expression, delimiter)) }}
 {%- endmacro %}

@@ -1,4 +1,7 @@
-{# Microseconds since 1970 as a timestamp in UTC; null outside of the years 1 to 9999, where engines do not agree. #}
+{#
+    Microseconds since 1970 as a timestamp in UTC; null outside the years 1 to 9999, where engines
+    disagree.
+#}
 {% macro timestamp_of_microseconds(expression) -%}
     case
         when {{ expression }} between -62135596800000000 and 253402300799999999

@@ -1,4 +1,4 @@
-{# A text without blanks, tabs and line breaks at its ends; SQL's trim takes blanks only. #}
+{# A text without blanks, tabs and line breaks at its ends; SQL's trim removes blanks only. #}
 {% macro trim_whitespace(expression) -%}
     {{ return(adapter.dispatch('trim_whitespace', 'merganser')(expression)) }}
 {%- endmacro %}

@@ -1,7 +1,8 @@
 {#
-    The raw table of a source, and those of its further feeds: the sources <source>_<name> that users declare for
-    themselves. A feed need not have every column. `record_id` names the column whose values a feed gives out by its own
-    lights; they carry the feed's name in front.
+    The raw table of a source, and those of its further feeds: the sources <source>_<name> that
+    users declare themselves. A feed need not have every column.
+    record_id: the column with ids that each feed assigns itself; they get the feed's name as a
+    prefix.
 #}
 {% macro union_feeds(source_name, entity, record_id=none) %}
     {%- set own = source(source_name, entity) -%}

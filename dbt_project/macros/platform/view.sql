@@ -1,6 +1,6 @@
 {#
-    A view takes the place of the one that is there in one statement, as Spark's own does: nobody meets a moment without it, and dbt
-    has no two renames and a drop to send for each of them.
+    Replaces the existing view in one statement, as Spark's own materialization does. Readers always
+    find a view, and dbt saves two renames and a drop for each.
 #}
 {% materialization view, adapter='duckdb' %}
     {%- set existing_relation = load_cached_relation(this) -%}

@@ -1,12 +1,14 @@
 {#
-    A select of the identifiers in the fields of records: record_key, identifier_type, identifier_value and is_exact, which says
-    whether a field of that name gave it (consent_fields) or it was found in a text. Only a "no" may rely on the latter.
-    fields: the name of a CTE with record_key, field (snake case; empty for a part of a text) and value.
-    text_types: identifier types that a whole text may be a value of.
+    A select of the identifiers in the fields of records: record_key, identifier_type,
+    identifier_value and is_exact. is_exact is true where the value comes from a field with a known
+    name (consent_fields), false where it was found in a text. Only a "no" may rely on the latter.
+    fields: the name of a CTE with record_key, field (snake case; empty for a part of a text) and
+    value.
+    text_types: identifier types of which a whole text may be a value.
 #}
 {% macro find_identifiers(fields, text_types) -%}
     {%- set visible = replace_pattern("lower(" ~ fold_width("value") ~ ")", "'\\p{Cf}+'") -%}
-    {#- People and web forms also write the sign as a@ b, a%40b, a(at)b. -#}
+    {#- People and web forms also write a@ b, a%40b and a(at)b. -#}
     {%- set visible = replace_pattern(visible, "'\\s*(@|%40|&#64;|[(\\[{]\\s*at\\s*[)\\]}])\\s*'", "'@'") -%}
     {%- set address = "'[a-z0-9_+ß-ɏ][a-z0-9ß-ɏ!#$%&''*+_~.-]*@[a-z0-9ß-ɏ.-]+'" -%}
     {%- set number = "'(?:[+]|tel:|00)[+]?[0-9][0-9 ()/.-]{5,24}[0-9]'" -%}
@@ -59,7 +61,7 @@
 
         union all
 
-        {# A part of a text may be a number without a country code, or an id. #}
+        {# A part of a text can be a phone number without country code, or an id. #}
         select
             record_key,
             'phone' as identifier_type,

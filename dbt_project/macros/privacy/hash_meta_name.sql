@@ -1,6 +1,6 @@
 {#
-    A first or last name as Meta matches it: lower case, no punctuation, letters of every script kept, SHA-256 in hex. A name that
-    holds nothing else gives null.
+    A first or last name as Meta matches it: lower case, without punctuation, letters of every
+    script kept, SHA-256 in hex. Null where nothing remains.
 #}
 {% macro hash_meta_name(expression) -%}
     {%- set spaced = replace_pattern(expression, "'\\s+'", "' '") -%}

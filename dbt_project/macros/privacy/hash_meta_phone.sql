@@ -1,6 +1,7 @@
 {#
-    A phone number as Meta matches it: digits only, with the country code, without plus and leading zeros, SHA-256 in hex.
-    Takes E.164; anything else gives null, because a country code is never invented.
+    A phone number as Meta matches it: digits only, with the country code, without plus and leading
+    zeros, SHA-256 in hex. Requires E.164; anything else gives null, because a country code is never
+    guessed.
 #}
 {% macro hash_meta_phone(expression) -%}
     case

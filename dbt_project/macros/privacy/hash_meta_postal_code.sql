@@ -1,5 +1,6 @@
 {#
-    A postal code as Meta matches it: lower case, no spaces and no dashes, of the United States the first five digits, SHA-256 in hex.
+    A postal code as Meta matches it: lower case, without spaces and dashes, for the United States
+    only the first five digits, SHA-256 in hex.
     country: SQL of the ISO 3166-1 alpha-2 code.
 #}
 {% macro hash_meta_postal_code(expression, country) -%}

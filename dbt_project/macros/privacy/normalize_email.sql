@@ -1,9 +1,12 @@
 {#
-    An e-mail address as it is matched and hashed: lower case, trimmed; null where it is not plausibly one (raw keeps what came).
-    Plausible: one @, a local part of 1 to 64 characters without dots at its ends or in pairs, a domain of two labels or more whose
-    last is no number, 254 characters in all (RFC 5321, sections 4.5.3.1 and 2.3.5). Dots and +tags stay: they may tell two people apart.
-    What is no plain address is read once more: "Name <a@b>", mailto:, invisible characters, other blanks, full-width letters, quotes
-    and punctuation around it. Two addresses in one text are none: which one is meant cannot be known.
+    An e-mail address in the form that is matched and hashed: lower case, trimmed. Null where it is
+    not plausible (raw keeps the original).
+    Plausible: one @, a local part of 1 to 64 characters without dots at its ends or in pairs, a
+    domain of two or more labels whose last is not a number, 254 characters in all (RFC 5321,
+    sections 4.5.3.1 and 2.3.5). Dots and +tags stay, because they may distinguish two people.
+    A text that is not a plain address is parsed a second time, without "Name <a@b>", mailto:,
+    invisible characters, other blanks, full-width letters, quotes and surrounding punctuation. A
+    text with two addresses gives null: the right one is unknown.
 #}
 {% macro normalize_email(expression) -%}
     {%- set plain = "lower(" ~ trim_whitespace(expression) ~ ")" -%}
@@ -27,7 +30,7 @@
     )
 {%- endmacro %}
 
-{# The address without what stands around it. #}
+{# The address without the text around it. #}
 {% macro _unwrapped_email(expression) -%}
     {%- set visible = replace_pattern("lower(" ~ fold_width(expression) ~ ")", "'\\p{Cf}+'") -%}
     {%- set inner = "coalesce(" ~ extract_pattern(visible, "'<([^<>]*@[^<>]*)>'") ~ ", " ~ visible ~ ")" -%}

@@ -1,5 +1,6 @@
 {#
-    What a record lacks of what its fact must have, as text (`currency_code, total_amount`); null where it lacks nothing.
+    The required columns of a fact that a record lacks, as text (`currency_code, total_amount`);
+    null where it lacks none.
     given: {column of the fact: SQL}. A column that the fact does not declare not_null may be empty.
 #}
 {% macro missing_columns(model_name, given) -%}

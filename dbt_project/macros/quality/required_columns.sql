@@ -1,4 +1,7 @@
-{# The columns that a record of a fact must have: those that the model's YAML declares not_null. Known once dbt has parsed the project. #}
+{#
+    The columns that a record of a fact must have: those that the model's YAML declares not_null.
+    Known once dbt has parsed the project.
+#}
 {% macro required_columns(model_name) -%}
     {%- set found = [] -%}
     {%- for node in (graph.nodes.values() if execute else []) if node.resource_type == 'test' -%}

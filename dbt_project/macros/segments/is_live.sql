@@ -1,4 +1,4 @@
-{# Fails on rows whose time is over at as_of(): what has expired may stand in no table above staging. #}
+{# Fails on rows that have expired at as_of(): expired rows must be in no table above staging. #}
 {% test is_live(model, column_name) %}
     select {{ column_name }}
     from {{ model }}

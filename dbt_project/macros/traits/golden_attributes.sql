@@ -1,6 +1,6 @@
 {#
-    The product's attributes and those of a user. A malformed list would drop an attribute without a word, so it stops the
-    compilation.
+    The product's attributes and the user's own. A malformed list stops the compilation, because it
+    would silently drop an attribute.
 #}
 {% macro golden_attributes() %}
     {%- set attributes = var('attributes') + (var('custom_attributes', []) or []) -%}

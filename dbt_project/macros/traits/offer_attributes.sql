@@ -1,9 +1,13 @@
 {#
-    One block of a cnf_<source>__attributes model: a row per record and attribute that it has a value for.
-    record_type: as in the seed attribute_rules. record_id: SQL, unique among the rows of `relation`.
-    identifier: [SQL of the identifier's type, SQL of its value], the customer whom the record is about.
-    offered: {attribute: SQL}. allows_matching, allows_attributes: SQL, whether a record's values may be compared with those
-    of others, and shown on a customer. matching_only, shown_only: attributes that are for one of the two.
+    One block of a cnf_<source>__attributes model: a row per record and attribute for which it has a
+    value.
+    record_type: as in the seed attribute_rules. record_id: SQL, unique among the rows of
+    `relation`.
+    identifier: [SQL of the identifier's type, SQL of its value], which names the record's customer.
+    offered: {attribute: SQL}.
+    allows_matching, allows_attributes: SQL, whether a record's values may be compared with those of
+    others, and shown on a customer.
+    matching_only, shown_only: attributes for only one of the two.
 #}
 {% macro offer_attributes(
     record_type, relation, record_id, identifier, observed_at, offered, allows_matching='true',

@@ -1,4 +1,7 @@
-{# A whole number that people tune in dbt_project.yml; outside of its legal range nothing compiles. #}
+{#
+    A whole number that people tune in dbt_project.yml. A value outside its legal range does not
+    compile.
+#}
 {% macro bounded_var(name, default, minimum, maximum) -%}
     {%- set value = var(name, default) | int(none) -%}
     {%- if value is none or value < minimum or value > maximum -%}

@@ -1,4 +1,7 @@
-{# A list from dbt_project.yml as lower-case SQL literals for `in (...)`; an empty list becomes null, which nothing equals. #}
+{#
+    A list from dbt_project.yml as lower-case SQL literals for `in (...)`. An empty list becomes
+    null, which equals nothing.
+#}
 {% macro lowered_list(values) -%}
     {%- for value in values -%}
         '{{ value | lower | replace("'", "''") }}'{{ ", " if not loop.last }}

@@ -1,4 +1,4 @@
-{# Every value that is not null lies between the two, ends included. #}
+{# Every value that is not null is between the two, both included. #}
 {% test is_between(model, column_name, minimum, maximum) %}
 
 select {{ column_name }}

@@ -1,4 +1,7 @@
-{# No two rows hold the same values in all of these columns; nulls count as values. Narrow it with `where` (is_current). #}
+{#
+    No two rows have the same values in all of these columns; nulls count as values. Narrow the rows
+    with `where` (is_current).
+#}
 {% test is_unique_together(model, columns) %}
 
 select

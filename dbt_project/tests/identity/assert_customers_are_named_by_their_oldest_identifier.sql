@@ -1,5 +1,5 @@
 {{ config(meta={'dagster': {'ref': {'name': 'int_identity__partition'}}}) }}
--- customer_no is the smallest identifier_no of the customer, component_no that of the raw component.
+-- customer_no is the customer's smallest identifier_no, component_no that of the raw component.
 select
     customer_no,
     min(identifier_no) as oldest_identifier_no

@@ -1,5 +1,5 @@
 {{ config(meta={'dagster': {'ref': {'name': 'int_identity__refused_edges'}}}) }}
--- The partition is closed under its edges: two ends of an edge are one customer, or the edge is refused with a reason.
+-- The two ends of an edge are one customer, or the edge is refused with a reason.
 select
     edges.identifier_no_a,
     edges.identifier_no_b,

@@ -1,5 +1,5 @@
 {{ config(meta={'dagster': {'ref': {'name': 'int_identity__customer_identifiers'}}}) }}
--- Every usable or shared identifier has exactly one customer, and a blocked or invalid one has none.
+-- Usable and shared identifiers have exactly one customer, blocked and invalid ones have none.
 select
     identifier_no,
     identifier_status,

@@ -1,4 +1,4 @@
--- A rule for a group that no attribute belongs to decides nothing.
+-- A rule for a group without attributes has no effect.
 select
     attribute_group,
     source,

@@ -1,5 +1,5 @@
 {{ config(severity='warn', meta={'dagster': {'ref': {'name': 'int_identity__records'}}}) }}
--- A kind of record that joins identifiers without a row in the seed match_rules has the default tier;
+-- A record type that joins identifiers gets the default tier without a row in the seed match_rules:
 -- decide how far to trust it.
 select distinct
     records.source,

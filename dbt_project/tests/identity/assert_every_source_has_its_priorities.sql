@@ -1,5 +1,5 @@
 {{ config(severity='warn', meta={'dagster': {'ref': {'name': 'int_traits__golden_attributes'}}}) }}
--- A source that offers attributes and has no row in the seed attribute_rules comes last with all of them.
+-- Without a row in the seed attribute_rules, a source with attributes has the lowest priority.
 with sources as (
 
     {% for source in sources_of_concept('attributes') %}

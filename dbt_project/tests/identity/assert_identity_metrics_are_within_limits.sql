@@ -1,5 +1,5 @@
 {{ config(severity='warn', meta={'dagster': {'ref': {'name': 'fct_identity_metrics'}}}) }}
--- A metric beyond its limit asks for a person: nothing is wrong with the tables, but with what they were told.
+-- A metric over its limit needs a person's review: the tables are right, the input may be wrong.
 select
     metric,
     metric_value,

@@ -1,5 +1,6 @@
 {{ config(meta={'dagster': {'ref': {'name': 'int_identity__partition'}}}) }}
--- No customer holds more identifiers of a type than the type allows, unless a person's decision joined them.
+-- No customer has more identifiers of a type than its limit, unless a person's decision joined
+-- them.
 with
 
 members as (

@@ -1,5 +1,5 @@
 {{ config(meta={'dagster': {'ref': {'name': 'dim_customer_redirects'}}}) }}
--- Every customer id that was ever published is present, or resolves to a present one, or nothing is left of it.
+-- Every published customer id exists, resolves to one that exists, or has no identifiers left.
 select history.customer_no
 from {{ ref('int_identity__membership_history') }} as history
 left join {{ ref('int_identity__customers') }} as living on history.customer_no = living.named_no

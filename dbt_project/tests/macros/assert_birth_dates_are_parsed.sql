@@ -1,4 +1,4 @@
--- parse_birth_date on what forms and CRMs hold; an uncertain day is no day.
+-- parse_birth_date on values of forms and CRMs; an uncertain day gives null.
 with cases as (
 
     select '1980-04-03' as written, cast('1980-04-03' as date) as expected

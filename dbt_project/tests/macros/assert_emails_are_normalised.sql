@@ -1,4 +1,4 @@
--- normalize_email on what people and systems write; a row here is a case that came out otherwise.
+-- normalize_email on what people and systems write; a row is a case with another result.
 with cases as (
 
     select ' Ann.Lee@Example.COM ' as written, 'ann.lee@example.com' as expected

@@ -1,5 +1,6 @@
--- Pseudo-randomness: a number is a function of the seed, the name of a stream and the things it is drawn for, never of an order.
--- hash() of several values is the exclusive or of their hashes, so a second hash is needed to tell two streams apart.
+-- Pseudo-randomness: a number is a function of the seed, the name of a stream and the ids it is drawn for,
+-- never of an order. hash() of several values is the exclusive or of their hashes, so a second hash is needed
+-- to separate two streams.
 create or replace macro bits(stream, a) as hash(hash(getvariable('seed'), stream, a)),
     (stream, a, b) as hash(hash(getvariable('seed'), stream, a * 4099 + b));
 
@@ -11,7 +12,7 @@ create or replace macro draw(stream, a) as cast(bits(stream, a) >> 11 as double)
 create or replace macro chance(p, stream, a) as draw(stream, a) < p,
     (p, stream, a, b) as draw(stream, a, b) < p;
 
--- An integer of 1..n; skew above 1 makes the small ones common, as names and products are.
+-- An integer of 1..n. A skew above 1 makes small ones more common, as with names and products.
 create or replace macro pick(n, stream, a) as 1 + cast(floor(draw(stream, a) * n) as integer),
     (n, stream, a, b) as 1 + cast(floor(draw(stream, a, b) * n) as integer);
 create or replace macro pick_skewed(n, skew, stream, a) as 1 + cast(floor(pow(draw(stream, a), skew) * n) as integer);
@@ -20,14 +21,14 @@ create or replace macro pick_skewed(n, skew, stream, a) as 1 + cast(floor(pow(dr
 create or replace macro wait(stream, a) as -ln(1.0 - draw(stream, a)),
     (stream, a, b) as -ln(1.0 - draw(stream, a, b));
 
--- A distinct number of `width` digits for every n below 10^width: multiplication by a number coprime to ten.
+-- A different number of `width` digits for every n below 10^width: multiplication by a number coprime to ten.
 create or replace macro digits(n, width) as
     lpad(cast((cast(n as hugeint) * 6180339887 + getvariable('seed') * 7919) % cast(pow(10, width) as bigint) as varchar), width, '0');
 
 -- Times are in whole milliseconds.
 create or replace macro after(moment, seconds) as moment + to_microseconds(cast(round(seconds * 1000) as bigint) * 1000);
 
--- Shop hours: a day's moment between half past six and eleven in the evening, most of them in the afternoon.
+-- Shop hours: a moment of the day between 06:30 and 23:00, most often in the afternoon.
 create or replace macro in_daytime(day, stream, a) as
     after(date_trunc('day', day), 23400 + 59400 * (draw(stream || ' one', a) + draw(stream || ' two', a)) / 2);
 
@@ -44,11 +45,11 @@ create or replace macro fill(pattern, stream, a) as
         '#', cast(1 + bits(stream, a) % 9 as varchar)),
         '@@', chr(cast(65 + (bits(stream, a) >> 8) % 26 as integer)) || chr(cast(65 + (bits(stream, a) >> 16) % 26 as integer)));
 
--- What a mailbox or a domain may be made of.
+-- The text in the characters that a mailbox or a domain may have.
 create or replace macro mailbox_text(text) as
     regexp_replace(lower(strip_accents(replace(replace(replace(replace(text, 'ß', 'ss'), 'ä', 'ae'), 'ö', 'oe'), 'ü', 'ue'))), '[^a-z0-9]', '', 'g');
 
--- One slip of the finger: two letters change places, one is left out, or one is typed twice.
+-- One typing error: two letters swapped, one left out, or one typed twice.
 create or replace macro slip(text, stream, a) as
     case
         when length(text) < 4 then text || right(text, 1)
@@ -58,5 +59,5 @@ create or replace macro slip(text, stream, a) as
         else left(text, 3) || substr(text, 3, 1) || substr(text, 4)
     end;
 
--- An amount as the currency writes it: whole yen, cents elsewhere.
+-- An amount in the precision of its currency: whole yen, otherwise cents.
 create or replace macro money(amount, money_digits) as cast(if(money_digits = 0, round(amount, 0), round(amount, 2)) as decimal(18, 2));

@@ -1,6 +1,7 @@
--- The business and its surroundings. Every name, address and firm is invented; mailboxes are under .example and .test only (RFC 2606).
+-- The business and its environment. All names, addresses and companies are invented; mailboxes are only under
+-- .example and .test (RFC 2606).
 
--- price_level is units of the currency for one euro; national numbers are trunk || the number without its dial code.
+-- price_level: units of the currency per euro. National numbers are trunk || the number without its dial code.
 create or replace table countries as
 select *
 from (
@@ -25,7 +26,7 @@ select
     country_code,
 from (select country_code, unnest(range(weight)) as unit from countries) as units;
 
--- A city stands as often as its weight says.
+-- One row per unit of a city's weight.
 create or replace table city_slots as
 select
     country_code,
@@ -66,7 +67,7 @@ from (
         ('BR', ['Rua das Flores', 'Avenida Brasil', 'Rua São João', 'Rua da Praia', 'Travessa do Comércio', 'Avenida Atlântica', 'Rua XV de Novembro', 'Rua do Sol'], false)
 ) as street (country_code, names, number_first);
 
--- latin: how the name is written in a mailbox, and by a clerk without the keyboard for it.
+-- latin: how the name is written in a mailbox, and by a clerk without a matching keyboard.
 create or replace table given_names as
 select country_code, gender, unnest(names) as given_name, unnest(latin) as latin, generate_subscripts(names, 1) as idx,
 from (
@@ -95,7 +96,7 @@ from (
     ) as name (country_code, gender, names, latin)
 ) as listed;
 
--- Family names are put together from beginnings and endings, so that a million people do not share forty names.
+-- Family names combine beginnings and endings, so that a million people do not share forty names.
 create or replace table family_names as
 with parts as (
     select *
@@ -160,7 +161,7 @@ from (
         ('José', 'Zé'), ('Antônio', 'Toninho'), ('Fernanda', 'Nanda'), ('Gustavo', 'Guga'), ('Beatriz', 'Bia'), ('Rodrigo', 'Digo')
 ) as nickname (given_name, nickname);
 
--- The shop sells six categories; price is in euro before tax is told apart.
+-- The shop sells six categories. Prices are in euro and include tax.
 create or replace table products as
 select
     row_number() over (order by category_no, item_no) as product_no,
@@ -180,7 +181,7 @@ from (
     ) as shelf (category_no, category, items, prices)
 ) as listed;
 
--- More is bought before Christmas, less in summer.
+-- Sales are higher before Christmas and lower in summer.
 create or replace table months as
 select *
 from (

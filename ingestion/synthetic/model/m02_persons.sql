@@ -1,4 +1,5 @@
--- Who there is: customers 1..N in households and companies, each known to at least one system, and visitors N+1.. who never say who they are.
+-- All persons: customers 1..N in households and companies, each known to at least one system, and visitors N+1..
+-- who never identify themselves.
 
 create or replace table households as
 with started as (
@@ -74,7 +75,7 @@ inner join
 inner join streets on streets.country_code = placed.country_code and streets.idx = placed.street_idx
 order by household_no;
 
--- Firms buy by contract. A firm has five buyers on average, and a mailbox that all of them may use.
+-- Companies buy under contracts. A company has five buyers on average, and a mailbox that all of them may use.
 create or replace table companies as
 with named as (
     select
@@ -162,7 +163,7 @@ drawn as (
         chance(getvariable('non_latin_names'), 'non latin', person_no)
         and country_code <> 'JP' as has_foreign_name,
         if(chance(0.52, 'gender', person_no), 'f', 'm') as gender,
-        -- Growth: more customers come late than early; the first day is the first of them.
+        -- Growth: more customers arrive late than early. The first one arrives on the first day.
         in_daytime(
             after(
                 getvariable('world_start'),
@@ -180,14 +181,14 @@ drawn as (
         ) as company_no,
         pick_skewed(6, 1.3, 'favourite', person_no) as favourite_category,
         draw('pace', person_no, 1) as pace,
-        -- Which systems know the person.
+        -- Systems that know the person.
         chance(0.62, 'has account', person_no) as wants_account,
         chance(0.86, 'uses web', person_no) as uses_web,
         chance(0.30, 'in crm', person_no) as in_crm,
         chance(0.72, 'in newsletter', person_no) as in_newsletter,
         chance(0.16, 'asked support', person_no) as in_support,
         chance(0.12, 'at partner', person_no) as at_partner,
-        -- Mess that lies in the life of the person, not in a record.
+        -- Data problems that come from the person's life, not from a record.
         chance(getvariable('several_emails'), 'several e-mails', person_no) as has_second_email,
         chance(getvariable('changed_surnames'), 'changed surname', person_no) as changes_surname,
         chance(getvariable('changed_addresses'), 'changed address', person_no) as changes_address,
@@ -196,7 +197,7 @@ drawn as (
             getvariable('employees') > 0
             and person_no = 1 + cast(getvariable('customers') // 2 as bigint)
         ) as is_employee,
-        -- A kiosk is one only when dozens use it, so a small world has its two dozen as well.
+        -- Dozens of people use a kiosk, so a small world also has two dozen kiosk users.
         getvariable('kiosk_visits') > 0
         and chance(
             greatest(getvariable('kiosk_visits'), least(0.3, 70 / getvariable('customers'))),
@@ -231,7 +232,7 @@ named as (
             'given name',
             person_no
         )
-    -- One in five in a household bears a name of their own.
+    -- One in five members of a household has a different family name.
     left join family_names as own_family
         on own_family.country_code = if(has_foreign_name, 'XX', drawn.country_code)
         and own_family.idx = pick(if(has_foreign_name, 10, 160), 'own family name', person_no)
@@ -246,7 +247,7 @@ addressed as (
     select
         *,
         uses_web and wants_account as has_account,
-        -- Numbered where two would have the same mailbox.
+        -- A number where two persons would have the same mailbox.
         concat(
             mailbox_text(given_latin),
             ['.', '', '_', '-'][pick(4, 'mailbox joint', person_no)],
@@ -309,7 +310,7 @@ select
 from distinct_mailboxes
 order by person_no;
 
--- A number that its first holder gave up, and that another person of the country got later.
+-- Phone numbers that their first holder gave up and another person in the country got later.
 create or replace table recycled_phones as
 with drawn as (
     select person_no, country_code, own_phone, first_seen_at,
@@ -332,12 +333,12 @@ from ordered as former
 inner join ordered as later using (country_code)
 where former.turn % 2 = 1 and later.turn = former.turn + 1;
 
--- What is true of a person's life and shows in no record: where it moved to, whom it married, what its number is now.
+-- Facts about a person that no record states: the new address, the married name, the new phone number.
 create or replace table lives as
 select
     persons.person_no,
     coalesce(taken.phone, persons.own_phone) as phone,
-    -- The former holder's next number ends on the taker's own, which nobody else uses.
+    -- The former holder's next number is the new holder's own number, which no other person uses.
     if(given_up.former_person_no is not null, successor.own_phone, null) as next_phone,
     given_up.changed_hands_at as phone_changed_at,
     if(persons.changes_address, persons.life_changed_at, null) as moved_at,

@@ -1,6 +1,7 @@
--- What each system says about a person: one row per record, with the mess of whoever wrote it down. The raw shapes only copy from here.
+-- What each system states about a person: one row per record, with the errors of its author. The raw shapes only copy
+-- from here.
 
--- Within `days` of a moment, but always before the world ends.
+-- Within `days` after a moment, but always before the world ends.
 create or replace macro soon_after(moment, days, stream, a, b) as
     after(
         moment,
@@ -9,7 +10,7 @@ create or replace macro soon_after(moment, days, stream, a, b) as
 
 create or replace table record_list as
 with listed as (
-    -- system: a number for the streams; typed: a person wrote it by hand; *_share: how many records carry the field.
+    -- system: a number for the streams. typed: a person typed it. *_share: share of records that have the field.
     select
         'hubspot' as source,
         'contacts' as entity,
@@ -88,7 +89,7 @@ with listed as (
     from persons
     where at_partner
     union all
-    -- What somebody without an account types at the checkout, the same each time.
+    -- What a person without an account types at the checkout; the same each time.
     select 'shop', 'guest', 7, person_no, 1, true, 1.0, 0.5, first_seen_at,
     from persons
     where not has_account
@@ -126,7 +127,7 @@ with described as (
     left join nicknames on nicknames.given_name = persons.given_name
 ),
 
--- Who writes which name.
+-- Variants of names by author.
 named as (
     select
         *,
@@ -189,7 +190,7 @@ slipped as (
     from written
 ),
 
--- Where the address is the key of a system, the second record with it is refused, and its clerk leaves the field empty.
+-- Where the address is a system's key, a second record with it is refused, and its clerk leaves the field empty.
 admitted as (
     select
         *,
@@ -209,7 +210,7 @@ select
         as family_name,
     admitted_email as email,
     right_phone as phone,
-    -- As it is written: international, with 00, or as one dials at home.
+    -- Spelling of the number: international, with 00, or national.
     case
         when
             has_placeholder and right_phone is null and draw('placeholder where', record_no) >= 0.6
@@ -269,7 +270,7 @@ select
         when 'partner' then concat('LP-', digits(person_no, 8))
         else concat('guest-', digits(person_no, 8))
     end as record_id,
-    -- What went wrong, for mess_truth.
+    -- The errors, for mess_truth.
     has_name_typo or coalesce(admitted_email <> right_email, false) as is_typo,
     has_nickname as is_nickname,
     drops_accents

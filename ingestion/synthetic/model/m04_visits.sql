@@ -1,6 +1,6 @@
--- Who came when, with which device, and what came of it. A visit to the web shop becomes events, one to a store only an order.
+-- Visits with their device and outcome. A visit to the web shop becomes events, a visit to a store only an order.
 
--- First visits follow growth; the gaps between later ones widen, so that repeat purchase thins out.
+-- First visits follow growth. The gaps between later visits grow, so repeat purchases become rarer.
 create or replace table spells as
 with visitors as (
     select
@@ -82,7 +82,7 @@ from persons
 where visits_kiosk and has_account;
 
 create or replace table raw_visits as
--- The ordinary ones; customers who do not use the web come to the store.
+-- Ordinary visits. Customers who do not use the web visit the store.
 select
     person_no, person_no as account_no, 0 as kind, turn, started_at,
     if(uses_web, 'web', 'store') as place,
@@ -95,7 +95,7 @@ select
     null as forced_outcome,
 from spells
 union all
--- The last week before the world ends is a campaign: some look around in one category, some leave a cart.
+-- The last week of the world has a campaign: some visitors browse one category, some leave a cart.
 select
     person_no,
     person_no,
@@ -109,7 +109,7 @@ from persons
 cross join range(1, 3) as week (wave)
 where uses_web and chance(0.06, 'campaign', person_no, wave)
 union all
--- Two and more of a household on one tablet.
+-- Two or more members of a household share one tablet.
 select
     person_no,
     person_no,
@@ -139,7 +139,7 @@ from persons
 cross join kiosk_count
 where visits_kiosk and has_account
 union all
--- An employee at their own desk, signed in as a customer who called.
+-- An employee at a desk, signed in as a customer who called.
 select
     helper.person_no,
     accounts.person_no,
@@ -150,7 +150,7 @@ select
     ),
     'desk', helper.person_no * 4 + 3, null,
 from (
-    -- Drawn before the join: a drawing in its condition would make it try every pair.
+    -- Drawn before the join: a random draw in the join condition would compare every pair.
     select *, pick(account_count, 'helps whom', person_no, turn) as account_turn
     from (
         select person_no, first_seen_at, unnest(range(1, 19)) as turn
@@ -285,12 +285,12 @@ select
     ad_campaign_no,
     category_no,
     view_count, basket_count, step_seconds, is_signed_in, is_customer, started_at,
-    -- landing, sign in, category, products, cart lines, cart, who are you, checkout, thanks
+    -- landing, sign in, category, products, cart lines, cart, guest details, checkout, thanks
     1 + cast(is_signed_in as integer) + cast(view_count > 1 as integer) + view_count + basket_count
     + cast(outcome in ('order', 'checkout', 'cart') as integer)
     + cast(outcome in ('order', 'checkout') as integer) * (1 + cast(not is_signed_in as integer))
     + cast(outcome = 'order' as integer) as step_count,
-    -- One order in ten is finished only after the checkout had been left for hours.
+    -- One order in ten is finished hours after the checkout was left.
     if(
         outcome = 'order' and place = 'web' and chance(0.1, 'recovered', visit_no),
         cast(21600 + 180000 * draw('recovered after', visit_no) as integer),
@@ -299,7 +299,7 @@ select
 from filled
 order by visit_no;
 
--- Addresses of the range that carriers share (RFC 6598).
+-- Addresses in the shared range of carriers (RFC 6598).
 create or replace macro ip_text(ip_no) as if(
     ip_no is null,
     null,
@@ -332,7 +332,7 @@ select
         when used.device_no between 2000000000000 and 2999999999999 then 5
         else pick(5, 'agent', used.device_no)
     end as agent_no,
-    -- A household goes out by one address.
+    -- A household has one IP address.
     coalesce(persons.household_no, -used.device_no) as ip_no,
     coalesce(persons.locale, 'en-US') as locale,
     if(
@@ -345,6 +345,6 @@ from used
 left join persons on persons.person_no = used.any_account_no
 order by used.device_no;
 
--- A large world needs the room.
+-- A large world needs the memory.
 drop table spells;
 drop table raw_visits;

@@ -1,6 +1,6 @@
--- What was in the baskets, what was ordered, and what came back.
+-- Baskets, orders and returns.
 
--- Prices are those of the country that is bought in.
+-- Prices are those of the country of the purchase.
 create or replace table baskets as
 with lined as (
     select visit_no, account_no, started_at, category_no, unnest(range(1, basket_count + 1)) as line
@@ -78,7 +78,7 @@ with placed as (
             visits.step_count * visits.step_seconds + coalesce(recovered_after, 0)
         ) as ordered_at,
         recovered_after is not null as is_recovered,
-        -- In the store the loyalty card names the account.
+        -- In the store, the loyalty card identifies the account.
         persons.shopify_customer_id is not null
         and (
             visits.is_signed_in
@@ -115,7 +115,7 @@ select
 from fated
 order by order_no;
 
--- Shopify's ids grow with time and have no pattern that a reader could use.
+-- Shopify's ids grow with time and have no other pattern.
 create or replace macro order_id(order_no) as cast(
     5200000000000 + order_no * 65536 + bits('order id', order_no) % 65536 as varchar
 );
@@ -126,5 +126,5 @@ create or replace macro refund_id(order_no) as cast(
     890000000000 + order_no * 4096 + bits('refund id', order_no) % 4096 as varchar
 );
 
--- The loader comes every quarter of an hour.
+-- The loader runs every 15 minutes.
 create or replace macro synced(moment, stream, a) as after(moment, 30 + 870 * draw(stream, a));

@@ -1,4 +1,4 @@
--- What the sales people wrote: versions of contacts, deals with the history of their stages, calls.
+-- What sales people recorded: versions of contacts, deals with the history of their stages, calls.
 
 create or replace table first_orders as
 select
@@ -7,7 +7,7 @@ from orders
 where not is_cancelled
 group by account_no;
 
--- A contact arrives again when the person marries or moves, when two contacts become one, and when it is deleted.
+-- A contact arrives again when the person marries or moves, when two contacts are merged, and when it is deleted.
 create or replace table contact_versions as
 with contacts as (
     select
@@ -68,7 +68,7 @@ left join first_orders on first_orders.person_no = contacts.person_no
 where changed_at < getvariable('world_end')
 order by record_no, version_no;
 
--- A business customer negotiates one to three contracts; each runs for a year, and is renewed or not.
+-- A business customer negotiates one to three contracts. Each runs for a year and may be renewed.
 create or replace table deals as
 with buyers as (
     select
@@ -89,7 +89,7 @@ opened as (
     select
         *,
         person_no * 8 + turn as deal_key,
-        -- The first talks begin early, or there would be nothing to renew.
+        -- The first negotiations begin early, so that there are contracts to renew.
         after(
             created_at,
             draw('deal opened', person_no, turn)
@@ -126,7 +126,7 @@ closed as (
 contracted as (
     select
         *,
-        -- Most contracts run for a year; some were cut so that they end with the world's next two months, when budgets do.
+        -- Most contracts run for a year. Some are shorter and end in the two months after the world, with the budgets.
         case
             when fate <> 'won' or closed_at >= getvariable('world_end') then null
             when
@@ -194,7 +194,7 @@ united as (
         stages_passed,
         fate,
         amount_eur,
-        -- Renewed, the contract ends a year later.
+        -- A renewed contract ends a year later.
         if(fate = 'won', contract_end_date + 365, contract_end_date),
     from renewals
 )

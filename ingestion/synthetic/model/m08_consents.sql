@@ -1,4 +1,4 @@
--- What people agreed to: cookies on the banner, messages at sign-up, advertising in the preference centre.
+-- Consent decisions: cookies on the banner, messages at sign-up, advertising in the preference centre.
 
 create or replace table wishes as
 select
@@ -60,7 +60,7 @@ answered as (
         end as is_granted,
     from (select * from on_banner union all select * from at_sign_up) as asked
     left join wishes using (person_no)
-    -- The preference centre asks about advertising only those who open it; a text message is often not asked about at all.
+    -- Only people who open the preference centre are asked about advertising. Text messages are often not asked about.
     where
         not (
             email_record_no is not null
@@ -92,7 +92,7 @@ from decided
 where decided_at < getvariable('world_end')
 order by decision_no;
 
--- Since when somebody may be written to, and until when.
+-- From when and until when a person may be contacted.
 create or replace table mail_permissions as
 select
     records.record_no, records.record_id, records.person_no, records.phone,

@@ -1,4 +1,4 @@
--- Newsletters and text messages with what became of them, and what people asked the support desk.
+-- Newsletters and text messages with their events, and tickets of the support desk.
 
 create or replace table newsletters as
 select
@@ -60,7 +60,7 @@ from (
 
 create or replace table messages as
 with sends as (
-    -- The welcome, then every third newsletter for whom it was meant.
+    -- The welcome message, then every third newsletter that is meant for the person.
     select
         record_no * 1024 as message_key,
         record_no,
@@ -164,7 +164,7 @@ followed as (
     from delivered
     where metric_no = 6 and draw('taps', message_key) < 0.2
     union all
-    -- Who withdraws does it by a link in a mail or by answering STOP.
+    -- People withdraw by a link in an e-mail or by answering STOP.
     select record_no * 1024 + 600, record_id, person_no, 4, null, null, email_until
     from mail_permissions
     where email_until is not null

@@ -1,13 +1,13 @@
 -- What several shapes share.
 
--- dlt writes moments with their zone, and names the load by its second.
+-- dlt writes moments with their zone, and uses the load's second as its id.
 create or replace macro utc(moment) as cast(moment as timestamptz);
 create or replace macro dlt_load_id(moment) as concat(
     cast(cast(epoch(date_trunc('hour', moment)) + 3600 as bigint) as varchar), '.0'
 );
 create or replace macro dlt_id(kind, a) as left(token(concat('dlt ', kind), a), 14);
 
--- How each ad-bound visit was tagged.
+-- Tags of the visits that came from ads.
 create or replace macro click_id(platform, visit_no) as
     if(
         platform = 'google',
@@ -15,7 +15,7 @@ create or replace macro click_id(platform, visit_no) as
         concat('IwAR', left(token('fbclid', visit_no), 28))
     );
 
--- Long text that repeats is one byte while calls are sorted.
+-- Repeated long text takes one byte while calls are sorted.
 create type agent_text as enum (select user_agent from user_agents order by agent_no);
 create type product_text as enum (select product_name from products order by product_no);
 create type campaign_text as enum (select campaign_name from ad_campaigns order by campaign_no);
@@ -28,8 +28,8 @@ select
     price,
 from products;
 
--- The calls of a kind that arrived in the window, in the order in which they did, as numbers: sorting
--- the text of millions of rows would cost more than everything else.
+-- The calls of a kind that arrived in the window, in order of arrival, as numbers: sorting the text of
+-- millions of rows would cost more than everything else.
 create or replace macro sorted_calls(kind, wanted_steps) as table
 select
     delivery.event_no,
@@ -52,13 +52,13 @@ select
         basket.price, money(product.price * country.price_level, country.money_digits)
     ) as price,
     basket.quantity,
-    -- A basket that goes abroad is paid abroad.
+    -- A basket that is sent abroad is paid in the currency of that country.
     coalesce(basket.currency, basket_total.currency, country.currency) as currency,
     basket_total.total_amount,
     orders.order_no,
     delivery.received_at,
-    -- A clock that is off dates what it sends; Segment takes the error out, unless the page itself set
-    -- the moment.
+    -- A wrong device clock dates the calls. Segment corrects the error, unless the page itself set the
+    -- moment.
     after(delivery.received_at, device.skew_seconds - 0.15) as sent_at,
     after(delivery.happened_at, device.skew_seconds) as original_timestamp,
     after(delivery.happened_at, if(device.is_uncorrected, device.skew_seconds, 0)) as timestamp,
@@ -83,7 +83,7 @@ where
     and delivery._arrived_at < getvariable('window_end')
 order by delivery._arrived_at, _order;
 
--- A browser's call with all that Segment puts around it, in order of arrival.
+-- A browser's calls with all fields that Segment adds, in order of arrival.
 create or replace macro calls_of(kind, wanted_steps) as table
 select
     visit_no, account_no, account_has_account, step,
@@ -133,8 +133,8 @@ select
     received_at, sent_at, original_timestamp, timestamp, _arrived_at, _order,
 from sorted_calls(kind, wanted_steps);
 
--- Clicks and orders by ad campaign, day and device, blown up to what the platform would say: it counts
--- more clicks than we see landings.
+-- Clicks and orders by ad campaign, day and device, scaled up to the platform's numbers: it counts more
+-- clicks than the shop sees landings.
 create or replace table ad_days as
 with days as (
     select
@@ -175,7 +175,7 @@ cross join (values ('MOBILE'), ('DESKTOP')) as device (device)
 left join landed using (campaign_no, day, device)
 order by day, campaign_no, device;
 
--- Truth names people; nothing else does.
+-- Only truth tables use the ids of persons.
 create or replace macro visitor_id(person_no) as if(
     person_no is null, null, concat('P', lpad(cast(person_no as varchar), 9, '0'))
 );

@@ -1,4 +1,4 @@
--- Written as the banner's own log writes it: one line per purpose, moments in ISO 8601.
+-- In the format of the banner's own log: one line per purpose, moments in ISO 8601.
 select
     left(token('decision', decision_no), 24) as decision_id,
     anonymous_id,
@@ -19,7 +19,7 @@ select
         null
     ) as tc_string,
     strftime(consent_decisions.decided_at, '%Y-%m-%dT%H:%M:%S.%gZ') as decided_at,
-    -- The log and the arrival are one.
+    -- A decision arrives when it is logged.
     consent_decisions.decided_at as _arrived_at,
     decision_no as _order,
 from consent_decisions

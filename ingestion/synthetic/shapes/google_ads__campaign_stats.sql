@@ -1,4 +1,4 @@
--- A day's figures come the next morning, a row per device.
+-- A day's figures arrive the next morning, one row per device.
 select
     left(token(concat('stat ', device, ' ', campaign_no), epoch(day)), 27) || '=' as _fivetran_id,
     cast(20400000000 + campaign_no as varchar) as id,

@@ -1,9 +1,9 @@
--- Arrives when it was last changed; dlt keeps no moment of its own but the load id.
+-- A contact arrives when it was last changed. dlt stores no time of its own except in the load id.
 select
     record_id as id,
     record_id as hs_object_id,
     email, given_name as firstname, family_name as lastname,
-    -- A landline goes where landlines go.
+    -- A landline goes into the field for landlines.
     if(
         phone_text <> '000-0000' and not is_family_phone and draw('mobile field', record_no) < 0.4,
         null,
@@ -27,7 +27,7 @@ select
     city,
     region as state,
     postal_code as zip,
-    -- Typed by hand: a code here, a name there.
+    -- Typed by hand: either a code or a name.
     if(draw('country field', record_no) < 0.6, country_name, country_code) as country,
     if(draw('birthday known', record_no) < 0.35, strftime(birth_date, '%Y-%m-%d'), null)
         as date_of_birth,

@@ -1,4 +1,4 @@
--- A deal arrives anew with every stage it enters.
+-- A deal arrives again with every stage that it enters.
 select
     deals.deal_id as id,
     deals.deal_id as hs_object_id,
@@ -37,7 +37,7 @@ select
         when pipeline_id = 'renewal' then 'in_renewal'
         else 'draft'
     end as contract_status,
-    -- An open renewal still names the end of the contract that runs.
+    -- An open renewal still has the end of the current contract.
     case
         when
             pipeline_id = 'renewal' and deals.fate = 'won' and not is_closed

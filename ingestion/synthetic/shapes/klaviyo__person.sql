@@ -1,4 +1,4 @@
--- A profile arrives when it is made, when its subscription ends, and when it is deleted.
+-- A profile arrives when it is created, when its subscription ends, and when it is deleted.
 with profiles as (
     select
         records.*, mail_permissions.email_until,

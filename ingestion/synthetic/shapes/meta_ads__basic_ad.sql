@@ -1,4 +1,4 @@
--- Phones see the video, desks the still.
+-- Phones show the video, desktops the image.
 select
     cast(6217000000000 + campaign_no * 2 + if(device = 'MOBILE', 1, 0) as varchar) as ad_id,
     '1904400120071' as account_id,

@@ -1,4 +1,4 @@
--- Shared at night, under a licence that ends; some have ended already.
+-- Shared at night, under licences that expire; some have expired.
 with shared as (
     select *, cast(cast(created_at as date) as timestamp) + interval 26 hour as shared_at
     from records

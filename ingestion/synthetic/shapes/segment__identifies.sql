@@ -1,4 +1,4 @@
--- Who signs in is named by the account; who buys without one, by what they type at the checkout.
+-- A sign-in sends the account's data, a guest order what the guest typed at the checkout.
 with named as (
     select
         calls.*,

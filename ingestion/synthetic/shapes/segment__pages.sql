@@ -1,4 +1,4 @@
--- Sorted before its text is spelled out, so without `_order`.
+-- Sorted before the text is filled in, so without `_order`.
 with seen as (
     select * from calls_of('page', [1, 3, 4, 6, 8, 9])
 ),

@@ -1,4 +1,4 @@
--- Sorted before its text is spelled out, so without `_order`.
+-- Sorted before the text is filled in, so without `_order`.
 with done as (
     select * from calls_of('track', [2, 4, 5, 8, 9])
 )

@@ -1,4 +1,4 @@
--- A checkout that was left; one that was finished hours later arrives again with the moment.
+-- Abandoned checkouts. One that is finished hours later arrives again with the time of completion.
 with left_behind as (
     select
         visits.visit_no, visits.account_no, visits.is_signed_in,

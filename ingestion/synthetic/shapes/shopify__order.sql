@@ -1,4 +1,4 @@
--- An order arrives when it is placed, and again when it is shipped later, cancelled or paid back.
+-- An order arrives when it is placed, and again when it is shipped later, cancelled or refunded.
 with versions as (
     select *, 1 as version_no, ordered_at as updated_at from orders
     union all
@@ -9,7 +9,7 @@ addressed as (
     select
         versions.*,
         order_id(order_no) as order_id,
-        -- The account tells the shop who it is; without one, what was typed at the checkout.
+        -- The data of the account; without one, what the guest typed at the checkout.
         coalesce(account.record_no, guest.record_no) as record_no,
         coalesce(account.given_name, guest.given_name) as given_name,
         if(
@@ -26,7 +26,7 @@ addressed as (
         if(moved, lives.next_postal_code, persons.postal_code) as postal_code,
         versions.country_code as ship_country_code,
         countries.country_name as ship_country,
-        -- Abroad it goes to a hotel in the capital of the parcel service.
+        -- Orders from abroad go to a hotel in the parcel service's capital.
         abroad.city as abroad_city, abroad.region as abroad_region, fill(abroad.postal_pattern, 'abroad postal code', versions.visit_no) as abroad_postal_code,
     from (select versions.*, coalesce(versions.ordered_at >= lives.moved_at, false) as moved from versions inner join lives on lives.person_no = versions.account_no) as versions
     inner join persons on persons.person_no = versions.account_no

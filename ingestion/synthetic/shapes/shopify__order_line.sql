@@ -8,7 +8,7 @@ select
     products.product_name as title,
     'Nordkai' as vendor,
     basket_lines.price,
-    -- The discount code falls on the dearest line, as the shop's tills do it.
+    -- The discount code applies to the most expensive line, as at the shop's tills.
     if(line = 1, discount_amount, 0.00::decimal(18, 2)) as total_discount,
     cast(quantity as bigint) as quantity,
     cast(100 + 50 * products.product_no as double) as grams,

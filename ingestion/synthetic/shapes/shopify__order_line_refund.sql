@@ -1,4 +1,4 @@
--- The money of a line is what was paid for it: its share of the discount is on its first line.
+-- The amount of a line is what was paid for it: the discount is on the first line.
 with returned as (
     select
         *,

@@ -1,8 +1,8 @@
--- What a data provider says about cookies: some are our visitors', synchronised with the provider, some nobody's here.
+-- A data provider's segments of cookies. Some cookies belong to our visitors, synchronised with the provider.
 with known as (
     select
         device_no as cookie_key, anonymous_id as cookie_id, first_used_at as seen_at,
-        -- Half of those who never said who they are, and few of the customers.
+        -- Half of the anonymous visitors and few of the customers.
         draw('cookie synced', device_no) < if(exists (select 1 from persons where persons.person_no = device_no // 4), 0.1, 0.5) as is_synced,
     from devices
     where device_no < 1000000000000

@@ -1,11 +1,11 @@
--- What went wrong where; kinds are the names of the rates. What lies in a life (a marriage, a move, a
--- foreign script) stands with every record of the person, what lies in a cookie under
--- segment.anonymous_id, and a number that changed hands under person.phone.
--- One select per kind, and no unnest of a list of them: DuckDB 2.0 stops on that in large worlds.
+-- Data problems by record. Kinds have the names of their rates. Problems of a person (a marriage, a move, a
+-- foreign script) are listed with every record of the person, those of a cookie under
+-- segment.anonymous_id, and a phone number that changed its holder under person.phone.
+-- One select per kind instead of an unnest of a list: DuckDB 2.0 fails on that in large worlds.
 with shown as (
     select * from records where source <> 'shop'
     union all
-    -- What a guest typed shows in the orders.
+    -- What a guest typed is in the orders.
     select records.* replace (
         'shopify' as source, 'order' as entity, order_id(orders.order_no) as record_id
     )

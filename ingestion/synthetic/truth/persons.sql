@@ -1,4 +1,4 @@
--- One row per human being, customers and anonymous visitors alike.
+-- One row per person, including anonymous visitors.
 select
     person_id, true as is_customer, given_name, family_name, later_family_name, email, second_email, phone, next_phone, birth_date, country_code, city, postal_code, street,
     concat('H', lpad(cast(household_no as varchar), 9, '0')) as household_id,

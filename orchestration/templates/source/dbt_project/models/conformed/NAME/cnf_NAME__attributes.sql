@@ -1,9 +1,9 @@
 {{ config(materialized='view') }}
 {#
-    grain: one row per (record_type, record_id, attribute) that a current record has a value for
+    grain: one row per (record_type, record_id, attribute) for which a current record has a value
     rebuild: a view over staging
 #}
-{# Attribute of a customer: column in staging. #}
+{# Attribute: column in staging. #}
 {% set attributes = {
     'email': 'email',
     'first_name': 'first_name',

@@ -16,7 +16,7 @@ customers as (
 
 final as (
 
-    -- own: what identifies the record. named: other identifiers of the same person, as [type, column].
+    -- own: identifier of the record. named: other identifiers of the same person, as [type, column].
     {{ name_identifiers(
         'customer', 'customers', 'NAME_customer_id', own={'email': 'email'}, named=[], is_living='is_living',
     ) }}
