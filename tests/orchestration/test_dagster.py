@@ -1,7 +1,4 @@
-"""Dagster's view of the product: a snapshot of the asset graph, its jobs, and a small world built in process.
-
-The snapshot is written anew with WRITE_ASSET_GRAPH=1: read its difference before committing it.
-"""
+"""Dagster's definitions: the asset graph, jobs, schedules and sensors, and a small world that is built in process."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Fixtures of the warehouse tests: an empty workbench for each, for which dbt parses the project once.
+"""Fixtures of the warehouse tests: each test gets an empty workbench, and dbt parses the project once.
 
-Add here: fixtures. Keep out: what a workbench can do (workbench.py).
+Add here: fixtures. Keep out: the methods of a workbench (workbench.py).
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from tests.warehouse.workbench import AS_OF, Workbench
 
 @pytest.fixture(scope="session")
 def _bench(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
-    """The one workbench of a process, on the project as it is. What is in it is left over: empty it first."""
+    """The only workbench of a process, on the unchanged project. Empty it first: an earlier test may have used it."""
     home = Home(tmp_path_factory.mktemp("workbench"), AS_OF)
     return Workbench(home, parsed_manifest(home))
 
 
 @pytest.fixture
 def workbench(_bench: Workbench) -> Workbench:
-    """The workbench, empty."""
+    """The empty workbench."""
     _bench.empty()
     return _bench

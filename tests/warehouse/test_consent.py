@@ -1,8 +1,8 @@
-"""What people wrote and systems sent about consent, one case per customer, and where each of them stands after a build.
+"""Consent decisions as people write and systems send them: one case per customer, and its status after a build.
 
 Every customer starts with a yes to four purposes and an order, unless the case says otherwise; a case lists changes.
 
-Add here: a decision as it comes from a source, and its right outcome. Keep out: worlds made at random.
+Add here: a decision as a source sends it, and its right outcome. Keep out: random worlds (consent/).
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def all_of(purposes: tuple[str, ...], status: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Case:
-    """`decisions`: what the banner says beside a decision_id, or a line as it is. EMAIL, WIDE, PHONE, PLAIN, NATIONAL
-    and USER in their texts become the customer's. `changes`: the purposes that end with another status than they began.
+    """`decisions`: fields of the banner without the decision_id, or a raw line. EMAIL, WIDE, PHONE, PLAIN, NATIONAL and
+    USER in their texts stand for the customer's values. `changes`: the purposes whose status changes, with the new one.
     `more`: records of other sources, by source/entity. `second`: decisions that land a day later.
     """
 
@@ -51,7 +51,7 @@ class Case:
 
 
 def no(**said: Any) -> Record:
-    """A withdrawal of advertising by e-mail address, except for what is given."""
+    """A withdrawal of advertising by e-mail address; the arguments replace fields."""
     plain = {
         "email": "EMAIL",
         "purpose": "advertising",
@@ -63,12 +63,12 @@ def no(**said: Any) -> Record:
 
 
 def full_width(text: str) -> str:
-    """The text in the forms that East Asian keyboards type."""
+    """The text in the full-width forms of East Asian keyboards."""
     return "".join(chr(ord(letter) + 0xFEE0) for letter in text)
 
 
 def by(**identifiers: str) -> Record:
-    """The same withdrawal, by other identifiers than the address."""
+    """The same withdrawal by other identifiers than the address."""
     return no(email=None, **identifiers)
 
 
@@ -124,7 +124,7 @@ CASES = [
         (no(purpose="marketing", channel="phone"),),
         all_of(("phone_marketing", "sms_marketing"), "withdrawn"),
     ),
-    # Words that cannot be read
+    # Unreadable words
     Case("an unknown purpose", (no(purpose="astrology", channel=None),), all_of(EVERYTHING, "unreadable")),
     Case(
         "an unknown purpose of a channel",
@@ -229,7 +229,7 @@ CASES = [
     ),
     Case("a contact in an object", (by(contact={"email": "EMAIL", "phone": None}),), ADS),
     Case("in another language", (no(decision="widerrufen", purpose="Werbung", channel=None),), ADS),
-    # What is no withdrawal
+    # No withdrawal
     Case("asked, not answered", (no(decision="pending"),)),
     Case("never asked", (no(decision="not set"),)),
     Case("strictly necessary cookies", (no(purpose="strictly necessary", channel="web", decision="false"),)),
@@ -455,7 +455,7 @@ def email_of(name: str) -> str:
 
 
 def filled(value: Any, name: str) -> Any:
-    """The value with the customer's own identifiers in the place of their names."""
+    """The value with the customer's identifiers instead of the placeholders."""
     if isinstance(value, dict):
         return {key: filled(inner, name) for key, inner in value.items()}
     if isinstance(value, list):
@@ -481,7 +481,7 @@ def filled(value: Any, name: str) -> Any:
 
 
 def start(case: Case) -> Iterator[tuple[str, Record]]:
-    """The records that every customer begins with."""
+    """The records with which every customer begins."""
     number, email = NUMBERS[case.name], email_of(case.name)
     said = {f"{channel}_marketing_consent_state": "subscribed" for channel in ("email", "sms")}
     said |= {f"{channel}_marketing_consent_consent_updated_at": "2026-05-01T08:00:00Z" for channel in ("email", "sms")}
@@ -540,7 +540,7 @@ def built(_bench: Workbench) -> Workbench:
     first = [record for case in CASES for record in start(case)]
     first += [line for case in CASES for line in lines(case, case.decisions, "case")]
     first += [(entity, filled(record, case.name)) for case in CASES for entity, record in case.more.items()]
-    # Two customers name one phone number; a third decides by an identifier that nobody owns.
+    # Two customers share a phone number; a third decision has an identifier of no customer.
     for number in (1, 2):
         first.append(
             (
@@ -571,7 +571,7 @@ def built(_bench: Workbench) -> Workbench:
 
 @pytest.fixture(scope="module")
 def standing(built: Workbench) -> dict[str, dict[str, str]]:
-    """Status by purpose of each customer, by the address of the customer."""
+    """Each customer's status by purpose, by the address of the customer."""
     found: dict[str, dict[str, str]] = {}
     for email, purpose, status in built.query(
         "select identifiers.identifier_value, consents.purpose, consents.status from marts.dim_consents as consents"
@@ -622,8 +622,8 @@ def test_nothing_is_listed_before_a_build(workbench: Workbench) -> None:
     assert list_unreadable(workbench.home) == []
 
 
-def test_every_entity_that_bears_consent_is_known_in_quarantine() -> None:
-    """Landing declares them; dbt has a seed. The id of a profile and the name of a metric alone say nothing."""
+def test_every_entity_with_consent_is_known_in_quarantine() -> None:
+    """Landing declares them, dbt has a seed. A profile's id or a metric's name alone states no decision."""
     declared = {
         (name, entity)
         for name, source in load_sources().items()

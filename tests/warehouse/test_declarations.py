@@ -1,5 +1,5 @@
-"""Segments and syncs are found by what they declare in YAML, also when dbt parses only what changed. A model that asks
-for consent without naming its purpose and channel does not compile.
+"""Segments and syncs are found by their declarations in YAML, also when dbt parses only changed files. A model that
+checks consent without a declared purpose and channel does not compile.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ union all select 'C3', 'advertising', 'ads', 'denied', null
 
 
 class Project:
-    """A small dbt project with the product's macros; every run parses only what changed since the one before."""
+    """A small dbt project with the product's macros. Every run parses only files that changed since the last run."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
@@ -67,7 +67,7 @@ class Project:
         self.write("models/_x.yml", f"models: [{{name: exp_x__all, config: {{meta: {export}}}}}]")
 
     def run(self) -> set[tuple[object, ...]]:
-        """What memberships holds after a run that must succeed."""
+        """The rows of memberships after a run that must succeed."""
         succeeded, told = run_own_project(self.place)
         assert succeeded, told
         rows = self.query("select segment, customer_id from memberships where customer_id is not null")
@@ -93,7 +93,7 @@ def project(tmp_path: Path) -> Project:
 
 
 def test_a_segment_comes_and_goes_with_its_two_files(project: Project) -> None:
-    """No other file changes, and dbt parses the whole project once only."""
+    """No other file changes, and dbt parses the whole project only once."""
     assert project.run() == set()
     project.add_segment("seg_one", "C1")
     assert project.run() == {("seg_one", "C1")}
@@ -175,7 +175,7 @@ def test_an_export_that_names_no_purpose_or_channel_does_not_compile(meta: str, 
 
 
 def test_plain_dbt_does_not_build_half_of_the_additions(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It reads the models in custom/ and not its variables, and nothing of a folder elsewhere."""
+    """It reads the models in custom/ without its variables, and nothing from a folder elsewhere."""
     assert project.run() == set()
     monkeypatch.setenv("MERGANSER_CUSTOM", "/srv/ours")
     assert "dbt with --project-dir <home>/dbt/project" in project.refused()

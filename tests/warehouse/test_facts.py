@@ -1,6 +1,6 @@
 """Facts: batches equal a full refresh, no late event is missed, a second run writes nothing, no record loses its row.
 
-What a dbt unit test can show stands beside its model. The invariants over all marts stand in test_invariants.py.
+Keep out: what a dbt unit test can show, and the invariants over all marts (test_invariants.py).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.warehouse.workbench import AS_OF, Workbench
 EVENTS = "intermediate.int_events__events"
 SESSIONS = "intermediate.int_events__sessions"
 MEMBERSHIPS = "segments.fct_segment_memberships"
-# Facts, and the rows behind them with the identifier that each names: which key of the fact is which of the row.
+# Facts and their source rows, with the identifier of each row, by the key of the fact and of the row.
 FACTS_OF_CUSTOMERS = {
     "fct_orders": ("int_commerce__orders", ("order_id", "order_id")),
     "fct_interactions": ("int_crm__engagements", ("interaction_id", "engagement_key")),
@@ -46,7 +46,7 @@ def page(event_id: str, anonymous_id: str | None, minutes: float, user_id: str |
 
 
 def arrive(bench: Workbench, batch: str, pages: Sequence[dict[str, Any]]) -> None:
-    """Let page calls arrive in one file of their own, and land it."""
+    """Writes page calls to a file of their own and lands it."""
     directory = bench.home.landing / "segment" / "pages"
     directory.mkdir(parents=True, exist_ok=True)
     (directory / f"{batch}.ndjson").write_text("".join(json.dumps(row) + "\n" for row in pages))
@@ -54,7 +54,7 @@ def arrive(bench: Workbench, batch: str, pages: Sequence[dict[str, Any]]) -> Non
 
 
 def built(bench: Workbench) -> tuple[set[tuple[Any, ...]], set[tuple[Any, ...]]]:
-    """Build up to the sessions; what stands in events and sessions then."""
+    """Builds up to the sessions; returns the rows of events and sessions."""
     bench.build("+int_events__sessions")
     return bench.rows(EVENTS), bench.rows(SESSIONS)
 
@@ -68,7 +68,7 @@ def rebuilt(bench: Workbench) -> tuple[set[tuple[Any, ...]], set[tuple[Any, ...]
 
 
 def test_batches_in_any_order_equal_a_full_refresh(workbench: Workbench) -> None:
-    """Events of three devices arrive shuffled, in three batches, with pauses around the gap; each batch is built."""
+    """Shuffled events of three devices in three batches, with pauses near the session gap; each batch is built."""
     chance = random.Random(20260630)
     events = [
         page(f"e{number}", f"device-{number % 3}", minutes=chance.choice([0, 10, 29, 30, 30.5, 31, 61]) + number * 11)
@@ -114,14 +114,14 @@ def test_second_run_and_second_delivery_write_nothing(workbench: Workbench) -> N
     arrive(workbench, "again", [page("e1", "device", 0)])
     assert built(workbench) == first
     assert built(workbench) == first
-    # An event without any identifier stays an event, and is in no session.
+    # An event without an identifier stays an event and is in no session.
     assert workbench.query(f"select event_id from {EVENTS} where identifier_no is null") == [("e2",)]
     assert workbench.query(f"select sum(event_count) from {SESSIONS}") == [(2,)]
 
 
 @pytest.fixture(scope="module")
 def whole(_bench: Workbench) -> Iterator[Workbench]:
-    """A small world, built whole; the tests below read it and one of them builds it again."""
+    """A complete build of a small world. The tests below read it, and one of them builds it again."""
     bench = _bench
     bench.empty()
     bench.write(WorldConfig(customers=150, seed=23, history_days=365))
@@ -131,7 +131,7 @@ def whole(_bench: Workbench) -> Iterator[Workbench]:
     bench.empty()
 
 
-# What a source holds now (current, not deleted) and where each of its records must stand, whoever it belongs to.
+# Current records of a source that are not deleted, and the table that must contain each of them.
 KEPT = {
     "marts.fct_orders": "select order_id from staging.stg_shopify__orders where is_current and not is_deleted",
     "marts.fct_order_lines": (
@@ -169,7 +169,7 @@ KEYS = {
 def test_no_record_loses_its_row_for_want_of_a_customer(whole: Workbench) -> None:
     unknown = 0
     for table, expected in KEPT.items():
-        # The shop's checkouts are joined by those that only the web saw.
+        # The shop's checkouts, and those that only web events show.
         more = " where source like 'shopify%'" if table == "marts.fct_checkouts" else ""
         rows = whole.query(f"select {KEYS[table]}, customer_id from {table}{more}")
         records = whole.query(expected)
@@ -212,8 +212,8 @@ def test_counts_on_the_customer_are_the_counts_of_its_facts(whole: Workbench) ->
     assert wrong == []
 
 
-def test_expired_third_party_rows_stand_nowhere_above_staging(whole: Workbench) -> None:
-    """Invariant 8: no column of any table above staging holds what only expired rows say."""
+def test_expired_third_party_rows_are_nowhere_above_staging(whole: Workbench) -> None:
+    """Invariant 8: no column of a table above staging contains values that only expired rows have."""
     moment = f"timestamp '{AS_OF}'"
     expired = f"expires_at <= {moment} or collected_at <= {moment} - interval 13 month"
     assert whole.query(f"select count(*) from staging.stg_third_party__audience_segments where {expired}")[0][0] > 5
@@ -228,8 +228,8 @@ def test_expired_third_party_rows_stand_nowhere_above_staging(whole: Workbench) 
     assert whole.query("select count(*) from intermediate.int_devices__interests") == live
 
 
-def test_third_party_interest_never_meets_a_name(whole: Workbench) -> None:
-    """Neither through customer_id nor through the device itself, which the bridge knows as an anonymous_id."""
+def test_third_party_interest_is_never_joined_to_a_customer(whole: Workbench) -> None:
+    """Neither by customer_id nor by the device, which is an anonymous_id in the bridge."""
     named = (
         "select count(*) from {table} as devices inner join marts.bdg_customer_identifiers as known"
         " on devices.device_id = known.identifier_value and known.identifier_type = 'anonymous_id'"
@@ -241,7 +241,7 @@ def test_third_party_interest_never_meets_a_name(whole: Workbench) -> None:
 
 
 def test_split_with_facts_and_segments_attached(whole: Workbench) -> None:
-    """A buyer who was called is taken apart by a decision: orders, calls and the stay in a segment find their part."""
+    """A decision splits a buyer who was called: orders, calls and the segment membership follow their part."""
     contact, account, before = whole.query(
         """
         select contacts.identifier_value, accounts.identifier_value, customer_id
@@ -301,9 +301,9 @@ def test_split_with_facts_and_segments_attached(whole: Workbench) -> None:
 
 
 def test_as_of_moves_and_expired_rows_are_gone(whole: Workbench) -> None:
-    """The same warehouse judged two years later: every third-party row is over, every time-bound segment is empty."""
+    """The same warehouse two years later: every third-party row has expired, every time-bound segment is empty."""
     later = Home(whole.home.path, "2028-07-01T00:00:00")
-    # The failing twin of the data test is_live: what was live when it was built is over by now.
+    # The failing twin of the data test is_live: rows that were live at the build have expired.
     report = build(later, ("test_name:is_live",), manifest=whole.manifest)
     assert {failure.name.split("_")[0] for failure in report.failures} == {"is"}
     report = build(
@@ -317,7 +317,7 @@ def test_as_of_moves_and_expired_rows_are_gone(whole: Workbench) -> None:
     for segment in ("abandoned_cart", "anonymous_interest", "category_interest", "newsletter_openers"):
         assert whole.query(f"select count(*) from segments.seg_{segment}") == [(0,)], segment
         if segment == "anonymous_interest":
-            continue  # not remembered: it rests on third-party data
+            continue  # has no memberships: it uses third-party data
         stays = whole.query(
             "select count(*), count(exited_at), count(distinct exited_at), count(*) filter (exit_reason = 'left') "
             "from segments.fct_segment_memberships where segment = ?",

@@ -1,4 +1,4 @@
-"""Further feeds of second and third parties are declared by their user alone and speak with the first ones."""
+"""Further feeds of second and third parties: a user declares them, and their rows join those of the first."""
 
 from __future__ import annotations
 

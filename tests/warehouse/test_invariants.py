@@ -1,4 +1,4 @@
-"""Invariants 1, 2, 3 and 6 as properties of small worlds; 5 stands in tests/ingestion, 7 in tests/exports."""
+"""Invariants 1, 2, 3 and 6 as properties of small worlds; 5 is in tests/ingestion, 7 in tests/exports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.warehouse.workbench import Workbench
 EXAMPLES = 20 if os.environ.get("TORTURE") else 2
 UNTIL = datetime(2026, 6, 30, tzinfo=UTC)
 FIRST_DAY = date(2025, 1, 1)
-# Logs of what was published when: they tell of the builds and not of the data, so a rebuild cannot repeat them.
+# Logs of earlier publications: they depend on the builds and not on the data, so a rebuild cannot repeat them.
 HISTORIES = {
     "marts.bdg_customer_identifiers_history",
     "marts.dim_customer_redirects",
@@ -30,19 +30,19 @@ HISTORIES = {
 small = settings(
     max_examples=EXAMPLES,
     derandomize=True,
-    phases=(Phase.explicit, Phase.generate),  # an example takes a minute: none to spare for shrinking
+    phases=(Phase.explicit, Phase.generate),  # an example takes a minute: too slow to shrink
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 
 def published(bench: Workbench) -> dict[str, set[tuple[Any, ...]]]:
-    """Every table that readers and syncs see, as sets of rows."""
+    """Every table for readers and syncs, as sets of rows."""
     tables = bench.tables("marts", "segments", "exports")
     return {table: bench.rows(table) for table in tables if table not in HISTORIES}
 
 
 def partition(bench: Workbench) -> set[frozenset[tuple[str, str]]]:
-    """Who is one person: sets of (identifier type, value), whatever the customers are called."""
+    """The customers as sets of (identifier type, value), without their ids."""
     grouped: dict[Any, set[tuple[str, str]]] = {}
     for customer, kind, value in bench.query(
         "select customer_id, identifier_type, identifier_value from intermediate.int_identity__customer_identifiers "
@@ -53,7 +53,7 @@ def partition(bench: Workbench) -> set[frozenset[tuple[str, str]]]:
 
 
 def batches(cuts: list[int], history_days: int) -> list[tuple[date | None, date | None]]:
-    """Windows of arrival days between the cuts, the first and the last open."""
+    """Windows of arrival days between the cuts; the first and the last are open."""
     days = [(UNTIL - timedelta(days=history_days - cut)).date() for cut in sorted(cuts)]
     starts = [None, *[day + timedelta(days=1) for day in days]]
     return list(zip(starts, [*days, None], strict=True))
@@ -65,7 +65,7 @@ def batches(cuts: list[int], history_days: int) -> list[tuple[date | None, date 
 )
 @settings(small, max_examples=EXAMPLES // 2)  # each is five builds
 def test_rebuild_equals_increment_and_ids_are_stable(workbench: Workbench, seed: int, cuts: list[int]) -> None:
-    """Invariants 1 to 3: batches end where one rebuild over the same raw ends; nobody is renamed on the way."""
+    """Invariants 1 to 3: batches and one rebuild over the same raw give the same rows, and no id changes on the way."""
     workbench.empty()
     world = WorldConfig(customers=100, seed=seed, history_days=120)
     last: dict[tuple[str, str], str] = {}
@@ -96,7 +96,7 @@ def test_rebuild_equals_increment_and_ids_are_stable(workbench: Workbench, seed:
             assert after == before or (before, after) in explained, told
         for identifier, before in ever.items():
             successor = before if before in living else redirects.get(before, "unknown")
-            # Nobody is a successor only where nothing is left of the customer; what is still somebody's has one.
+            # A retired id has no successor only where the customer has no identifiers left.
             assert successor in living or (successor is None and identifier not in now), f"{before} no longer resolves"
         last, ever = now, {**ever, **now}
 
@@ -120,7 +120,7 @@ def test_rebuild_equals_increment_and_ids_are_stable(workbench: Workbench, seed:
 
 
 def test_another_order_of_arrival_gives_the_same_partition(workbench: Workbench) -> None:
-    """Invariant 1, second half: the same batches backwards put nobody together or apart who was not before."""
+    """Invariant 1, second half: the same batches in reverse order give the same partition."""
     world = WorldConfig(customers=100, seed=11, history_days=120)
     found = []
     for order in (1, -1):
@@ -135,7 +135,7 @@ def test_another_order_of_arrival_gives_the_same_partition(workbench: Workbench)
 
 
 def test_renaming_by_row_number_is_caught(workbench: Workbench) -> None:
-    """The failing twin of the rebuild test: numbered by row_number(), customers would be renamed by a later batch."""
+    """The failing twin of the rebuild test: with ids from row_number(), a later batch would rename customers."""
     world = WorldConfig(customers=100, seed=5, history_days=120)
     names = []
     for since, through in batches([60], 120):
@@ -164,10 +164,10 @@ PURPOSE_OF_EXPORT = {
 @given(data=st.data())
 @small
 def test_nobody_without_consent_leaves(workbench: Workbench, data: st.DataObject) -> None:
-    """Invariant 6: whatever people decided, in whatever order it arrived, an export row has a live grant behind it.
+    """Invariant 6: for any decisions in any order of arrival, every row of a sync has a live grant.
 
-    The oracle reads raw consent records and knows nothing of the models: a refusal by any address of a customer counts
-    until the same customer says yes later.
+    The oracle reads raw consent records and uses no model: a refusal by any address of a customer counts until the same
+    customer says yes later.
     """
     workbench.empty()
     workbench.write(WorldConfig(customers=100, seed=3, history_days=400))

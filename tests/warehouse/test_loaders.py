@@ -1,6 +1,6 @@
-"""A source that two loaders bring is one source: one version of a record is current, whichever loader brought it.
+"""A source with two loaders is one source: one version of a record is current, whichever loader it came from.
 
-Add here: what must be true of a source with loader variants. Keep out: which of two versions is current (unit tests of
+Add here: what must hold for a source with loader variants. Keep out: which of two versions is current (unit tests of
 stg_hubspot__contacts).
 """
 
@@ -33,7 +33,7 @@ def fivetran_contact(number: int, changed: str, **more: Any) -> dict[str, Any]:
 
 
 def arrive(bench: Workbench, moment: datetime, records: Records) -> None:
-    """Land records of several tables as they arrive at one moment."""
+    """Lands records of several tables that arrive at one moment."""
     for table, rows in records.items():
         folder = bench.home.landing / table
         folder.mkdir(parents=True, exist_ok=True)
@@ -42,9 +42,9 @@ def arrive(bench: Workbench, moment: datetime, records: Records) -> None:
     bench.land(moment)
 
 
-# Contacts: 1 changed last by the API, 2 by Fivetran, 3 deleted by Fivetran, 4 deleted by the API, 5 took in 6 by the
-# merge audit and 6 is gone from the API, 7 only in the API, 8 only in Fivetran. Opted out by Fivetran: 9, where the
-# API's later version does not say; 10, in again by the API's later version; 11, in a record that landing refused.
+# Contacts: 1 changed last by the API, 2 by Fivetran, 3 deleted by Fivetran, 4 deleted by the API, 6 merged into 5
+# by the merge audit and missing from the API, 7 only in the API, 8 only in Fivetran. Opted out by Fivetran: 9, where
+# the API's later version has no value; 10, opted in again by the API's later version; 11, in a refused record.
 BOTH: Records = {
     "hubspot/contacts": [
         api_contact(1, "2026-06-05", hs_email_optout="true"),
@@ -71,7 +71,7 @@ BOTH: Records = {
     "hubspot_fivetran/contact_merge_audit": [
         {"canonical_vid": "5", "vid_to_merge": "6", "timestamp": "2026-06-09", "_fivetran_synced": "2026-06-09"},
     ],
-    # Deal d is in both and changed last by Fivetran; e is only in the API.
+    # Deal d is in both and Fivetran changed it last; e is only in the API.
     "hubspot/deals": [
         {"id": "d", "amount": 1, "dealstage": "a", "hs_lastmodifieddate": "2026-06-01"},
         {"id": "e", "amount": 5, "dealstage": "a", "hs_lastmodifieddate": "2026-06-01"},
@@ -124,7 +124,7 @@ BOTH: Records = {
     "hubspot_fivetran/engagement_contact": [
         {"engagement_id": "k", "contact_id": "7", "engagement_type": "CALL", "_fivetran_synced": "2026-06-03"}
     ],
-    # Order o is in both and changed last by GraphQL; p is only in REST.
+    # Order o is in both and GraphQL changed it last; p is only in REST.
     "shopify/order": [
         {
             "id": number,
@@ -210,7 +210,7 @@ DELETIONS: Records = {
 
 @pytest.fixture(scope="module")
 def both(_bench: Workbench) -> Iterator[Workbench]:
-    """A warehouse in which two loaders brought the same records; built before and after deletions arrived."""
+    """A warehouse with the same records from two loaders, built before and after deletions arrived."""
     bench = _bench
     bench.empty()
     arrive(bench, FIRST, BOTH)
@@ -311,8 +311,8 @@ def test_batches_equal_a_full_refresh(both: Workbench) -> None:
     assert {table: both.rows(table) for table in tables} == before
 
 
-def test_one_loader_alone_gives_the_customers_that_the_other_one_gives(workbench: Workbench) -> None:
-    """The same people by the API, then by Fivetran: the same groups of identifiers."""
+def test_either_loader_alone_gives_the_same_customers(workbench: Workbench) -> None:
+    """The same people from the API, then from Fivetran: the same groups of identifiers."""
     people = [(number, f"p{number % 3}@both.example", "2026-06-01") for number in range(1, 7)]
     by_loader: list[Records] = [
         {"hubspot/contacts": [api_contact(n, changed, email=email) for n, email, changed in people]},

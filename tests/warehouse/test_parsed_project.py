@@ -1,4 +1,4 @@
-"""A build by a project that was parsed before: what the macros read of it is there."""
+"""A build with an earlier parse of the project: it has everything that the macros read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tests.warehouse.workbench import Workbench
 
 
 def test_macros_see_the_graph_of_a_parsed_project(workbench: Workbench) -> None:
-    """The macro required_columns reads the contract of a fact from `graph`, which a manifest from a file lacks."""
+    """The macro required_columns reads the contract of a fact from `graph`, which is not in a manifest from a file."""
     workbench.land()
     assert workbench.manifest is not None
     assert "model.merganser.fct_order_lines" in workbench.manifest.flat_graph["nodes"]

@@ -1,4 +1,4 @@
-"""Seeds over a warehouse that an older version built."""
+"""Seeds over a warehouse from an older version."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.warehouse.workbench import Workbench
 
 
 def test_a_seed_that_gained_a_column_builds_over_the_older_table(workbench: Workbench) -> None:
-    """An upgrade may add a column to a seed; a home that was built before must build again without a full refresh."""
+    """An upgrade may add a column to a seed; an existing home must then build without a full refresh."""
     workbench.land()
     workbench.build("purposes")
     before = workbench.rows("seeds.purposes")

@@ -24,9 +24,9 @@ def open_stays(bench: Workbench) -> set[tuple[Any, ...]]:
 
 
 def members(bench: Workbench) -> set[tuple[Any, ...]]:
-    """Everybody whom a remembered segment's view names now; the views carry dbt's as_of as a literal.
+    """The rows of every segment with memberships; the views contain dbt's as_of as a literal.
 
-    anonymous_interest is not remembered: it rests on third-party data.
+    anonymous_interest has no memberships: it uses third-party data.
     """
     views = [table for table in bench.tables("segments") if ".seg_" in table and "anonymous_interest" not in table]
     assert len(views) >= 9
@@ -45,12 +45,12 @@ def test_stays_follow_the_segments_through_time(workbench: Workbench) -> None:
     assert len({segment for segment, _ in first}) >= 5
     assert open_stays(workbench) == first
 
-    # The same moment again: nothing is written.
+    # The same moment again writes nothing.
     rows = workbench.rows(MEMBERSHIPS)
     build_segments(workbench, workbench.home.as_of)
     assert workbench.rows(MEMBERSHIPS) == rows
 
-    # Three days later: some enter, some leave; nobody has two open stays in one segment.
+    # Three days later some enter and some leave. No member has two open memberships of one segment.
     build_segments(workbench, "2026-07-03T00:00:00")
     second = members(workbench)
     assert second != first
@@ -62,12 +62,12 @@ def test_stays_follow_the_segments_through_time(workbench: Workbench) -> None:
     )
     assert set(entered) == second - first
 
-    # A full refresh does not forget.
+    # A full refresh keeps memberships.
     rows = workbench.rows(MEMBERSHIPS)
     workbench.build("fct_segment_memberships", full_refresh=True, as_of="2026-07-03T00:00:00")
     assert workbench.rows(MEMBERSHIPS) == rows
 
-    # Two members become one customer: one stay goes on, the other is closed as merged, under the living id.
+    # Two members become one customer: one membership continues, the other is closed as merged, under the surviving id.
     (segment, oldest), *_ = sorted(second, key=lambda pair: (pair[0], pair[1]))
     younger = next(customer for name, customer in sorted(second) if name == segment and customer != oldest)
     with duckdb.connect(str(workbench.home.warehouse)) as connection:

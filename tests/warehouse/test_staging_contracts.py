@@ -1,4 +1,4 @@
-"""Contracts and staging speak of the same tables and columns: source.yml on one side, dbt's files on the other."""
+"""The contracts in source.yml and the staging models in dbt have the same tables and columns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ IMPORT = re.compile(r"with source as \(\s*select \* from {{ source\('(\w+)', '(\
 
 
 def declared_tables() -> dict[tuple[str, str], set[str]]:
-    """Columns that landing makes, by source and entity."""
+    """Columns that landing creates, by source and entity."""
     return {
         (name, entity): {*spec.columns, *META_COLUMNS}
         for name, source in load_sources().items()
@@ -27,7 +27,7 @@ def declared_tables() -> dict[tuple[str, str], set[str]]:
 
 
 def sources_of_dbt() -> list[dict[str, Any]]:
-    """Sources that are landed. The quarantine is a book of landing, which no source.yml declares."""
+    """Sources that land. The quarantine is landing's own table, which no source.yml declares."""
     every = [
         source for path in STAGING.rglob("_*__sources.yml") for source in yaml.safe_load(path.read_text())["sources"]
     ]
@@ -35,7 +35,7 @@ def sources_of_dbt() -> list[dict[str, Any]]:
 
 
 def unknown_columns(sql: str, columns: set[str]) -> set[str]:
-    """Columns of the raw table that a staging model reads and the contract does not declare."""
+    """Columns of the raw table that a staging model reads and that the contract does not declare."""
     return set(re.findall(r"source\.([a-z_0-9]+)", QUOTED.sub(r"\1", sql))) - columns
 
 
@@ -66,7 +66,7 @@ def test_an_undeclared_column_is_seen() -> None:
 
 
 def test_personal_columns_stay_marked() -> None:
-    """What a contract calls personal, and staging passes on by a personal name, staging marks too."""
+    """Staging marks the personal columns of a contract that it selects under a personal name."""
     personal = re.compile(r"^(email|phone|mobile_phone|first_name|last_name|full_name|street|birth_date|ip)$")
     unmarked = [
         f"{model['name']}.{column['name']}"

@@ -1,4 +1,4 @@
-"""Phones: what counts as a number, and that each phone a staging model joins is one that the lookup reads."""
+"""Phones: what counts as a number, and that the lookup reads each phone that a staging model joins."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def lookup() -> ModuleType:
         ("+31 (0)20 123 4567", "", "+31201234567"),
         ("0031 20 123 4567", "NL", "+31201234567"),
         ("06-12345678", "NL", "+31612345678"),
-        ("+31 6 12345678", "US", "+31612345678"),  # the number's own country counts before the record's
+        ("+31 6 12345678", "US", "+31612345678"),  # the number's own country overrides the record's
         ("(212) 555-0123", "US", "+12125550123"),
         ("030 901820", "DE", "+4930901820"),
     ],
@@ -46,8 +46,8 @@ def test_numbers_are_read(lookup: ModuleType, raw_phone: str, country_code: str,
 @pytest.mark.parametrize(
     ("raw_phone", "country_code"),
     [
-        ("020 123 4567", ""),  # anybody's: a country is never guessed
-        ("0031 20 123 4567", ""),  # what 00 dials depends on where one stands
+        ("020 123 4567", ""),  # ambiguous: a country is never guessed
+        ("0031 20 123 4567", ""),  # the meaning of 00 depends on the country of the caller
         ("0000000", "NL"),
         ("0000000000", "US"),
         ("1111111111", "US"),
@@ -89,7 +89,7 @@ def joined_phones() -> set[tuple[str, str, str, tuple[str, ...]]]:
 
 
 def read_phones() -> set[tuple[str, str, str, tuple[str, ...]]]:
-    """The same of every phone that the lookup reads: the `places` of stg_lookups__phone_values."""
+    """The same for every phone that the lookup reads: the `places` of stg_lookups__phone_values."""
     text = (STAGING / "lookups" / "stg_lookups__phone_values.sql").read_text()
     head = text[: text.index("with stated as")]
     places = Environment().from_string(head).module.places  # type: ignore[attr-defined]

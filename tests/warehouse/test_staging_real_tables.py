@@ -1,6 +1,6 @@
-"""Staging on tables that real loaders wrote: dlt's HubSpot source, and the seeds of Fivetran's packages.
+"""Staging on tables of real loaders: dlt's HubSpot source, and the seeds of Fivetran's packages.
 
-Add here: what must hold for a loader's own files. Keep out: what made-up rows can show (unit tests beside the models).
+Add here: what must hold for a loader's own files. Keep out: what invented rows can show (unit tests beside the models).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from runtime.home import Home
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT.parent / "shared" / "data" / "sources"
-# Where a source's sample tables are, and how its file is named for an entity.
+# The folder of a source's sample tables, and the name of its file for an entity.
 FILES = {
     "hubspot": ("hubspot_dlt_raw_tables", "{}.csv"),
     "hubspot_fivetran": ("hubspot_fivetran", "{}_data.csv"),
@@ -44,7 +44,7 @@ FILES = {
     "segment": ("segment_dbtlabs", "example_segment_{}.csv"),
     "ga4_fivetran": ("ga4_export_fivetran", "{}_data.csv"),
 }
-# The staging model of each table that a sample holds.
+# The staging model of each table in a sample.
 STAGED = {
     ("segment", "pages"): "stg_segment__pages",
     ("ga4_fivetran", "event"): "base_ga4__events_fivetran",
@@ -119,7 +119,7 @@ STAGED = {
     ("zendesk", "ticket"): "stg_zendesk__tickets",
     ("zendesk", "ticket_comment"): "stg_zendesk__ticket_comments",
 }
-# History tables: a row per change, of which one per object is current.
+# History tables: one row per change; one row per object is current.
 HISTORIES = {
     ("google_ads", "account_history"): ("stg_google_ads__accounts", "account_id"),
     ("google_ads", "ad_group_history"): ("stg_google_ads__ad_groups", "ad_group_id"),
@@ -138,7 +138,7 @@ def declared_sources() -> dict[str, SourceSpec]:
 
 
 def utc(*parts: int) -> datetime:
-    """A moment in UTC, without zone, as the warehouse keeps it."""
+    """A moment in UTC without zone, as the warehouse stores it."""
     return datetime(*parts, tzinfo=UTC).replace(tzinfo=None)
 
 
@@ -148,7 +148,7 @@ def sample_file(source: str, entity: str) -> Path:
 
 
 def read_sample(source: str, entity: str) -> list[dict[str, str]]:
-    """The records of a sample file, read by another parser than landing's."""
+    """The records of a sample file, parsed independently of landing."""
     csv.field_size_limit(10_000_000)
     with sample_file(source, entity).open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
@@ -156,7 +156,7 @@ def read_sample(source: str, entity: str) -> list[dict[str, str]]:
 
 @dataclass(frozen=True)
 class RealTables:
-    """A home into which the samples were landed, and which dbt staged."""
+    """A home with the landed samples, staged by dbt."""
 
     home: Home
     landed: LandingReport
@@ -181,7 +181,7 @@ class RealTables:
 
     @contextmanager
     def changed(self, change: str, undo: str) -> Iterator[None]:
-        """The warehouse with one statement done, and undone at the end."""
+        """Runs one statement on the warehouse, and undoes it at the end."""
         try:
             self.execute(change)
             yield
@@ -265,7 +265,7 @@ def test_undeclared_columns_are_kept(real: RealTables) -> None:
     assert "x" in {value for _, value in custom}
     field = "json_extract_string(_extra, '$.my_custom__field')"
     assert set(real.query(f"select id, {field} from raw_hubspot.contacts")) == custom
-    # Of a Salesforce contact's 368 columns some thirty are declared; the others keep what they held.
+    # Some thirty of a Salesforce contact's 368 columns are declared; the others keep their values.
     status = "json_extract_string(_extra, '$.contact_status_c')"
     assert set(real.query(f"select id, {status} from raw_salesforce.contact")) == {
         (record["id"], record["contact_status_c"] or None) for record in read_sample("salesforce", "contact")
@@ -316,14 +316,14 @@ def test_hubspot_of_fivetran_values(real: RealTables) -> None:
     assert {stage for stage, _, is_won in staged if is_won} == won
     assert real.one(
         "select email, merged_contact_ids from staging.base_hubspot__contacts_fivetran where contact_id = '78971951'"
-    ) == (None, "76340251;46897301;76226001")  # the sample's address is a hash, and no address
+    ) == (None, "76340251;46897301;76226001")  # the sample's address is a hash, not an address
     assert dict(
         real.query("select country_code, count(*) from staging.base_hubspot__companies_fivetran group by 1")
     ) == {"US": 22, "GB": 2}
 
 
 def test_salesforce_values(real: RealTables) -> None:
-    # (555) 555-5555 is no number of any country.
+    # (555) 555-5555 is not a number in any country.
     assert real.query(
         "select email, phone, country_code from staging.stg_salesforce__contacts where email is not null"
     ) == [("hi@google.com", None, "US")]
@@ -336,7 +336,7 @@ def test_salesforce_values(real: RealTables) -> None:
         "select amount, is_won, closed_at, is_deleted from staging.stg_salesforce__deals"
         " where deal_id = '006q000000HddohAAB'"
     ) == (Decimal("24120000.00"), True, utc(2018, 12, 19), True)
-    assert real.one("select count(*) from staging.stg_salesforce__calls") == (0,)  # the ten tasks are no calls
+    assert real.one("select count(*) from staging.stg_salesforce__calls") == (0,)  # the ten tasks are not calls
 
 
 def test_shopify_values(real: RealTables) -> None:
@@ -350,7 +350,7 @@ def test_shopify_values(real: RealTables) -> None:
         "select checkout_id, email, currency_code, total_amount from staging.base_shopify__abandoned_checkouts_rest"
         " where shopify_customer_id = '121'"
     ) == ("f050eda12f111b261", "tnyrnbs@hh.com", "USD", Decimal("501.36"))
-    # A blank is no moment: the sample writes one for an order that was not cancelled.
+    # A blank is not a moment: the sample has one for an order that was not cancelled.
     assert real.one(
         "select cancelled_at, country_code, total_amount, is_deleted from staging.base_shopify__orders_graphql"
         " where order_id = '4001'"
@@ -447,12 +447,12 @@ def test_web_events_values(real: RealTables) -> None:
         True,
         utc(2024, 9, 10, 12, 35),
     )
-    # Of two columns of one name the second is kept beside.
+    # Of two columns with the same name, the second is kept under another name.
     assert real.query("select count(*) from raw_ga4_fivetran.event where _extra is null") == [(0,)]
 
 
 def test_a_second_run_writes_nothing(real: RealTables) -> None:
-    """No record lands again, and the lookups are not touched: rowid would tell a delete and insert."""
+    """No record lands again, and the lookups are unchanged: rowid would reveal a delete and insert."""
     kept = "select rowid, * from staging.stg_lookups__phone_numbers order by rowid"
     before = real.query(kept)
     assert len(before) > 10
@@ -462,8 +462,8 @@ def test_a_second_run_writes_nothing(real: RealTables) -> None:
     assert real.query(kept) == before
 
 
-def test_a_key_that_is_current_twice_is_seen(real: RealTables) -> None:
-    """The failing twin of the uniqueness tests: one current version too many, of one key and of two columns."""
+def test_a_key_that_is_current_twice_is_detected(real: RealTables) -> None:
+    """The failing twin of the uniqueness tests: one extra current version, for one key and for two columns."""
     with (
         real.changed(
             "insert into raw_hubspot.contacts select * replace ('twice' as _load_id) from raw_hubspot.contacts",
@@ -476,7 +476,7 @@ def test_a_key_that_is_current_twice_is_seen(real: RealTables) -> None:
         ),
     ):
         built = real.build("stg_hubspot__contacts", "stg_hubspot__contacts_deals")
-    # What others sent is a data rule: it is counted, and `merganser check` judges the share.
+    # A rule about sources' data is a data rule: rows are counted, and `merganser check` tests the share.
     assert built.failures == []
     warned = {warning.name for warning in built.warnings}
     assert len(warned) == 2

@@ -1,4 +1,4 @@
-"""A view of the project takes the place of what stands there, and not where it breaks its contract."""
+"""A view of the project replaces the existing relation, except where it breaks its contract."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ models:
 
 
 class Project:
-    """A dbt project of two views, one of which reads the other, with the project's own materialization."""
+    """A dbt project of two views, one of which reads the other, with the product's own materialization."""
 
     def __init__(self, place: Path) -> None:
         self.place = place

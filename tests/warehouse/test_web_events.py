@@ -1,4 +1,4 @@
-"""Facts of the web trackers, end to end: Segment, Snowplow and GA4 beside each other in one small home.
+"""Facts of the web trackers, end to end: Segment, Snowplow and GA4 together in one small home.
 
 Add here: what must hold from a tracker's file to events and sessions. Keep out: what one staging expression does (unit
 tests beside the models).
@@ -73,7 +73,7 @@ def snowplow_contexts(page_view_id: str) -> str:
 
 @pytest.fixture(scope="module")
 def web(_bench: Workbench) -> Iterator[Workbench]:
-    """Two days of arrivals: each is landed and built."""
+    """Two days of arrivals, each landed and built."""
     bench = _bench
     bench.empty()
     # The first day.
@@ -97,7 +97,7 @@ def web(_bench: Workbench) -> Iterator[Workbench]:
         [
             snow("w1", 0, contexts=snowplow_contexts("view-1"), page_title='"Tea" & more', mkt_source="News"),
             snow("w2", 10, event="page_ping", event_name="page_ping"),
-            snow("w2", 11, event="page_ping", event_name="page_ping"),  # delivered twice
+            snow("w2", 11, event="page_ping", event_name="page_ping"),  # arrives twice
             snow("w3", 20, network_userid="n1", user_id="u2"),
         ],
     )
@@ -108,7 +108,7 @@ def web(_bench: Workbench) -> Iterator[Workbench]:
     )
     bench.land()
     bench.build("+int_events__sessions")
-    # The second: a table export of Snowplow, late and again; GA4's day as its daily table has it.
+    # The second day: a table export of Snowplow, late and repeated; GA4's day from its daily table.
     write_lines(
         bench,
         "snowplow/events/export.ndjson",
@@ -208,7 +208,7 @@ def test_keys_of_persons_and_devices_become_identifiers(web: Workbench) -> None:
 
 
 def test_sessions_follow_restated_and_late_events(web: Workbench) -> None:
-    """The event that got a user id left the cookie's session; w4 came late, between w1 and w2."""
+    """The event that got a user id left the cookie's session; w4 arrived late, between w1 and w2."""
     found = web.query(
         f"select identifiers.identifier_value, sessions.event_count, sessions.utm_source from {SESSIONS} as sessions"
         " inner join intermediate.int_identity__identifiers as identifiers using (identifier_no) order by 1, 2"

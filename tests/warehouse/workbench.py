@@ -1,6 +1,6 @@
-"""A workbench: one home whose warehouse can be emptied, fed and built again, so that dbt parses the project once.
+"""A workbench: one home whose warehouse can be emptied, filled and built again, so that dbt parses the project once.
 
-Add here: what several warehouse tests do to a warehouse. Keep out: what must be true of it.
+Add here: what several warehouse tests do with a warehouse. Keep out: assertions.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ BUILT_SCHEMAS = ("seeds", "staging", "conformed", "intermediate", "marts", "segm
 
 @dataclass(frozen=True)
 class Workbench:
-    """A home under a test's hand; `rows` and `query` open the warehouse read-only for the length of the call.
+    """A home for tests. `rows` and `query` open the warehouse read-only for the duration of the call.
 
-    `manifest`: the project as it was parsed, where no test changes it; without it each build looks at every file again.
+    `manifest`: the parsed project, where no test changes it; without it, each build checks every file again.
     """
 
     home: Home
@@ -48,7 +48,7 @@ class Workbench:
         return Settings.from_home(self.home.path)
 
     def empty(self) -> None:
-        """Forget landing files, truth and warehouse; what dbt has parsed stays."""
+        """Deletes landing files, truth and warehouse; the parsed project stays."""
         for directory in (self.home.landing, self.home.truth, self.home.exports):
             shutil.rmtree(directory, ignore_errors=True)
         for path in self.home.path.glob("warehouse.duckdb*"):
@@ -70,7 +70,7 @@ class Workbench:
         return report
 
     def drop_built(self) -> None:
-        """Drop everything that dbt made, lasting state included; raw stays."""
+        """Drops everything that dbt created, including lasting state; raw stays."""
         with duckdb.connect(str(self.home.warehouse)) as connection:
             for schema in BUILT_SCHEMAS:
                 connection.execute(f"drop schema if exists {schema} cascade")
@@ -80,7 +80,7 @@ class Workbench:
             return connection.execute(sql, list(parameters)).fetchall()
 
     def rows(self, table: str, leave_out: Sequence[str] = ()) -> set[tuple[Any, ...]]:
-        """All rows of a table as a set; raises when the table holds two equal rows."""
+        """All rows of a table as a set. Raises if the table has two equal rows."""
         excluded = f" exclude ({', '.join(leave_out)})" if leave_out else ""
         fetched = self.query(f"select *{excluded} from {table}")
         distinct = set(fetched)
@@ -99,7 +99,7 @@ class Workbench:
 
 
 def run_own_project(directory: Path, *arguments: str) -> tuple[bool, str]:
-    """`dbt run` in this process on a small project of a test's own: whether it succeeded, and what it told last."""
+    """`dbt run` in this process on a test's own small project: whether it succeeded, and its last message."""
     from dbt.cli.main import dbtRunner
 
     told = io.StringIO()

@@ -1,11 +1,11 @@
-"""Who may be contacted for what: a second reading of raw decisions, independent of the product.
+"""An oracle of consent: it evaluates raw decisions independently of the product.
 
-Reads the landing files of a home and nothing else: no model, no seed and no pattern of the product is used here. The
-words are what consent platforms write; e-mail addresses are read with `email.utils`, phones with `phonenumbers`. The
-answer for a customer, purpose and channel is NO (the product must not contact), YES (it must grant) or UNSURE (both are
-defensible). Which identifier belongs to which customer is taken from outside: other tests judge it.
+It reads only the landing files of a home and uses no model, seed or pattern of the product. The words are those of
+consent platforms; `email.utils` parses e-mail addresses, `phonenumbers` parses phones. The answer for a customer,
+purpose and channel is NO (the product must not contact), YES (it must grant) or UNSURE (both are defensible). The
+caller supplies which identifier belongs to which customer; other tests check that.
 
-Add here when a source lands another field that says something about consent. Keep out: how worlds are made (worlds.py).
+Add here when a source lands another field about consent. Keep out: how worlds are created (worlds.py).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.replace("_", "").split())
 
 
-# `sure` words are those that every product of this kind must know; the others it may call unreadable.
+# Every product of this kind must know the `sure` words. It may treat the others as unreadable.
 YES_SURE = _words("granted opt_in optin yes true 1 accepted accept allow allowed subscribed confirmed")
 YES_ALSO = _words("grant opted_in double_opt_in consented agreed agree approved approve given active enabled ok y on")
 NO_SURE = _words(
@@ -109,7 +109,7 @@ PURPOSES: dict[str, frozenset[str]] = {
     **dict.fromkeys(_words("customer_service service support"), frozenset({"customer_service"})),
     **dict.fromkeys(_EVERY_WORD, _ALL_PURPOSES),
 }
-# Words whose yes surely grants exactly this.
+# Words for which a yes certainly grants exactly this.
 CORE_PURPOSES = _words("advertising ads email_marketing newsletter sms_marketing sms personalisation analytics")
 
 CHANNELS: dict[str, frozenset[str]] = {
@@ -131,7 +131,7 @@ CORE_CHANNELS = _words("ads facebook meta google email e_mail newsletter sms tex
 
 
 def visible(text: str) -> str:
-    """The text as a person sees it: compatibility form, invisible characters gone, every blank a plain one."""
+    """The text as a person sees it: compatibility form, no invisible characters, plain blanks."""
     kept = []
     for character in unicodedata.normalize("NFKC", text):
         category = unicodedata.category(character)
@@ -143,12 +143,12 @@ def visible(text: str) -> str:
 
 
 def word_of(value: object) -> str:
-    """A word as it is looked up: `Opt-in`, `opt_in` and `optIn` are one."""
+    """A word in the form for lookups: `Opt-in`, `opt_in` and `optIn` are one."""
     return folded(value).replace("_", "")
 
 
 def folded(value: object) -> str:
-    """A name as it is compared: visible, in small letters, separators of any kind and number become one `_`."""
+    """A name in the form for comparisons: visible, lower case, any sequence of separators replaced by one `_`."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -200,7 +200,7 @@ def read_moment(value: object) -> Moment:
 
 
 def emails_in(text: str) -> set[str]:
-    """Every e-mail address in a text, whatever stands around it."""
+    """Every e-mail address in a text, whatever surrounds it."""
     seen = visible(text)
     for at_sign in ("%40", "&#64;", "(at)", "[at]"):
         seen = seen.replace(at_sign, "@")
@@ -220,7 +220,7 @@ def emails_in(text: str) -> set[str]:
 
 
 def phones_in(text: str) -> tuple[set[str], set[str]]:
-    """E.164 numbers, and the national digits of numbers without a country code, in the value of one field."""
+    """The E.164 numbers and the national digits of numbers without country code in the value of one field."""
     numbers, tails = set(), set()
     for part in visible(text).replace(";", ",").replace("|", ",").split(","):
         value = part.strip().strip("\"'").strip()
@@ -249,7 +249,7 @@ _PHONE_NAMES = ("phone", "mobile", "tel", "msisdn", "cell", "sms_number", "whats
 
 
 def identifiers_of(record: Mapping[str, Any]) -> tuple[set[Identifier], set[Identifier]]:
-    """(surely named, possibly named) by the fields of a record, nested ones included."""
+    """Identifiers in the fields of a record, including nested fields: (certain, possible)."""
     sure: set[Identifier] = set()
     maybe: set[Identifier] = set()
     for name, value in _flat(record):
@@ -284,7 +284,7 @@ def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 
 def identifiers_in_text(text: str) -> tuple[set[Identifier], set[Identifier]]:
-    """(surely, possibly) named in a line that is no record: what looks like an address or a phone."""
+    """Identifiers in a line that is not a record, by their look (address, phone): (certain, possible)."""
     sure: set[Identifier] = {("email", address) for address in emails_in(text)}
     maybe: set[Identifier] = set()
     plain = visible(text)
@@ -301,12 +301,12 @@ def identifiers_in_text(text: str) -> tuple[set[Identifier], set[Identifier]]:
     return sure, maybe | sure
 
 
-# --- records: what landed, in which order, and what must have gone to quarantine
+# --- records: what landed, in which order, and what must be in quarantine
 
 
 @dataclass
 class Record:
-    """One line of a landing file. `fields` is None where it is no record."""
+    """One line of a landing file. `fields` is None where the line is not a record."""
 
     source: str
     entity: str
@@ -316,7 +316,7 @@ class Record:
     load: int
     columns: frozenset[str] | None = None  # of a CSV file
     is_quarantined: bool = False
-    is_repaired: bool | None = False  # None: it may be
+    is_repaired: bool | None = False  # None: unknown
     is_current: bool = True
 
     def key(self, name: str) -> str:
@@ -380,7 +380,7 @@ ENTITIES: dict[tuple[str, str], _Entity] = {
 
 
 def read_landing(landing: Path, loads: Sequence[tuple[datetime, Iterable[str]]]) -> list[Record]:
-    """The records of these files, in order of arrival. `loads`: the moment of each load, with its files' names."""
+    """The records of these files, in order of arrival. `loads`: the moment of each load, with its file names."""
     records = []
     for number, (arrived_at, names) in enumerate(loads):
         for name in sorted(names):
@@ -420,7 +420,7 @@ def _csv_lines(text: str) -> Iterator[tuple[dict[str, Any] | None, str]]:
 
 
 def _judge_quarantine(records: list[Record]) -> None:
-    """Marks what breaks the contract of its entity, what was repaired by a later load, and which version is current."""
+    """Marks records that break their entity's contract, records that a later load repaired, and current versions."""
     kept: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
     refused: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
     for record in records:
@@ -450,7 +450,7 @@ def _judge_quarantine(records: list[Record]) -> None:
                 True if is_new else None if (later or (same and record.load == same[0].load)) else False
             )
             if same and not later and _came_first(records, same[0], record):
-                record.is_repaired = False  # the key was there already
+                record.is_repaired = False  # the key had landed before
 
 
 def _came_first(records: list[Record], one: Record, other: Record) -> bool:
@@ -467,7 +467,7 @@ def _is_broken(record: Record, entity: _Entity) -> bool:
     if any(record.fields.get(name) is None or record.fields.get(name) == "" for name in entity.required):
         return True
     if any(read_moment(record.fields.get(name)).kind not in ("good", "none") for name in entity.moments):
-        # A date before 2000 can be read by a machine: it lands.
+        # A date before 2000 is readable, so the record lands.
         return any(not _lands(record.fields.get(name)) for name in entity.moments)
     return any(folded(record.fields.get(name)) not in ("", "true", "false", "1", "0") for name in entity.flags)
 
@@ -487,10 +487,10 @@ def _lands(value: object) -> bool:
 
 @dataclass(frozen=True)
 class Decision:
-    """What one record says. `surely`: the pairs that a no surely concerns; `perhaps`: what it may concern or grant.
+    """The decision of one record.
 
-    `earliest`, `latest`: the bounds of a no's effective moment, and of a yes's. `is_clean`: nothing of it is in doubt.
-    `holds`: it cannot be read and may be a no. `explicit`: True, False or None where that can be disputed.
+    `surely`: pairs that a no certainly concerns. `perhaps`: pairs that it may concern or grant. `earliest`, `latest`: the bounds of its effective moment. `is_clean`: no part of it is in doubt. `holds`: it cannot
+    be read and may be a no. `explicit`: True, False, or None where that is debatable.
     """
 
     place: str
@@ -504,7 +504,7 @@ class Decision:
     holds: bool = False
     is_clean: bool = True
     explicit: bool | None = True
-    owners: frozenset[Identifier] = frozenset()  # of a yes: the identifiers that it is given for
+    owners: frozenset[Identifier] = frozenset()  # of a yes: the identifiers that it applies to
 
 
 def decisions_of(records: Sequence[Record], as_of: datetime) -> list[Decision]:
@@ -566,7 +566,7 @@ def _unparsed(record: Record) -> list[Decision]:
 
 
 def _looked_up(value: object, table: Mapping[str, frozenset[str]]) -> tuple[list[frozenset[str] | None], bool]:
-    """What each part of a purpose or channel means (None: unknown; no part: empty), and whether it is one word."""
+    """The meaning of each part of a purpose or channel (None: unknown; no part: empty), and whether it is one word."""
     if isinstance(value, list):
         parts = value
     else:
@@ -581,7 +581,7 @@ def _looked_up(value: object, table: Mapping[str, frozenset[str]]) -> tuple[list
 
 
 def scopes(purpose: object, channel: object) -> tuple[frozenset[Pair], frozenset[Pair], bool]:
-    """(what a no surely concerns, what a yes may grant, whether both words are plain ones)."""
+    """(pairs that a no certainly concerns, pairs that a yes may grant, whether both words are plain)."""
     purposes, is_one_purpose = _looked_up(purpose, PURPOSES)
     channels, is_one_channel = _looked_up(channel, CHANNELS)
     concerned: set[Pair] = set()
@@ -609,7 +609,7 @@ def scopes(purpose: object, channel: object) -> tuple[frozenset[Pair], frozenset
 
 
 def meaning_of(word: object) -> tuple[str, bool]:
-    """(yes, no, silent or doubt; whether the word is beyond dispute). Doubt is a word that may be a no."""
+    """(yes, no, silent or doubt; whether the word is unambiguous). Doubt: the word may be a no."""
     text = word_of(word)
     if text in SILENT and text in NO_ALSO:
         return "silent", False
@@ -623,7 +623,7 @@ def meaning_of(word: object) -> tuple[str, bool]:
 
 
 def _effective(moment: Moment, arrived_at: datetime, *, is_no: bool) -> tuple[datetime, datetime]:
-    """The bounds of a decision's moment: its own date, or its arrival."""
+    """The bounds of a decision's moment, from its own date or its arrival."""
     if moment.at is None or moment.kind == "bad":
         return arrived_at, FOREVER
     at = arrived_at if moment.at > arrived_at + SKEW else moment.at
@@ -663,8 +663,8 @@ def _banner(record: Record, as_of: datetime) -> Decision:
     )
     is_unknown = is_unknown or None in _looked_up(fields.get("channel"), CHANNELS)[0]
     is_unknown = is_unknown or (meaning == "doubt" and not is_known_doubt(fields.get("decision")))
-    # What is known to be unreadable holds. A readable no with a bad date holds in quarantine and is a no from arrival
-    # where it landed: both are right, so that it counts as a no that a later yes may or may not beat.
+    # An unreadable decision holds. A readable no with a bad date holds in quarantine, and is a no from its arrival
+    # where it landed. Both are right, so it counts as a no that a later yes may or may not supersede.
     holds = record.is_repaired is False and is_unknown
     if record.is_repaired is None:
         concerned = frozenset()
@@ -685,7 +685,7 @@ def _banner(record: Record, as_of: datetime) -> Decision:
 
 
 def is_known_doubt(word: object) -> bool:
-    """Whether a word that we do not know might be known to somebody else: a plain word of letters."""
+    """Whether an unknown word may be a known word elsewhere: a plain word of letters."""
     text = word_of(word)
     return bool(text) and text.isalpha() and not text.startswith("zz")
 
@@ -764,7 +764,7 @@ def _read_statuses(record: Record) -> list[_Status]:
 
 
 def _first_no_arrivals(records: Sequence[Record]) -> dict[tuple[str, str, str, Pair], datetime]:
-    """When a record first said no, of those that say it without a date."""
+    """When a record without a date of decision first said no."""
     firsts: dict[tuple[str, str, str, Pair], datetime] = {}
     for record in records:
         if record.fields is None or (record.source, record.entity) not in _OWN_IDS:
@@ -797,7 +797,7 @@ def _statuses(
             if is_deleted or record.is_quarantined or moment.kind == "bad":
                 continue
             explicit = status.is_explicit
-            if moment.kind == "none":  # dated by its record alone
+            if moment.kind == "none":  # only its record has a date
                 moment, explicit = read_moment(next(iter(status.other_dates), None)), False
             if moment.at is None or moment.at > as_of:
                 continue
@@ -860,7 +860,7 @@ def _klaviyo_event(record: Record, metrics: Mapping[str, str]) -> list[Decision]
 
 @dataclass
 class Customer:
-    """Who is asked about. `owned`: identifiers in the partition; `named`: those, and what its own records name."""
+    """A customer. `owned`: its identifiers in the partition. `named`: these, and those that its own records name."""
 
     owned: set[Identifier] = field(default_factory=set)
     named: set[Identifier] = field(default_factory=set)
@@ -869,9 +869,9 @@ class Customer:
 
 
 def customers_of(records: Sequence[Record], owners: Mapping[Identifier, str]) -> dict[str, Customer]:
-    """Customers by id. `owners`: which identifier belongs to which customer, in one partition."""
+    """Customers by id. `owners`: the customer of each identifier, in one partition."""
     customers: dict[str, Customer] = defaultdict(Customer)
-    by_short_id = {  # Salesforce writes an id with 15 or 18 characters
+    by_short_id = {  # Salesforce ids have 15 or 18 characters
         (kind, value[:15]): customer for (kind, value), customer in owners.items() if kind.startswith("salesforce")
     }
     for identifier, customer in owners.items():
@@ -910,7 +910,7 @@ class Verdict:
 
 
 class Oracle:
-    """The answers for all customers of a landing zone as of one moment."""
+    """The answers for all customers of a landing zone at one moment."""
 
     def __init__(self, records: Sequence[Record], owners: Mapping[Identifier, str], as_of: datetime) -> None:
         self.as_of = as_of
@@ -990,7 +990,7 @@ class Oracle:
 
 
 class _Index:
-    """Decisions by the identifiers that they name."""
+    """Decisions, by the identifiers that they name."""
 
     def __init__(self, entries: Iterable[tuple[Decision, Iterable[Identifier]]]) -> None:
         self.exact: dict[Identifier, list[Decision]] = defaultdict(list)
@@ -1009,6 +1009,6 @@ class _Index:
                 found.update({id(decision): decision for decision in self.exact.get(key, [])})
             if kind == "phone":
                 found.update({id(decision): decision for tail, decision in self.tails if value.endswith(tail)})
-            if kind == "tail":  # the customer's own number is without a country code too
+            if kind == "tail":  # the customer's own number has no country code either
                 found.update({id(decision): decision for tail, decision in self.tails if tail == value})
         return list(found.values())

@@ -1,7 +1,7 @@
-"""Invariant 6 as a property of generated worlds: the product never says yes where the oracle says no.
+"""Invariant 6 as a property of generated worlds: the product never grants where the oracle says no.
 
-The other direction: where the oracle is certain of a yes, the product grants, so that a product that refuses everybody
-fails. The failing twin is the reading of commit 10402e9, which ignored what it could not read: each fault is noticed.
+The other direction: where the oracle is certain of a yes, the product grants, so a product that refuses everybody
+fails. The failing twin is the logic of commit 10402e9, which ignored what it could not read: the tests find each fault.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.warehouse.consent.worlds import AS_OF, FAILED_OPEN, LOADS, STORIES, W
 from tests.warehouse.workbench import Workbench
 
 EXAMPLES = 20 if os.environ.get("TORTURE") else 1
-PEOPLE = 11 * len(STORIES)  # a build costs the same for one of each story and for eleven
+PEOPLE = 11 * len(STORIES)  # a build takes the same time for one person per story and for eleven
 EXPORTS: dict[str, Pair] = {
     "exp_meta__lapsed_buyers": ("advertising", "ads"),
     "exp_webhook__abandoned_cart": ("email_marketing", "email"),
@@ -30,7 +30,7 @@ EXPORTS: dict[str, Pair] = {
 worlds = settings(
     max_examples=EXAMPLES,
     derandomize=True,
-    phases=(Phase.explicit, Phase.generate),  # a failure names the person concerned: nothing to shrink
+    phases=(Phase.explicit, Phase.generate),  # a failure names the person: no need to shrink
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
@@ -48,7 +48,7 @@ def owners_of(bench: Workbench) -> dict[Identifier, str]:
 
 
 def statuses_of(bench: Workbench) -> dict[tuple[str, Pair], str]:
-    """The status by customer, purpose and channel; a grant whose end has come is none."""
+    """The status by customer, purpose and channel; an expired grant is none."""
     return {
         (customer, (purpose, channel)): "expired" if expires_at is not None and expires_at <= AS_OF else status
         for customer, purpose, channel, status, expires_at in bench.query(
@@ -62,7 +62,7 @@ def ask(bench: Workbench, loads: list[Load], owners: dict[Identifier, str]) -> d
 
 
 class Disagreements:
-    """Where product and oracle differ, by the story of the person; `told` lists examples with the person's lines."""
+    """Differences between product and oracle, by story. `told` lists examples with the person's lines."""
 
     def __init__(self, world: World, owners: dict[Identifier, str]) -> None:
         self.people = {owners.get(("shopify_customer_id", person.shopify_id)): person for person in world.people}
@@ -129,7 +129,7 @@ def assert_agreement(bench: Workbench, world: World, loads: list[Load]) -> None:
 @given(seed=st.integers(0, 1_000_000))
 @worlds
 def test_no_yes_where_the_oracle_says_no_whatever_arrives_when(workbench: Workbench, seed: int) -> None:
-    """Three loads, a build after each, all exports at the end; one rebuild from raw gives the same consents."""
+    """Three loads, a build after each, all syncs at the end. One rebuild from raw gives the same consents."""
     workbench.empty()
     world = make_world(seed, PEOPLE)
     loads: list[Load] = []
@@ -183,7 +183,7 @@ def test_one_build_over_everything_agrees_too(workbench: Workbench, seed: int) -
     assert_agreement(workbench, world, loads)
 
 
-# --- the failing twin: what 10402e9 made of the same lines
+# --- the failing twin: how 10402e9 interpreted the same lines
 
 
 _KNOWN = {
@@ -196,11 +196,11 @@ _KNOWN = {
 
 
 def read_as_before() -> Callable[[str, Any], Any]:
-    """A line as 10402e9 understood it, None where it made nothing of it.
+    """A line as 10402e9 interpreted it, None where it ignored the line.
 
-    It quarantined records whose date or words were missing or whose key was known, and did not look at them again. It
-    knew five purposes, three words and three identifiers by their exact spelling. It read no opt-out of a lead or
-    of a contact that was merged away, no bounce, and no status without a date.
+    It quarantined records without date or words or with a known key, and never evaluated them. It knew five purposes,
+    three words and three identifiers by their exact spelling. It ignored opt-outs of leads and of contacts that were
+    merged away, bounces, and statuses without a date.
     """
     seen: set[str] = set()
 
@@ -251,7 +251,7 @@ def _decision_as_before(line: dict[str, Any], seen: set[str]) -> Any:
 
 
 def test_what_was_ignored_before_is_noticed(workbench: Workbench) -> None:
-    """The product fed with what 10402e9 made of the lines grants as 10402e9 did; the property fails in each story."""
+    """Fed with the lines as 10402e9 read them, the product grants as it did: the property fails in each story."""
     world = make_world(3, PEOPLE)
     keep = read_as_before()
     loads = []
@@ -261,7 +261,7 @@ def test_what_was_ignored_before_is_noticed(workbench: Workbench) -> None:
     workbench.build("+dim_consents", "+bdg_customer_identifiers")
     owners, statuses = owners_of(workbench), statuses_of(workbench)
     for number in range(len(LOADS)):
-        world.write(workbench.home.landing, number)  # what the oracle reads: the lines themselves
+        world.write(workbench.home.landing, number)  # the original lines, for the oracle
     files = sorted(str(path.relative_to(workbench.home.landing)) for path in workbench.home.landing.glob("*/*/load*"))
     loads = [(at, [name for name in files if f"load{number}." in name]) for number, at in enumerate(LOADS)]
     wrong = false_yeses(world, ask(workbench, loads, owners), owners, granted_in(statuses))
@@ -269,7 +269,7 @@ def test_what_was_ignored_before_is_noticed(workbench: Workbench) -> None:
 
 
 def test_a_product_that_refuses_everybody_is_noticed(workbench: Workbench) -> None:
-    """The failing twin of the other direction, without a build: no status at all."""
+    """The failing twin of the other direction, without a build: no customer has a status."""
     world = make_world(5, len(STORIES))
     loads = [(at, world.write(workbench.home.landing, number)) for number, at in enumerate(LOADS)]
     owners = {("shopify_customer_id", person.shopify_id): person.shopify_id for person in world.people}

@@ -1,4 +1,4 @@
-"""The oracle on cases written by hand: what it must call a no, what it must call a yes."""
+"""The oracle on cases written by hand: which it must answer with no, which with yes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ YES = {"email": "ada@kundenpost.de", "purpose": "advertising", "channel": "ads",
 
 
 def ask(landing: Path, *banner: dict[str, Any] | str, pair: Pair = ADS, who: str = "ada", **files: list[Any]) -> Answer:
-    """The answer after one load of these lines. `files`: <source>__<entity> to its records."""
+    """The answer after one load of these lines. `files`: records by <source>__<entity>."""
     lines = {"consent_banner__decisions": list(banner), **files}
     names = []
     for place, records in lines.items():

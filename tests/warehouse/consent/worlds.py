@@ -1,9 +1,9 @@
 """Worlds of many small, independent people, each with one story about consent, as landing files in three loads.
 
-A world comes from one seed. A person's identifiers are no other person's, unless the story says so; a failure names the
-story and the lines of the people concerned, which is what an example has to be shrunk to.
+One seed gives one world. No two people share an identifier, unless the story says so. A failure names the story and the
+lines of its people, so examples need no shrinking.
 
-Add here when a source can say something about consent in another way. Keep out: what is right (oracle.py).
+Add here when a source can state consent in another way. Keep out: the right answers (oracle.py).
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ class Person:
         )  # fmt: skip
 
     def buys(self) -> None:
-        """One order long ago: a lapsed buyer, with a contract."""
+        """Adds one old order: a lapsed buyer with a contract."""
         self.add(
             0,
             "shopify/order",
@@ -158,7 +158,7 @@ class Person:
     # --- decisions
 
     def decides(self, load: int = 0, *, as_csv: bool = False, **fields: Any) -> dict[str, Any]:
-        """A decision of the banner: granted for advertising by e-mail address, unless the fields say otherwise."""
+        """Adds a decision of the banner: granted for advertising by e-mail address, unless the fields say otherwise."""
         record = {
             "decision_id": f"dec-{self.number}-{len(self.lines)}", "email": self.email, "purpose": "advertising",
             "channel": "ads", "decision": "granted", "policy_version": "2026-1", "region": "EU",
@@ -168,7 +168,7 @@ class Person:
         return record
 
     def agrees(self, load: int = 0, days_ago: int | None = None, **fields: Any) -> None:
-        """A plain yes to every purpose that is asked for, one decision each."""
+        """Adds a plain yes to every purpose, one decision each."""
         at = self.day(days_ago if days_ago is not None else self.rng.randint(60, 200))
         for purpose, channel in (
             ("advertising", "ads"), ("email_marketing", "email"), ("sms_marketing", "sms"),
@@ -177,7 +177,7 @@ class Person:
             self.decides(load, purpose=purpose, channel=channel, decided_at=moment(at), **fields)
 
     def refuses(self, load: int = 1, **fields: Any) -> dict[str, Any]:
-        """A no that came after the yes, by the same address, unless the fields say otherwise."""
+        """Adds a no after the yes, by the same address, unless the fields say otherwise."""
         return self.decides(load, **{"decision": "withdrawn", "decided_at": moment(self.day(30)), **fields})
 
     def day(self, days_ago: int) -> datetime:
@@ -189,7 +189,7 @@ class World:
     people: list[Person]
 
     def write(self, landing: Path, load: int, keep: Callable[[str, Any], Any] | None = None) -> list[str]:
-        """Writes the files of one load; returns their names. `keep` may change a line, or drop it by returning None."""
+        """Writes the files of one load; returns their names. `keep` may change a line, or return None to drop it."""
         files: dict[str, list[Any]] = defaultdict(list)
         for person in self.people:
             for number, entity, line in person.lines:
@@ -229,18 +229,18 @@ def csv_line(record: dict[str, Any]) -> str:
 
 
 def _csv(lines: list[Any]) -> str:
-    # A quote that is never closed swallows what follows it: such lines come last.
+    # An unclosed quote consumes the following lines, so such lines come last.
     written = sorted(
         (line if isinstance(line, str) else csv_line(line) for line in lines), key=lambda line: line.count('"') % 2
     )
     return "".join(f"{line}\n" for line in [",".join(COLUMNS), *written])
 
 
-# --- stories: each adds what a person said; the people's records and a plain yes are there already
+# --- stories: each adds a person's decisions; the records and a plain yes exist already
 
 Story = Callable[[Person], None]
 STORIES: dict[str, Story] = {}
-# Stories after which a product of 10402e9 lets somebody go out who said no; the failing twin asks for each of them.
+# Stories in which the product of 10402e9 exports a person who said no. The failing twin requires each of them.
 FAILED_OPEN: set[str] = set()
 
 
@@ -358,7 +358,7 @@ def unknown_purpose_or_channel(person: Person) -> None:
 
 @_story(failed_open=True)
 def unknown_word(person: Person) -> None:
-    """An unknown word may be a no; today it becomes a `denied` that a later yes of the same identifier beats."""
+    """An unknown word may be a no. It becomes a `denied` that a later yes of the same identifier supersedes."""
     person.decides(
         0,
         decision=pick(person, "zzq", "???", "42", "widerrufen", "n/a", "zz_granted"),
@@ -524,7 +524,7 @@ def no_by_an_identifier_in_disguise(person: Person) -> None:
 
 @_story(failed_open=True)
 def no_in_quarantine_beside_an_older_yes(person: Person) -> None:
-    """A refused record repeats what was said before; only its own words count."""
+    """A refused record repeats an earlier decision; only its own words count."""
     person.refuses(
         decision=pick(person, "denied", "withdrawn", None, ""),
         decided_at=pick(person, "15/06/2026", None),
@@ -577,7 +577,7 @@ def repaired(person: Person) -> None:
 
 @_story(failed_open=True)
 def no_before_its_owner(person: Person) -> None:
-    """The decision names a phone or a login; the records that give it to somebody come later."""
+    """The decision names a phone or a login; the records that assign it to a customer arrive later."""
     person.lines = [
         (max(load, 1) if entity.startswith("shopify/customer") else load, entity, line)
         for load, entity, line in person.lines
@@ -587,7 +587,7 @@ def no_before_its_owner(person: Person) -> None:
 
 @_story(failed_open=True)
 def no_by_a_shared_phone(person: Person) -> None:
-    """Two people type one phone; a no that names it holds both."""
+    """Two people type the same phone; a no that names it withholds both."""
     for other in range(1, 5):
         twin = Person(person.number + 50_000 + 10_000 * (other - 1), person.rng)
         twin.in_shopify(phone=person.phone)
@@ -699,7 +699,7 @@ def no_to_service(person: Person) -> None:
 
 
 def make_world(seed: int, people: int) -> World:
-    """`people` persons, the stories in turn, so that each is there."""
+    """A world of `people` persons who take the stories in turn, so that every story occurs."""
     rng = Random(seed)
     made = []
     names = sorted(STORIES)

@@ -1,7 +1,7 @@
-"""Stories by lot: random evidence in four batches, with deletions, blocked values and decisions in between.
+"""Random stories: evidence in four batches, with deletions, blocked values and decisions in between.
 
-Nobody says what must come of them; what must hold of every story holds of these (test_stories.py), and the rules that
-named stories change change for these too. Add here: another kind of line. Keep out: outcomes.
+They have no expected outcome. What must hold for every story must hold for these (test_stories.py), and the rules that
+named stories change also change for these. Add here: another kind of line. Keep out: outcomes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from tests.warehouse.identity.stories import Story
 
 
 def random_stories(seed: int, count: int) -> list[Story]:
-    """The same stories for the same seed."""
+    """Random stories; equal seeds give equal stories."""
     draw = random.Random(seed)
     return [_story(draw, f"by lot {number}") for number in range(1, count + 1)]
 
@@ -54,7 +54,7 @@ def _evidence(draw: random.Random) -> str:
 
 
 def _decisions(draw: random.Random, decided: list[str]) -> list[str]:
-    """Sometimes a person joins two, keeps two apart, or withdraws; sometimes a value is blocked."""
+    """Sometimes a decision to join two, to keep two apart, or its withdrawal; sometimes a blocked value."""
     lot = draw.random()
     if lot < 0.3:
         first, second = draw.sample(["e1", "e2", "e3", "h1", "k1", "z1", "p1", "u1", "s1"], 2)

@@ -1,6 +1,6 @@
-"""A bench for the materialization alone: a dbt project of four models around the real macros, fed with numbers.
+"""A bench for the materialization alone: a dbt project of four models around the real macros, with numbers as input.
 
-Add here: how a graph is laid in, run, and checked. Keep out: which graphs (test_graphs.py).
+Add here: how a graph is written, run, and checked. Keep out: which graphs (test_graphs.py).
 """
 
 from __future__ import annotations
@@ -137,15 +137,15 @@ Partition = dict[int, tuple[int, int]]
 
 @dataclass(frozen=True)
 class Cuts:
-    """`refused`: two numbers and why the edge between them did not join. `conflicts`: two customers, older first, what
-    is told of each, and what of both."""
+    """`refused`: two numbers and why the edge between them did not join. `conflicts`: two customers, older first, the
+    columns about each, and the columns about both."""
 
     refused: list[tuple[int, int, str]]
     conflicts: list[tuple[int, int, Told, Told, Told]]
 
 
 class GraphBench:
-    """One small dbt project in a directory; `run` gives (component_no, customer_no) by node."""
+    """A small dbt project in a directory; `run` returns (component_no, customer_no) by node."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -166,14 +166,14 @@ class GraphBench:
             shutil.copytree(ROOT / "dbt_project/macros" / folder, directory / "macros" / folder)
 
     def twist(self, file: str, old: str, new: str) -> None:
-        """Makes a failing twin of the engine: replaces a text, which must be there, in one macro or model."""
+        """Creates a failing twin of the engine: replaces a text, which must exist, in one macro or model."""
         path = self.directory / file
         text = path.read_text(encoding="utf-8")
         assert old in text
         path.write_text(text.replace(old, new), encoding="utf-8")
 
     def lay(self, graphs: Iterable[Graph]) -> None:
-        """Writes graphs as the tables that the models read; numbers of two graphs must not meet."""
+        """Writes graphs as the tables that the models read. No two graphs may have the same number."""
         graphs = list(graphs)
         nodes = [(n.number, n.kind, n.value, n.limit) for graph in graphs for n in graph.nodes]
         edges = [
@@ -209,13 +209,13 @@ class GraphBench:
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """The database with an empty schema `graph`, for laying tables in."""
+        """The database with an empty schema `graph` for tables."""
         with duckdb.connect(str(self.database)) as connection:
             connection.execute("drop schema if exists graph cascade; create schema graph")
             yield connection
 
     def build(self, *, full_refresh: bool = False, models: str = "graph", **variables: object) -> None:
-        """Builds what was laid in, as an increment of what stands there unless a full refresh is asked for."""
+        """Builds the written graphs, as an increment of the existing partition unless full_refresh is true."""
         asked = ["--select", f"path:models/{models}", *(["--full-refresh"] if full_refresh else [])]
         succeeded, told = run_own_project(
             self.directory, *asked, "--vars", json.dumps(variables), "--log-level-file", "info"
@@ -229,7 +229,7 @@ class GraphBench:
         return {number: (component, customer) for number, component, customer in rows}
 
     def cuts(self) -> Cuts:
-        """What the real models make of the partition that stands there."""
+        """What the real models derive from the existing partition."""
         self.build(models="cuts")
         with duckdb.connect(str(self.database), read_only=True) as connection:
             return Cuts(
@@ -248,19 +248,19 @@ class GraphBench:
             )
 
     def revisions(self) -> dict[int, int]:
-        """In which revision of the pairs each row of the partition was written."""
+        """The revision of the pairs in which each row of the partition was written."""
         with duckdb.connect(str(self.database), read_only=True) as connection:
             return dict(connection.execute("select identifier_no, pairs_revision_no from partition").fetchall())
 
     def run(self, *graphs: Graph, full_refresh: bool = True, **variables: object) -> Partition:
-        """Lays graphs in and builds them, from nothing unless told otherwise."""
+        """Writes graphs and builds them, from nothing unless full_refresh is false."""
         self.lay(graphs)
         self.build(full_refresh=full_refresh, **variables)
         return self.read()
 
 
 def smallest_connected(numbers: Iterable[int], pairs: Iterable[tuple[int, int]]) -> dict[int, int]:
-    """Union-find: the smallest number that each number is connected with. The oracle."""
+    """The oracle: the smallest number that each number is connected with, by union-find."""
     parent = {number: number for number in numbers}
 
     def root(number: int) -> int:
@@ -276,7 +276,7 @@ def smallest_connected(numbers: Iterable[int], pairs: Iterable[tuple[int, int]])
 
 
 def broken_promises(graph: Graph, partition: Partition) -> list[str]:
-    """What is wrong with the partition of a graph, in words; nothing where every promise is kept."""
+    """The broken promises of a graph's partition, in words; empty where all are kept."""
     wrong = []
     nodes = {node.number: node for node in graph.nodes}
     customers = {number: partition[number][1] for number in nodes}

@@ -1,4 +1,4 @@
-"""The named scenarios of identity: rows in, in four batches, and who must be one customer after each of them.
+"""The named scenarios of identity: rows in four batches, and the expected customers after each batch.
 
 A record is a line of short names, a letter for the type and a number: `h1 e1 p1` is HubSpot contact 1 with e-mail 1 and
 phone 1. h HubSpot contact, s shop account (its login is the u of the same number), u login, a cookie, e e-mail,
@@ -9,7 +9,7 @@ licence. A name with a colon carries its own value (`e:info@firm.example`).
 Decisions: `+e1 e2` include, `-h1 k1` exclude, `~e1 e2` withdraw, `#e1` block, `limit z 1` change a limit,
 `shared e 5` change how many persons an identifier may touch before it counts as shared, `lifetime k 9000` change how
 many days it stays usable, `tier k 4` or `tier segment_sign_in 5` change the tier of a type or of a match rule.
-Names of two stories are never the same identifier, so all stories share one warehouse.
+Two stories never have the same identifier, so all stories share one warehouse.
 Add here: a story. Keep out: how a batch is landed and built (telling.py).
 """
 
@@ -20,8 +20,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Story:
-    """One scenario. `batches`: records of four batches, one a line. `outcome`: customers after each batch, with ` | `
-    between them; identifiers that are not named are not looked at, and a name after `nobody:` has no customer."""
+    """One scenario. `batches`: records of four batches, one per line. `outcome`: customers after each batch, separated
+    by ` | `. Other identifiers are not checked. A name after `nobody:` has no customer."""
 
     name: str
     batches: tuple[str, str, str, str]
@@ -29,7 +29,7 @@ class Story:
 
 
 def _tell(name: str, *steps: tuple[str, str]) -> Story:
-    """Fills up to four batches: nothing more arrives, and nothing changes."""
+    """Fills up to four batches: the added ones are empty, with the same outcome."""
     filled = [*steps, *[("", steps[-1][1])] * (4 - len(steps))]
     first, second, third, fourth = filled
     return Story(

@@ -1,7 +1,7 @@
-"""Lands and builds stories, batch by batch, and reads back who is who.
+"""Lands and builds stories, batch by batch, and reads the resulting customers.
 
-Add here: how a line of a story becomes a raw record, or a row of a seed. Keep out: what must come of it (stories.py and
-the tests).
+Add here: how a line of a story becomes a raw record, or a row of a seed. Keep out: expected outcomes (stories.py
+and the tests).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _OPTION = re.compile(r" (?:@(?P<date>\S+)|x(?P<times>\d+)|until (?P<until>\S+)|>
 
 @dataclass
 class Teller:
-    """Turns the lines of one story into raw records and seed rows; `number` keeps its names apart from the others'."""
+    """Turns the lines of one story into raw records and seed rows; `number` makes its identifiers unique."""
 
     number: int
     moment: datetime = FIRST_BATCH
@@ -154,7 +154,7 @@ def _is_decision(line: str) -> bool:
 
 
 def apply_decision(connection: duckdb.DuckDBPyConnection, teller: Teller, line: str) -> None:
-    """Writes a decision into the seeds' tables, as a reviewed change of the CSV would."""
+    """Writes a decision into the seeds' tables, like a reviewed change of the CSV."""
     if line.split(maxsplit=1)[0] in RULES:
         rule, name, number = line.split()
         seed, key = ("identifier_types", "identifier_type") if name in TYPES else ("match_rules", "rule")
@@ -181,7 +181,7 @@ def apply_decision(connection: duckdb.DuckDBPyConnection, teller: Teller, line: 
 
 @dataclass(frozen=True)
 class Told:
-    """What a warehouse says after a build: customer ids by identifier, refused edges, redirects, changes, history."""
+    """The warehouse after a build: customer ids by identifier, refused edges, redirects, changes, history."""
 
     customers: dict[Identifier, str | None]
     refused: list[tuple[Any, ...]]
@@ -225,7 +225,7 @@ class Told:
 def land_batch(
     bench: Workbench, tellers: Sequence[Teller], stories: Sequence[Story], batch: int
 ) -> list[tuple[Teller, str]]:
-    """Lands one batch of all stories; returns the decisions that come with it."""
+    """Lands one batch of all stories; returns the decisions of the batch."""
     files: dict[tuple[str, str], list[dict[str, Any]]] = {}
     decisions = []
     for teller, story in zip(tellers, stories, strict=True):
@@ -245,7 +245,7 @@ def land_batch(
 
 
 def build_identity(bench: Workbench, decisions: Iterable[tuple[Teller, str]], *, with_seeds: bool) -> Told:
-    """Builds what identity needs. `with_seeds`: also its parents; without, the decisions in the seeds' tables stay."""
+    """Builds identity. `with_seeds`: also its parents; otherwise the decisions in the seeds' tables stay."""
     if with_seeds:
         bench.build(
             *("+int_identity__records", "+employee_domains", "cnf_*__attributes", "identifier_blocklist"),
@@ -259,14 +259,14 @@ def build_identity(bench: Workbench, decisions: Iterable[tuple[Teller, str]], *,
 
 
 def break_off(bench: Workbench, model: str) -> None:
-    """What a build leaves that broke off behind a model: it and all before it are of today, the rest of yesterday."""
+    """Leaves the warehouse of a build that stopped after a model: this and its parents are new, the rest is old."""
     bench.build("stg_lookups__phone_numbers", f"+{model},int_identity__*")
 
 
 def tell(bench: Workbench, stories: Sequence[Story]) -> list[Told]:
-    """Tells all stories in four batches. Returns what stood after each, after a re-run, and after one full run.
+    """Lands and builds all stories in four batches. Returns the results after each, a re-run, and one full run.
 
-    Before the third is built, builds of it break off behind three models in turn: the next one repairs what they left.
+    Before the third batch is built, three builds of it stop after different models: the next build repairs the result.
     """
     bench.empty()
     tellers = [Teller(number) for number in range(1, len(stories) + 1)]
@@ -284,7 +284,7 @@ def tell(bench: Workbench, stories: Sequence[Story]) -> list[Told]:
 
 
 def expected_groups(teller: Teller, outcome: str) -> tuple[set[frozenset[Identifier]], set[Identifier]]:
-    """The customers that an outcome names, and the identifiers that must belong to nobody."""
+    """The customers in an outcome, and the identifiers that must have no customer."""
     groups, nobody = set(), set()
     for part in outcome.split("|"):
         words = part.strip()

@@ -36,14 +36,14 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> GraphBench:
 
 
 def path(numbers: list[int], kind: str = "cookie", limit: int | None = None, **evidence: int) -> Graph:
-    """A chain in which each node is linked to the next."""
+    """A chain: each node has an edge to the next."""
     nodes = tuple(Node(number, kind, f"{kind} {position}", limit) for position, number in enumerate(numbers))
     edges = tuple(Edge(a, b, **evidence) for a, b in pairwise(numbers))
     return Graph(nodes, edges)
 
 
 def alternating(count: int, start: int) -> list[int]:
-    """Small and large numbers in turn: every inner node is a local extreme."""
+    """Alternating small and large numbers: every inner node is a local extreme."""
     low, high = list(range(start, start + count // 2)), list(range(start + count // 2, start + count))
     return [number for pair in zip(low, reversed(high), strict=True) for number in pair]
 
@@ -75,8 +75,8 @@ def test_shapes_reach_the_fixpoint(bench: GraphBench) -> None:
     assert {customer for _, customer in partition.values() if customer <= 2_000} == {1}
 
 
-def test_fixed_rounds_are_seen() -> None:
-    """The failing twin: five passes of the smallest neighbour leave a chain in pieces, and the check says so."""
+def test_fixed_rounds_are_detected() -> None:
+    """The failing twin: five passes of the smallest neighbour leave a chain in pieces, and the check finds it."""
     graph = path(list(range(1, 2_001)))
     with duckdb.connect() as connection:
         connection.execute("create table labels as select unnest(range(1, 2001)) as node, node as label")
@@ -98,13 +98,13 @@ def test_one_edge_more_and_an_empty_graph(bench: GraphBench) -> None:
 
 @pytest.mark.parametrize("form", ["arrays", "sql"])
 def test_numbers_wider_than_32_bits(bench: GraphBench, form: str) -> None:
-    """A dictionary may count past what fits into the narrow arrays."""
+    """Identifier numbers may exceed the narrow arrays."""
     numbers = [5, 2**31 - 2, 2**31 - 1, 2**31, 2**40, 2**62]
     assert bench.run(path(numbers), identity_contraction=form) == dict.fromkeys(numbers, (5, 5))
 
 
 def test_a_long_chain_of_claims_is_cut_into_full_customers(bench: GraphBench) -> None:
-    """1,500 addresses in a chain, three to a customer at most, with evidence that rises along the chain."""
+    """1,500 addresses in a chain, at most three per customer, with evidence that grows along the chain."""
     numbers = list(range(1, 1_501))
     chain = path(numbers, "email", 3)
     rising = Graph(chain.nodes, tuple(Edge(e.a, e.b, seen_day=position) for position, e in enumerate(chain.edges)))
@@ -114,7 +114,7 @@ def test_a_long_chain_of_claims_is_cut_into_full_customers(bench: GraphBench) ->
 
 
 def random_graph(draw: random.Random) -> Graph:
-    """Up to 16 identifiers, numbered from 0; any two of them may be linked, excluded or joined by a decision."""
+    """Up to 16 identifiers, numbered from 0. Any two may have an edge or be excluded or joined by a decision."""
     count = draw.randint(1, 16)
     kinds = [draw.choice(sorted(LIMITS)) for _ in range(count)]
     nodes = tuple(Node(number, kind, f"value {number}", LIMITS[kind]) for number, kind in enumerate(kinds))
@@ -129,7 +129,7 @@ def random_graph(draw: random.Random) -> Graph:
 
 
 def in_three_orders(draw: random.Random) -> list[list[Graph]]:
-    """Random graphs, each three times: its identifiers numbered in the order of the graph, and shuffled twice."""
+    """Random graphs, each three times: identifiers numbered in the order of the graph, and shuffled twice."""
     laid = []
     for position in range(GRAPHS_PER_EXAMPLE):
         graph = random_graph(draw)
@@ -145,8 +145,8 @@ def in_three_orders(draw: random.Random) -> list[list[Graph]]:
 
 
 def disagreeing(laid: list[list[Graph]], partition: Partition, cuts: Cuts) -> list[list[Graph]]:
-    """The graphs that came out differently when their identifiers arrived in another order: other customers, an edge
-    that was refused for another reason, or a conflict of which something else is told."""
+    """The graphs whose result depends on the order of arrival: other customers, another reason of a refused edge, or
+    other columns of a conflict."""
     return [copies for copies in laid if len({_by_name(copy, partition, cuts) for copy in copies}) > 1]
 
 
@@ -154,11 +154,11 @@ def disagreeing(laid: list[list[Graph]], partition: Partition, cuts: Cuts) -> li
 @settings(
     max_examples=EXAMPLES,
     derandomize=True,
-    phases=(Phase.explicit, Phase.generate),  # an example is several runs of dbt: none to spare for shrinking
+    phases=(Phase.explicit, Phase.generate),  # an example is several runs of dbt: too slow to shrink
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_promises_hold_in_any_order(bench: GraphBench, seed: int) -> None:
-    """Every promise of a partition; and the same partition and cuts, in whatever order identifiers were numbered."""
+    """Every promise of a partition holds, and the order of identifier numbers changes neither partition nor cuts."""
     laid = in_three_orders(random.Random(seed))
     partition = bench.run(*(copy for copies in laid for copy in copies))
     cuts = bench.cuts()
@@ -185,8 +185,8 @@ BRIDGES, CONFLICTS = "macros/identity/select_bridges.sql", "models/cuts/dim_iden
     ],
     ids=["limits", "what is told of conflicts"],
 )
-def test_what_goes_by_the_order_of_arrival_is_seen(tmp_path: Path, twists: tuple[tuple[str, str, str], ...]) -> None:
-    """The failing twins: ties are decided by who arrived first. They keep every limit, and only the order tells it."""
+def test_dependence_on_order_is_detected(tmp_path: Path, twists: tuple[tuple[str, str, str], ...]) -> None:
+    """The failing twins break ties by arrival. They keep every limit, so only another order reveals them."""
     twin = GraphBench(tmp_path)
     for file, old, new in twists:
         twin.twist(file, old, new)
@@ -219,7 +219,7 @@ def test_unchanged_input_gives_the_same_table(bench: GraphBench) -> None:
 
 
 def test_a_crash_leaves_nothing_that_breaks_the_next_run(bench: GraphBench) -> None:
-    """A killed run may leave its scratch schema with tables of any shape, and the old partition."""
+    """A killed run may leave its scratch schema, with tables of any shape, and the old partition."""
     graph = path(list(range(1, 20)))
     expected = bench.run(graph)
     with duckdb.connect(str(bench.database)) as connection:
@@ -244,7 +244,7 @@ def _whole_group_refused(graph: Graph, partition: dict[int, tuple[int, int]]) ->
 
 
 @pytest.mark.parametrize("twin", [_without, _whole_group_refused], ids=["limits ignored", "groups shattered"])
-def test_a_partition_that_breaks_a_promise_is_seen(
+def test_a_partition_that_breaks_a_promise_is_detected(
     bench: GraphBench, twin: Callable[[Graph, dict[int, tuple[int, int]]], dict[int, tuple[int, int]]]
 ) -> None:
     """The failing twins of broken_promises."""
@@ -255,9 +255,9 @@ def test_a_partition_that_breaks_a_promise_is_seen(
 
 
 def changed_graph(draw: random.Random, graph: Graph, first: int) -> Graph:
-    """The graph after a batch: identifiers and evidence come and go, rules and decisions change."""
+    """The graph after a batch: identifiers and evidence are added and removed, rules and decisions change."""
     nodes = {node.number: node for node in graph.nodes}
-    limits = LIMITS | {node.kind: node.limit for node in graph.nodes}  # as changed before: a type has one limit
+    limits = LIMITS | {node.kind: node.limit for node in graph.nodes}  # includes earlier changes: a type has one limit
     for _ in range(draw.choice([0, 0, 1, 3])):
         number = max(nodes, default=first) + 1
         kind = draw.choice(sorted(LIMITS))
@@ -280,13 +280,13 @@ def changed_graph(draw: random.Random, graph: Graph, first: int) -> Graph:
 @settings(
     max_examples=EXAMPLES // 2,
     derandomize=True,
-    phases=(Phase.explicit, Phase.generate),  # an example is several runs of dbt: none to spare for shrinking
+    phases=(Phase.explicit, Phase.generate),  # an example is several runs of dbt: too slow to shrink
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_increments_end_where_a_run_from_nothing_ends(bench: GraphBench, seed: int) -> None:
-    """Random evidence in random batches, removals, limits and decisions in between, in either form; and back again.
+def test_increments_equal_a_run_from_nothing(bench: GraphBench, seed: int) -> None:
+    """Random batches of evidence, with removals, limits and decisions in between, in either form; then all undone.
 
-    Numbers and names are those of a run from nothing; what was merged, split and merged returns to where it began.
+    The numbers equal those of a run from nothing, also where customers were merged, split and merged again.
     """
     draw = random.Random(seed)
     size_cap = draw.choice([None, 5])
@@ -310,7 +310,7 @@ def test_increments_end_where_a_run_from_nothing_ends(bench: GraphBench, seed: i
 
 
 def test_only_touched_components_are_opened(bench: GraphBench) -> None:
-    """A change in one component leaves the rows of every other as they are; an unchanged input leaves all."""
+    """A change in one component leaves the rows of all others unchanged; an unchanged input leaves all rows."""
     chains = [path(list(range(100 * n, 100 * n + 20)), "email", 3) for n in range(1, 30)]
     bench.run(*chains)
     before = bench.revisions()
@@ -323,8 +323,8 @@ def test_only_touched_components_are_opened(bench: GraphBench) -> None:
     assert after[120] > max(before.values())
 
 
-def test_an_increment_that_forgets_removals_is_seen(bench: GraphBench) -> None:
-    """The failing twin: an input that only ever gains rows keeps together what has come apart."""
+def test_an_increment_that_ignores_removals_is_detected(bench: GraphBench) -> None:
+    """The failing twin: an input that only adds rows keeps components together that were split."""
     chain = path(list(range(1, 8)))
     bench.run(chain)
     torn = Graph(chain.nodes, (*chain.edges[:2], *chain.edges[3:]))
@@ -333,7 +333,7 @@ def test_an_increment_that_forgets_removals_is_seen(bench: GraphBench) -> None:
 
 
 def test_a_size_cap_holds_the_weaker_tier_back(bench: GraphBench) -> None:
-    """Two families of strong evidence, joined by a weak edge: with a cap of six they stay two."""
+    """Two families of strong evidence with a weak edge between them: with a cap of six they stay apart."""
     left, right = path(list(range(1, 6)), tier=1), path(list(range(11, 16)), tier=1)
     both = Graph((*left.nodes, *right.nodes), (*left.edges, *right.edges, Edge(5, 11, tier=3)))
     assert {customer for _, customer in bench.run(both).values()} == {1}
@@ -344,7 +344,7 @@ def test_a_size_cap_holds_the_weaker_tier_back(bench: GraphBench) -> None:
 
 
 def in_batches(bench: GraphBench, graph: Graph) -> list[Partition]:
-    """The partition after each of four batches of the graph's edges, and after one full run."""
+    """The partition after each of four batches of the graph's edges and after one full run."""
     found = []
     for batch in range(1, 5):
         edges = tuple(edge for position, edge in enumerate(graph.edges) if position % 4 < batch)
@@ -368,7 +368,7 @@ def test_shape(bench: GraphBench, name: str) -> None:
 
 
 def test_giant_component(bench: GraphBench) -> None:
-    """A million members: found exactly in either form, joined to another in an increment, and taken apart again."""
+    """A million members: exact in either form, joined to another component in an increment, and split again."""
     count = 1_000_000
     with bench.opened() as connection:
         connection.execute(

@@ -1,6 +1,6 @@
-"""What nobody should send and somebody does: bad identifiers, colliding hashes, senseless rules; and erasure.
+"""Hostile input: bad identifiers, colliding hashes, invalid rules; and erasure.
 
-All of it shares two builds of one warehouse. Add here: evidence that must not hurt. Keep out: who is who (stories.py).
+All tests share two builds of one warehouse. Add here: harmful evidence. Keep out: expected customers (stories.py).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def colliding_pair() -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Sent:
-    """What stood after the hostile batch, after the erasure, and after a full refresh."""
+    """The results after the hostile batch, after the erasure, and after a full refresh."""
 
     teller: Teller
     bench: Workbench
@@ -105,7 +105,7 @@ def customer(told: Told, teller: Teller, name: str) -> str | None:
 
 
 def test_colliding_hashes_merge_nobody(sent: Sent) -> None:
-    """The failing twin is in the numbers: the engine's hash of the two addresses is one."""
+    """The failing twin is the engine's hash: it is the same for both addresses."""
     alike, twin = colliding_pair()
     assert alike != twin
     with duckdb.connect() as connection:
@@ -129,8 +129,8 @@ def test_values_that_no_system_hands_out_join_nobody_and_are_counted(sent: Sent)
     assert None not in groups
 
 
-def test_an_edge_from_an_identifier_to_itself_is_none(sent: Sent) -> None:
-    """A contact that the CRM says was merged into itself."""
+def test_an_edge_from_an_identifier_to_itself_is_ignored(sent: Sent) -> None:
+    """A contact that was merged into itself, according to the CRM."""
     assert customer(sent.first, sent.teller, "h20") == customer(sent.first, sent.teller, "e20") is not None
     assert sent.bench.query(
         "select count(*) from intermediate.int_identity__links where identifier_no_a >= identifier_no_b"
@@ -142,7 +142,7 @@ def test_a_future_date_is_a_date(sent: Sent) -> None:
 
 
 def test_decisions_that_cannot_be_kept_are_counted_with_their_reason(sent: Sent) -> None:
-    """The later decision on a pair wins, at the same moment the one that keeps apart."""
+    """The later decision on two identifiers wins; at the same moment, the one that keeps them apart."""
     problems = dict(
         sent.bench.query(
             "select problem, count(*) from intermediate.int_identity__overrides where problem is not null group by 1"
@@ -166,8 +166,8 @@ def test_a_conflict_says_what_would_be_one(sent: Sent) -> None:
     assert row[2:] == ("override_exclude", 3, 1)
 
 
-def test_an_erased_identifier_leaves_the_name_to_the_oldest_that_is_left(sent: Sent) -> None:
-    """The address was the oldest of its customer; what is left has the customer's id still, and it is in no table."""
+def test_erasing_the_oldest_identifier_keeps_the_customer_id(sent: Sent) -> None:
+    """The address was its customer's oldest identifier. It is in no table, and the others keep the customer's id."""
     before = customer(sent.first, sent.teller, "p10")
     assert customer(sent.first, sent.teller, "e10") == before
     assert sent.teller.identifier("e10") not in sent.erased.customers
@@ -194,7 +194,7 @@ SENSELESS = {
 }
 
 
-def test_rules_that_make_no_sense_stop_the_build_by_name(sent: Sent) -> None:
+def test_invalid_rules_stop_the_build_by_name(sent: Sent) -> None:
     """A negative limit, a broken pattern, a missing column, an unknown type. A record without a rule warns."""
     bench, seeds = sent.bench, ("identifier_types", "match_rules")
     selection = [

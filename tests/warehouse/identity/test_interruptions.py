@@ -1,6 +1,6 @@
-"""A build that broke off behind any model of identity: the next one ends where an undisturbed one ends.
+"""A build that stopped after any model of identity: the next build gives the same result as an undisturbed one.
 
-Add here: another way to break off. Keep out: what a crash inside the materialization leaves (test_graphs.py).
+Add here: another kind of interruption. Keep out: a crash inside the materialization (test_graphs.py).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MODELS = sorted(path.stem for path in (PROJECT_ROOT / "dbt_project/models/interm
 
 @pytest.mark.skipif(not os.environ.get("TORTURE"), reason="skipped: minutes; test_stories.py breaks off three builds")
 def test_a_build_that_broke_off_is_repaired_by_the_next(workbench: Workbench, tmp_path: Path) -> None:
-    """Stories by lot: one batch is built, the other three land with their decisions, and builds of them break off."""
+    """Random stories: one batch is built, the other three land with their decisions, and their builds stop early."""
     stories = random_stories(11, 40)
     tellers = [Teller(number) for number in range(1, len(stories) + 1)]
     before = build_identity(workbench, land_batch(workbench, tellers, stories, 0), with_seeds=True)

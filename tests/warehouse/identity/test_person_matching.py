@@ -1,5 +1,5 @@
-"""The probabilistic tier in a warehouse: who is matched without a shared identifier, who is not, and what a person and
-a change of a record make of it. The stories are told in docs/reference/identity_scenarios.md."""
+"""The probabilistic tier in a warehouse: who is matched without a shared identifier, who is not, and how decisions and
+changed records affect that. docs/reference/identity_scenarios.md describes the stories."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Record = tuple[str, str, dict[str, Any]]
 
 @pytest.fixture(scope="module", autouse=True)
 def switched_on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The project with one line changed, as a user changes it."""
+    """The project with the one line changed that a user changes."""
     copy = tmp_path_factory.mktemp("project")
     shutil.copytree(ROOT / "dbt_project", copy / "dbt_project")
     for name in ("dbt_project.yml", "profiles.yml", "selectors.yml"):
@@ -99,7 +99,7 @@ PAIRS = "identifier_no_a, identifier_no_b, match_weight, verdict, reason, model_
 
 
 def together(bench: Workbench) -> set[frozenset[str]]:
-    """The own identifiers of each customer that has more than one."""
+    """The own identifiers of each customer with more than one."""
     told = bench.query(
         "select list(identifier_value) from intermediate.int_identity__customer_identifiers"
         f" where identifier_type in {NAMED} group by customer_id having count(*) > 1"
@@ -112,7 +112,7 @@ def pairs(bench: Workbench) -> list[tuple[Any, ...]]:
 
 
 def questions(bench: Workbench) -> list[tuple[Any, ...]]:
-    """Of each question its two records and why it is one, the likeliest first."""
+    """The two records and the reason of each question, the likeliest first."""
     return bench.query("""
         select a.identifier_value, b.identifier_value, queue.reason
         from intermediate.int_identity__review_queue as queue
@@ -124,7 +124,7 @@ def questions(bench: Workbench) -> list[tuple[Any, ...]]:
 
 @dataclass(frozen=True)
 class Step:
-    """What a build left."""
+    """The results of a build."""
 
     together: set[frozenset[str]]
     questions: list[tuple[Any, ...]]
@@ -144,7 +144,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
 
 @pytest.fixture(scope="module")
 def steps(switched_on: Path, bench: Workbench) -> list[Step]:
-    """Two batches, with a review in between, and everything once more from nothing."""
+    """Two batches with a review in between, and then a full rebuild."""
     land(bench, 0, *FIRST)
     bench.build("nicknames", "partner_licences")
     build_identity(bench, [], with_seeds=True)
@@ -205,8 +205,8 @@ def test_increments_equal_a_full_refresh(steps: list[Step]) -> None:
 
 
 @pytest.mark.skipif(not os.environ.get("TORTURE"), reason="parses the project twice more: TORTURE=1 runs it")
-def test_switched_off_again_it_takes_its_joins_back(steps: list[Step], switched_on: Path, bench: Workbench) -> None:
-    """Only what exact identifiers and people joined stays; switched on again, all comes back."""
+def test_switching_it_off_removes_its_joins(steps: list[Step], switched_on: Path, bench: Workbench) -> None:
+    """Only joins by exact identifiers and people remain. Switched on again, it restores all joins."""
     settings = switched_on / "dbt_project.yml"
     said = settings.read_text()
     for is_on in ("false", "true"):

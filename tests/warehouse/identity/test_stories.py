@@ -27,9 +27,9 @@ def bench(_bench: Workbench) -> Workbench:
 
 @pytest.fixture(scope="module")
 def told(bench: Workbench) -> list[Told]:
-    """All stories in one warehouse: what stood after each of four batches, a re-run, and one full run.
+    """All stories in one warehouse: the results after each of four batches, a re-run, and one full run.
 
-    The probabilistic tier is off, and what it needs is not to be had.
+    The probabilistic tier is off, and its packages cannot be imported.
     """
     with pytest.MonkeyPatch.context() as patch:
         for module in ("splink", "identity.kept_scores"):
@@ -57,18 +57,18 @@ def test_story(told: list[Told], number: int) -> None:
 
 
 def test_full_run_equals_four_batches(told: list[Told]) -> None:
-    """Invariant 1, of every story and of those by lot: the same partition, the same customer ids, the same cuts."""
+    """Invariant 1, for named and random stories: the same partition, customer ids and cuts."""
     assert told[5].customers == told[3].customers
     assert told[5].refused == told[3].refused
 
 
 def test_a_rerun_changes_nothing(told: list[Told]) -> None:
-    """Invariant 2: no id, no refused edge and no history is touched by a build over unchanged input."""
+    """Invariant 2: a build over unchanged input changes no id, refused edge or history."""
     assert told[4] == told[3]
 
 
 def test_no_limit_is_broken_and_every_refused_edge_has_its_reason(told: list[Told], bench: Workbench) -> None:
-    """What must hold of any graph, of these stories and of those by lot; the twins stand in test_graphs.py."""
+    """Holds for any graph, so for named and random stories; the failing twins are in test_graphs.py."""
     assert {reason for *_, reason in told[5].refused} >= {"override_exclude", "blocked", "shared_identifier"}
     report = bench.build(
         "assert_no_customer_over_its_limit",
@@ -82,7 +82,7 @@ def test_no_limit_is_broken_and_every_refused_edge_has_its_reason(told: list[Tol
 
 
 def test_stories_do_not_meet(told: list[Told]) -> None:
-    """What the shared warehouse relies on: no customer has identifiers of two stories."""
+    """The shared warehouse relies on it: no customer has identifiers of two stories."""
     stories: dict[str, set[str]] = {}
     for (_, value), customer in told[3].customers.items():
         for found in re.findall(r"story-(\d+)", value):
@@ -91,7 +91,7 @@ def test_stories_do_not_meet(told: list[Told]) -> None:
 
 
 def test_every_id_that_was_published_resolves(told: list[Told]) -> None:
-    """Invariant 3: an id of any batch is a present one, or redirects to a present one, or nothing is left of it."""
+    """Invariant 3: an id of any batch exists, redirects to one that exists, or has no identifiers left."""
     present = set(told[3].customers.values())
     for earlier in told[:3]:
         for identifier, customer in earlier.customers.items():
@@ -104,10 +104,10 @@ def test_every_id_that_was_published_resolves(told: list[Told]) -> None:
             assert successor is not None, f"{identifier} is left of {customer}"
 
 
-def test_whatever_leaves_a_customer_is_told(told: list[Told]) -> None:
-    """No identifier goes from one customer to another without a row that names the two: merged, split or transferred.
+def test_every_moved_identifier_is_recorded(told: list[Told]) -> None:
+    """No identifier moves between customers without a row that names both: merged, split or transferred.
 
-    A shared tablet that its second owner now uses more goes over while both live on.
+    A shared tablet moves to its second owner, who uses it more now, while both customers exist.
     """
     changes = {(before, after): change for change, before, after, *_ in told[3].changes}
     moved = {
@@ -123,7 +123,7 @@ def test_whatever_leaves_a_customer_is_told(told: list[Told]) -> None:
 
 
 def unrecorded(before: Told, after: Told) -> set[str]:
-    """Customer ids that came or went between two builds without a change that says so."""
+    """Customer ids that appeared or disappeared between two builds without a recorded change."""
     old = {customer for customer in before.customers.values() if customer}
     new = {customer for customer in after.customers.values() if customer}
     changes = [change for change in after.changes if change not in before.changes]
@@ -138,8 +138,8 @@ def test_every_change_is_recorded(told: list[Told]) -> None:
         assert set(before.changes) <= set(after.changes)
 
 
-def test_ids_from_row_numbers_are_seen(told: list[Told]) -> None:
-    """The failing twin: customers that are numbered anew in each build change their names, and nothing says so."""
+def test_ids_from_row_numbers_are_detected(told: list[Told]) -> None:
+    """The failing twin: customers that are renumbered in each build change their ids without a recorded change."""
     renumbered = []
     for one in told[:2]:
         ids = sorted({customer for customer in one.customers.values() if customer}, key=lambda name: name[::-1])
@@ -182,7 +182,7 @@ TOLD_ELSEWHERE = {
 
 
 def test_every_story_is_described(request: pytest.FixtureRequest) -> None:
-    """docs/reference/identity_scenarios.md has one paragraph for each story, and none without one."""
+    """docs/reference/identity_scenarios.md has exactly one paragraph per story."""
     text = (Path(request.config.rootpath) / "docs/reference/identity_scenarios.md").read_text(encoding="utf-8")
     described = re.findall(r"^\*\*(.+?)\.\*\*", text, flags=re.MULTILINE)
     elsewhere = [name for names in TOLD_ELSEWHERE.values() for name in names]
@@ -190,7 +190,7 @@ def test_every_story_is_described(request: pytest.FixtureRequest) -> None:
 
 
 def test_who_was_this_cookie_on_that_day(told: list[Told]) -> None:
-    """As known then and as known now: a sign-in that arrives late changes what is known, not what was known."""
+    """A late sign-in changes what is known now about a past day, not what was known on that day."""
     number = next(n for n, story in enumerate(STORIES, 1) if story.name == "late merge")
     teller = Teller(number)
     account = told[3].customers[teller.identifier("u1")]
@@ -202,8 +202,8 @@ def test_who_was_this_cookie_on_that_day(told: list[Told]) -> None:
     assert stays[0][5] == stays[1][4]
 
 
-def test_a_change_says_its_cause(told: list[Told]) -> None:
-    """A rule that changed, a person who decided, evidence that came or went."""
+def test_a_change_has_its_cause(told: list[Told]) -> None:
+    """A changed rule, a person's decision, added or removed evidence."""
     causes = {cause for *_, cause in told[3].causes}
     assert causes == {"edge", "rule", "override"}
     by_story = {story.name: Teller(number) for number, story in enumerate(STORIES, 1)}
@@ -221,16 +221,16 @@ def test_a_change_says_its_cause(told: list[Told]) -> None:
         assert {found for changed, found in told[3].causes if changed == customer} == set(expected.split()), name
 
 
-def test_a_wrong_outcome_is_seen(told: list[Told]) -> None:
-    """The failing twin: the comparison tells a story whose outcome is wrong."""
+def test_a_wrong_outcome_is_detected(told: list[Told]) -> None:
+    """The failing twin: the comparison finds a story with a wrong outcome."""
     wrong = Story("wrong", STORIES[0].batches, ("h1 | e1 p1",) * 4)
     groups, _ = expected_groups(Teller(1), wrong.outcome[0])
     ids = [{told[0].customers[identifier] for identifier in group} for group in groups]
     assert len(set.union(*ids)) < len(groups)
 
 
-def test_a_history_from_before_causes_were_kept_is_built_on(told: list[Told], bench: Workbench) -> None:
-    """A home that an earlier release built: its history lacks two columns, and loses nothing. Changes the warehouse."""
+def test_a_history_without_causes_is_extended(told: list[Told], bench: Workbench) -> None:
+    """A home from an earlier release: its history lacks two columns and loses no rows. Changes the warehouse."""
     history = "intermediate.int_identity__membership_history"
     with duckdb.connect(str(bench.home.warehouse)) as connection:
         connection.execute(f"alter table {history} drop column carrier_no; alter table {history} drop column cause")
