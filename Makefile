@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-# sqruff compiles the models with dbt, which opens a warehouse. It gets its own warehouse, so that a build can run at the same time.
+# sqruff compiles the models with dbt, which opens a warehouse. It gets its own warehouse, so that a build can run at the
+# same time.
 SQRUFF = scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && MERGANSER_HOME=$$scratch DBT_TARGET_PATH=$$scratch \
 	DBT_LOG_PATH=$$scratch PATH="$(BIN):$$PATH" $(BIN)/sqruff lint
 

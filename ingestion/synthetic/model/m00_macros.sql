@@ -1,6 +1,6 @@
--- Pseudo-randomness: a number is a function of the seed, the name of a stream and the ids it is drawn for,
--- never of an order. hash() of several values is the exclusive or of their hashes, so a second hash is needed
--- to separate two streams.
+-- Pseudo-randomness: a number is a function of the seed, the name of a stream and the ids it is
+-- drawn for, never of an order. hash() of several values is the exclusive or of their hashes, so a
+-- second hash is needed to separate two streams.
 create or replace macro bits(stream, a) as hash(hash(getvariable('seed'), stream, a)),
     (stream, a, b) as hash(hash(getvariable('seed'), stream, a * 4099 + b));
 
@@ -21,7 +21,8 @@ create or replace macro pick_skewed(n, skew, stream, a) as 1 + cast(floor(pow(dr
 create or replace macro wait(stream, a) as -ln(1.0 - draw(stream, a)),
     (stream, a, b) as -ln(1.0 - draw(stream, a, b));
 
--- A different number of `width` digits for every n below 10^width: multiplication by a number coprime to ten.
+-- A different number of `width` digits for every n below 10^width: multiplication by a number
+-- coprime to ten.
 create or replace macro digits(n, width) as
     lpad(cast((cast(n as hugeint) * 6180339887 + getvariable('seed') * 7919) % cast(pow(10, width) as bigint) as varchar), width, '0');
 

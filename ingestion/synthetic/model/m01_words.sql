@@ -1,7 +1,8 @@
--- The business and its environment. All names, addresses and companies are invented; mailboxes are only under
--- .example and .test (RFC 2606).
+-- The business and its environment. All names, addresses and companies are invented; mailboxes are
+-- only under .example and .test (RFC 2606).
 
--- price_level: units of the currency per euro. National numbers are trunk || the number without its dial code.
+-- price_level: units of the currency per euro. National numbers are trunk || the number without its
+-- dial code.
 create or replace table countries as
 select *
 from (

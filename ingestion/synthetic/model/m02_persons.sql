@@ -1,5 +1,5 @@
--- All persons: customers 1..N in households and companies, each known to at least one system, and visitors N+1..
--- who never identify themselves.
+-- All persons: customers 1..N in households and companies, each known to at least one system, and
+-- visitors N+1.. who never identify themselves.
 
 create or replace table households as
 with started as (
@@ -75,7 +75,8 @@ inner join
 inner join streets on streets.country_code = placed.country_code and streets.idx = placed.street_idx
 order by household_no;
 
--- Companies buy under contracts. A company has five buyers on average, and a mailbox that all of them may use.
+-- Companies buy under contracts. A company has five buyers on average, and a mailbox that all of
+-- them may use.
 create or replace table companies as
 with named as (
     select
@@ -333,7 +334,8 @@ from ordered as former
 inner join ordered as later using (country_code)
 where former.turn % 2 = 1 and later.turn = former.turn + 1;
 
--- Facts about a person that no record states: the new address, the married name, the new phone number.
+-- Facts about a person that no record states: the new address, the married name, the new phone
+-- number.
 create or replace table lives as
 select
     persons.person_no,

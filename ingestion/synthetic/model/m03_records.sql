@@ -1,5 +1,5 @@
--- What each system states about a person: one row per record, with the errors of its author. The raw shapes only copy
--- from here.
+-- What each system states about a person: one row per record, with the errors of its author. The
+-- raw shapes only copy from here.
 
 -- Within `days` after a moment, but always before the world ends.
 create or replace macro soon_after(moment, days, stream, a, b) as
@@ -10,7 +10,8 @@ create or replace macro soon_after(moment, days, stream, a, b) as
 
 create or replace table record_list as
 with listed as (
-    -- system: a number for the streams. typed: a person typed it. *_share: share of records that have the field.
+    -- system: a number for the streams. typed: a person typed it. *_share: share of records that
+    -- have the field.
     select
         'hubspot' as source,
         'contacts' as entity,
@@ -190,7 +191,8 @@ slipped as (
     from written
 ),
 
--- Where the address is a system's key, a second record with it is refused, and its clerk leaves the field empty.
+-- Where the address is a system's key, a second record with it is refused, and its clerk leaves the
+-- field empty.
 admitted as (
     select
         *,

@@ -1,4 +1,5 @@
--- Visits with their device and outcome. A visit to the web shop becomes events, a visit to a store only an order.
+-- Visits with their device and outcome. A visit to the web shop becomes events, a visit to a store
+-- only an order.
 
 -- First visits follow growth. The gaps between later visits grow, so repeat purchases become rarer.
 create or replace table spells as

@@ -1,6 +1,6 @@
--- One row per step of a visit to the web shop; a step is a page, a call of track, a call of identify,
--- or two of them. Steps: 1 landing, 2 sign in, 3 category, 4 product, 5 add to cart, 6 cart,
--- 7 guest identifies themselves, 8 checkout, 9 thanks.
+-- One row per step of a visit to the web shop; a step is a page, a call of track, a call of
+-- identify, or two of them. Steps: 1 landing, 2 sign in, 3 category, 4 product, 5 add to cart, 6
+-- cart, 7 guest identifies themselves, 8 checkout, 9 thanks.
 create type channel_name as enum (
     'desk', 'direct', 'email', 'kiosk', 'organic', 'paid_search', 'paid_social', 'referral', 'store'
 );
@@ -79,7 +79,8 @@ create or replace macro message_id(kind, event_no) as concat(
     'ajs-', printf('%016x', bits(kind, event_no))
 );
 
--- Calls as they arrive in the warehouse. Some arrive twice: the same row again, up to two days later.
+-- Calls as they arrive in the warehouse. Some arrive twice: the same row again, up to two days
+-- later.
 create or replace macro deliveries(kind, wanted_steps) as table
 select
     event.*,

@@ -7,7 +7,8 @@ from orders
 where not is_cancelled
 group by account_no;
 
--- A contact arrives again when the person marries or moves, when two contacts are merged, and when it is deleted.
+-- A contact arrives again when the person marries or moves, when two contacts are merged, and when
+-- it is deleted.
 create or replace table contact_versions as
 with contacts as (
     select
@@ -126,7 +127,8 @@ closed as (
 contracted as (
     select
         *,
-        -- Most contracts run for a year. Some are shorter and end in the two months after the world, with the budgets.
+        -- Most contracts run for a year. Some are shorter and end in the two months after the
+        -- world, with the budgets.
         case
             when fate <> 'won' or closed_at >= getvariable('world_end') then null
             when

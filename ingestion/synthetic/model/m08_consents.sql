@@ -1,4 +1,5 @@
--- Consent decisions: cookies on the banner, messages at sign-up, advertising in the preference centre.
+-- Consent decisions: cookies on the banner, messages at sign-up, advertising in the preference
+-- centre.
 
 create or replace table wishes as
 select
@@ -60,7 +61,8 @@ answered as (
         end as is_granted,
     from (select * from on_banner union all select * from at_sign_up) as asked
     left join wishes using (person_no)
-    -- Only people who open the preference centre are asked about advertising. Text messages are often not asked about.
+    -- Only people who open the preference centre are asked about advertising. Text messages are
+    -- often not asked about.
     where
         not (
             email_record_no is not null

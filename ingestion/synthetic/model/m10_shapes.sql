@@ -28,8 +28,8 @@ select
     price,
 from products;
 
--- The calls of a kind that arrived in the window, in order of arrival, as numbers: sorting the text of
--- millions of rows would cost more than everything else.
+-- The calls of a kind that arrived in the window, in order of arrival, as numbers: sorting the text
+-- of millions of rows would cost more than everything else.
 create or replace macro sorted_calls(kind, wanted_steps) as table
 select
     delivery.event_no,
@@ -57,8 +57,8 @@ select
     basket_total.total_amount,
     orders.order_no,
     delivery.received_at,
-    -- A wrong device clock dates the calls. Segment corrects the error, unless the page itself set the
-    -- moment.
+    -- A wrong device clock dates the calls. Segment corrects the error, unless the page itself set
+    -- the moment.
     after(delivery.received_at, device.skew_seconds - 0.15) as sent_at,
     after(delivery.happened_at, device.skew_seconds) as original_timestamp,
     after(delivery.happened_at, if(device.is_uncorrected, device.skew_seconds, 0)) as timestamp,
@@ -133,8 +133,8 @@ select
     received_at, sent_at, original_timestamp, timestamp, _arrived_at, _order,
 from sorted_calls(kind, wanted_steps);
 
--- Clicks and orders by ad campaign, day and device, scaled up to the platform's numbers: it counts more
--- clicks than the shop sees landings.
+-- Clicks and orders by ad campaign, day and device, scaled up to the platform's numbers: it counts
+-- more clicks than the shop sees landings.
 create or replace table ad_days as
 with days as (
     select

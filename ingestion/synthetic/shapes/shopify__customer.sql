@@ -1,5 +1,5 @@
--- A customer arrives when the account is created, after the last order, and when a new name or the end of a
--- subscription is entered.
+-- A customer arrives when the account is created, after the last order, and when a new name or the
+-- end of a subscription is entered.
 with customers as (
     select
         records.*,

@@ -1,4 +1,5 @@
--- A data provider's segments of cookies. Some cookies belong to our visitors, synchronised with the provider.
+-- A data provider's segments of cookies. Some cookies belong to our visitors, synchronised with the
+-- provider.
 with known as (
     select
         device_no as cookie_key, anonymous_id as cookie_id, first_used_at as seen_at,

@@ -1,5 +1,6 @@
--- The owner of each identifier, in normalised form. Several rows where several people share one (family phone,
--- tablet, kiosk, role mailbox), none for placeholders. A mistyped address belongs to the person who typed it.
+-- The owner of each identifier, in normalised form. Several rows where several people share one
+-- (family phone, tablet, kiosk, role mailbox), none for placeholders. A mistyped address belongs to
+-- the person who typed it.
 with observed as (
     select 'email' as identifier_type, lower(email) as identifier_value, person_no from records where email is not null and email <> 'test@test.com'
     union

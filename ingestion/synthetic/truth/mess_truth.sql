@@ -1,7 +1,7 @@
--- Data problems by record. Kinds have the names of their rates. Problems of a person (a marriage, a move, a
--- foreign script) are listed with every record of the person, those of a cookie under
--- segment.anonymous_id, and a phone number that changed its holder under person.phone.
--- One select per kind instead of an unnest of a list: DuckDB 2.0 fails on that in large worlds.
+-- Data problems by record. Kinds have the names of their rates. Problems of a person (a marriage, a
+-- move, a foreign script) are listed with every record of the person, those of a cookie under
+-- segment.anonymous_id, and a phone number that changed its holder under person.phone. One select
+-- per kind instead of an unnest of a list: DuckDB 2.0 fails on that in large worlds.
 with shown as (
     select * from records where source <> 'shop'
     union all

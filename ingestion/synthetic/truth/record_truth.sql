@@ -1,6 +1,6 @@
--- The person of each record, including records that arrive after the written window. person_id is null for crawlers.
--- A web event belongs to the person at the device, an order to the person who paid.
--- The many ids of web events become text only after the sort, which then moves only numbers.
+-- The person of each record, including records that arrive after the written window. person_id is
+-- null for crawlers. A web event belongs to the person at the device, an order to the person who
+-- paid. The many ids of web events become text only after the sort, which then moves only numbers.
 with owned as (
     select source, entity, record_no as sort_key, record_id, null as kind, person_no from records where source <> 'shop'
     union all

@@ -489,8 +489,9 @@ def _lands(value: object) -> bool:
 class Decision:
     """The decision of one record.
 
-    `surely`: pairs that a no certainly concerns. `perhaps`: pairs that it may concern or grant. `earliest`, `latest`: the bounds of its effective moment. `is_clean`: no part of it is in doubt. `holds`: it cannot
-    be read and may be a no. `explicit`: True, False, or None where that is debatable.
+    `surely`: pairs that a no certainly concerns. `perhaps`: pairs that it may concern or grant. `earliest`, `latest`:
+    the bounds of its effective moment. `is_clean`: no part of it is in doubt. `holds`: it cannot be read and may be a
+    no. `explicit`: True, False, or None where that is debatable.
     """
 
     place: str
