@@ -1,6 +1,6 @@
 {#
-    grain: one row per customer who met an export's conditions and is not in it; key: withheld_key
-    why here: so that nobody is dropped in silence; delivered nowhere; covers every model with meta.export
+    grain: one row per customer who meets a sync's conditions and is not in it; key: withheld_key
+    why here: no customer is dropped silently; not delivered; covers every model with meta.export
 #}
 {% set exports = declared_models('export', required=['purpose', 'channel', 'candidates']) %}
 with candidates as (

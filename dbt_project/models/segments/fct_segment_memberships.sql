@@ -9,8 +9,8 @@
 }}
 {#
     grain: one row per stay of a customer in a segment; key: membership_id
-    rebuild: never: it remembers. A run writes who entered, who left and who was merged, and nothing where nothing changed
-    why here: every model with meta.segment is in, unless that says is_remembered: false
+    rebuild: never dropped; each run writes only the customers who entered, left or were merged
+    why here: covers every model with meta.segment, unless that sets is_remembered: false
 #}
 {% set segments = [] %}
 {%- for segment in declared_models('segment') if segment.declared.is_remembered is not false -%}
@@ -37,7 +37,7 @@ redirects as (
 {% if is_incremental() %}
     stays as (
 
-        -- What is known, under the ids that customers bear today.
+        -- Known memberships under today's customer ids.
         select
             known.membership_id,
             coalesce(redirects.customer_id, known.customer_id) as customer_id,
@@ -46,7 +46,7 @@ redirects as (
             known.exit_reason as known_exit_reason,
             known.entered_at,
             known.exited_at as known_exited_at,
-            -- Two customers that were both in the segment are one now: the longest stay goes on.
+            -- If two merged customers were both in the segment, the longer stay continues.
             row_number() over (
                 partition by
                     coalesce(redirects.customer_id, known.customer_id),

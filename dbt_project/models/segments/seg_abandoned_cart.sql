@@ -1,6 +1,7 @@
 {#
-    grain: one row per customer with an abandoned checkout, the latest such; key: customer_id
-    why here: left at least abandoned_cart_hours ago and at most abandoned_cart_max_days, nothing bought since
+    grain: one row per customer with an abandoned checkout (the latest one); key: customer_id
+    why here: left at least abandoned_cart_hours and at most abandoned_cart_max_days ago, no order
+        since
 #}
 {% set hours = bounded_var('abandoned_cart_hours', 4, 1, 168) %}
 {% set max_days = bounded_var('abandoned_cart_max_days', 7, 1, 90) %}
@@ -17,7 +18,7 @@ with checkouts as (
 
 last_orders as (
 
-    -- Any order counts as an answer to the cart, also one that was cancelled later.
+    -- Any later order ends the reminder, even one that was cancelled.
     select
         customer_id,
         max(occurred_at) as last_order_at

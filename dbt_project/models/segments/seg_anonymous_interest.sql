@@ -1,6 +1,6 @@
 {#
-    grain: one row per anonymous customer with a live third-party interest of the list; key: customer_id
-    why here: fct_device_interests names a customer only while nobody knows the customer's name
+    grain: one row per anonymous customer with a live, listed third-party interest; key: customer_id
+    why here: fct_device_interests names a customer only while the customer is anonymous
 #}
 {% set interest_names = var('anonymous_interest_names', ['Coffee Lovers']) %}
 with interests as (

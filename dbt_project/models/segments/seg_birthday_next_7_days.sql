@@ -1,6 +1,7 @@
 {#
     grain: one row per customer whose birthday is near; key: customer_id
-    why here: from today (as_of) to birthday_days ahead, over the end of the year too; 29 February is kept on 28 February in other years
+    why here: from today (as_of) to birthday_days ahead, also across the end of the year; 29
+        February counts as 28 February in other years
 #}
 {% set days_ahead = bounded_var('birthday_days', 7, 0, 60) %}
 with days as (
@@ -44,7 +45,7 @@ final as (
             or (
                 customers.birth_month = 2
                 and customers.birth_day = 29
-                -- The last of February in a year without a 29th.
+                -- 28 February in a year without a 29th.
                 and extract(month from days.birthday_date) = 2
                 and extract(day from days.birthday_date) = 28
                 and extract(month from days.following_date) = 3

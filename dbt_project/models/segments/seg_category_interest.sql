@@ -1,6 +1,7 @@
 {#
-    grain: one row per customer who looks at a category again and again without buying from it; key: customer_id
-    why here: where several categories qualify, the most viewed one is shown
+    grain: one row per customer who views a category repeatedly without buying from it;
+        key: customer_id
+    why here: if several categories qualify, the most viewed one is shown
 #}
 {% set days = bounded_var('category_interest_days', 7, 1, 90) %}
 {% set views = bounded_var('category_interest_views', 3, 1, 100) %}

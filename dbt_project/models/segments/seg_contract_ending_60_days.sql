@@ -1,5 +1,6 @@
 {#
-    grain: one row per customer with an open deal whose contract ends soon, the earliest such; key: customer_id
+    grain: one row per customer with an open deal whose contract ends soon (the earliest one);
+        key: customer_id
 #}
 {% set days = bounded_var('contract_ending_days', 60, 1, 730) %}
 with deals as (

@@ -1,6 +1,6 @@
 {#
     grain: one row per customer with exactly one order; key: customer_id
-    why here: cancelled orders, tests and credit notes are no orders
+    why here: cancelled orders, tests and credit notes do not count
 #}
 with customers as (
 

@@ -1,5 +1,6 @@
 {#
-    grain: one row per customer who bought, but not for lapsed_buyer_days; key: customer_id
+    grain: one row per customer who bought before, but not within lapsed_buyer_days; key:
+        customer_id
 #}
 {% set days = bounded_var('lapsed_buyer_days', 90, 1, 3650) %}
 with customers as (

@@ -1,6 +1,6 @@
 {#
-    grain: one row per customer who opened a campaign e-mail lately; key: customer_id
-    why here: an e-mail of a flow (a receipt, a cart reminder) is no newsletter
+    grain: one row per customer who opened a campaign e-mail recently; key: customer_id
+    why here: an e-mail of a flow (a receipt, a cart reminder) is not a newsletter
 #}
 {% set days = bounded_var('newsletter_opener_days', 30, 1, 365) %}
 with messages as (

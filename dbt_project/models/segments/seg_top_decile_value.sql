@@ -1,6 +1,7 @@
 {#
-    grain: one row per customer among the top part of buyers by lifetime revenue; key: customer_id
-    why here: of all customers who brought revenue, the first of top_value_parts equal parts; who ties with the last one is in too
+    grain: one row per customer in the top part of buyers by lifetime revenue; key: customer_id
+    why here: the first of top_value_parts equal parts of all customers with revenue; ties with the
+        last one are included
 #}
 {% set parts = bounded_var('top_value_parts', 10, 2, 100) %}
 with customers as (
@@ -31,7 +32,7 @@ final as (
         cast(buyer_count as bigint) as buyer_count,
         lifetime_revenue_amount
     from ranked
-    -- Rounded up, so that nine buyers have a top tenth of one.
+    -- Rounded up: the top tenth of nine buyers is one.
     where value_rank <= ceil(buyer_count / cast({{ parts }} as double))
 
 )

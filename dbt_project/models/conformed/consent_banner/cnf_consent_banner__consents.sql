@@ -1,6 +1,7 @@
 {{ config(materialized='view') }}
 {#
-    grain: one row per (decision_key, identifier_type, identifier_value) of the banner; a decision without identifiers has one row
+    grain: one row per (decision_key, identifier_type, identifier_value) of the banner; a decision
+        without identifiers has one row
     rebuild: a view over staging and the quarantine
 #}
 {%- set nothing = 'cast(null as ' ~ dbt.type_string() ~ ')' -%}
@@ -16,7 +17,7 @@ staged as (
 
 ),
 
-{# A yes by an account or an address is that person's, and not of whoever else uses the device or phone. #}
+{# A grant by account or address counts for that person, not for others on the device or phone. #}
 decisions as (
 
     select
@@ -96,7 +97,7 @@ declared as (
 
 ),
 
-{# What is in no declared column, or is not what its column should hold. #}
+{# Decisions with undeclared fields, or with a value that does not fit its column. #}
 odd as (
 
     select * from decisions
@@ -205,7 +206,7 @@ landed as (
 
 ),
 
-{# Of a record that holds others, an earlier decision for one, only its own fields count. #}
+{# If a record contains nested objects, such as an earlier decision, only its own fields count. #}
 said as (
 
     select
@@ -223,7 +224,7 @@ said as (
 
 ),
 
-{# A decision that landed after it was refused is repaired. #}
+{# A quarantined decision that landed later is repaired. #}
 repaired as (
 
     select quarantined.quarantine_id

@@ -1,9 +1,10 @@
 {{ config(materialized='view') }}
 {#
-    grain: one row per (decision_key, identifier_type, identifier_value) of a record that states a consent
+    grain: one row per (decision_key, identifier_type, identifier_value) of a record that states a
+        consent
     rebuild: a view over staging and the quarantine
 #}
-{#- HubSpot says when a contact was changed, and not when somebody opted out: the opt-out counts from its arrival. -#}
+{#- HubSpot dates changes of a contact, not the opt-out: the opt-out counts from its arrival. -#}
 {%- set email = {
     'purpose': "'email_marketing'", 'channel': "'email'", 'decided_at': 'cast(null as timestamp)',
 } -%}
@@ -14,7 +15,7 @@
     dict(email, name='hard_bounce', field='hs_email_hard_bounce_reason_enum',
         decision="case when hard_bounce_reason is not null then 'hard_bounce' end"),
 ] -%}
-{#- Loader: the source and the entity of raw, the prefix of its fields, and where a refused record has its opt-out. -#}
+{#- Loader: source and entity in raw, field prefix, path of the opt-out in quarantined records. -#}
 {%- set loaders = {
     'api': ('hubspot', 'contacts', '', ['$.hs_email_optout', '$.properties.hs_email_optout']),
     'fivetran': ('hubspot_fivetran', 'contact', 'property_', ['$.property_hs_email_optout']),
@@ -27,7 +28,7 @@ contacts as (
 
 ),
 
-{# A loader that does not bring a field must not hide the no that the other one brought. #}
+{# A loader that lacks a field must not hide a refusal that the other loader brought. #}
 current_contacts as (
 
     select
@@ -50,7 +51,7 @@ current_contacts as (
 
 ),
 
-{# What a loader was refused, it must bring again itself. #}
+{# Only the same loader can replace a record that was quarantined. #}
 {% for loader in loaders %}
     {{ loader }}_contacts as (
 

@@ -1,6 +1,6 @@
 {{ config(materialized='view') }}
 {#
-    grain: one row per deal and contact of it
+    grain: one row per deal and contact of the deal
     rebuild: a view over staging
 #}
 with links as (

@@ -10,7 +10,7 @@ with deals as (
 
 ),
 
-{# A deal may have several companies: the smallest id stands for them. #}
+{# A deal may have several companies: the smallest id is used. #}
 companies as (
 
     select

@@ -1,6 +1,6 @@
 {{ config(materialized='view') }}
 {#
-    grain: one row per engagement and contact of it
+    grain: one row per engagement and contact of the engagement
     rebuild: a view over staging
 #}
 with links as (

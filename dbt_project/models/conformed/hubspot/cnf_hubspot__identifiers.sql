@@ -1,6 +1,6 @@
 {{ config(materialized='view') }}
 {#
-    grain: one row per (record_type, record_id, own identifier, identifier), living or not
+    grain: one row per (record_type, record_id, own identifier, identifier), also of deleted records
     rebuild: a view over staging
 #}
 with
@@ -30,7 +30,7 @@ listed_merges as (
 
 ),
 
-{# The winner lists whom it took in; a loader may bring a table of merges besides. #}
+{# The winner lists the contacts merged into it; a loader may also have a table of merges. #}
 known_merges as (
 
     select
@@ -56,7 +56,7 @@ known_merges as (
 
 ),
 
-{# A CRM deletes the loser of a merge; what the loser said counts as long as its winner lives. #}
+{# A CRM deletes the loser of a merge; its identifiers count while the winner is not deleted. #}
 merged_away as (
 
     select distinct merged_contact_id

@@ -1,9 +1,10 @@
 {{ config(materialized='view') }}
 {#
-    grain: one row per (decision_key, identifier_type, identifier_value) of a record that states a consent
+    grain: one row per (decision_key, identifier_type, identifier_value) of a record that states a
+        consent
     rebuild: a view over staging and the quarantine
 #}
-{#- A suppressed profile gets nothing, whatever its status says; a deleted one grants nothing, and its no stays. -#}
+{#- Suppression overrides the status. A deleted profile grants nothing; its refusals stay. -#}
 {%- set statements = [
     {
         'name': 'email', 'field': 'email_consent', 'purpose': "'email_marketing'", 'channel': "'email'",
@@ -31,7 +32,7 @@
         ['$.sms_consent', '$.attributes.subscriptions.sms.marketing.consent']
     )),
 ] -%}
-{#- What a person said in a message, or the address did, by the metrics that message_metrics calls so. -#}
+{#- Decisions from message events (unsubscribed, complained, bounced), by seed message_metrics. -#}
 {%- set said = "('unsubscribed', 'complained', 'bounced')" -%}
 {%- set event = {
     'name': 'event', 'field': 'metric_id', 'decision': 'message_event', 'purpose': "channel || '_marketing'",
@@ -146,7 +147,7 @@ refused as (
         case
             when quarantined_events.metric_id is not null then coalesce(metrics.message_event, 'none')
         end as decision_word,
-        {# Whatever a message event says, it concerns messages. #}
+        {# A message event concerns messages only. #}
         coalesce(metrics.channel || '_marketing', 'messages') as purpose_word,
         metrics.channel as channel_word,
         quarantined_identifiers.identifier_type,

@@ -1,9 +1,9 @@
 {{ config(materialized='view') }}
 {#
-    grain: one row per thing that happened to a message (sent, opened, clicked, ...); key: message_event_id. A metric without a listing has no
-        channel: missing_columns says so, and the record is set aside
+    grain: one row per event of a message (sent, opened, clicked, ...); key: message_event_id. A
+        metric without a listing has no channel: missing_columns names it, the record is set aside
     rebuild: a view over staging
-    why here: Klaviyo's metric names become channel and event by seed
+    why here: the seed message_metrics maps Klaviyo's metric names to channel and event
 #}
 with events as (
 
@@ -67,13 +67,13 @@ final as (
     left join metrics on events.metric_id = metrics.metric_id
     left join message_metrics on metrics.metric_name = message_metrics.metric_name
     left join campaign_messages on events.message_id = campaign_messages.message_id
-    -- The API names the message; of a campaign from before there were several, that is the campaign's own id.
+    -- The API names the message; for older campaigns with one message, it is the campaign's id.
     left join campaigns
         on
             coalesce(events.campaign_id, campaign_messages.campaign_id, events.message_id)
             = campaigns.campaign_id
     left join flows on events.flow_id = flows.flow_id
-    -- Other metrics (an order, a page seen) are no messages.
+    -- Other metrics (an order, a page view) are not message events.
     where message_metrics.metric_name is not null or metrics.metric_id is null
 
 )

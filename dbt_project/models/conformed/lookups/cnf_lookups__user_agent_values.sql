@@ -18,7 +18,7 @@ arrived as (
     where
         user_agent is not null
         {% if is_incremental() %}
-            -- What arrived before the newest known value was read together with it.
+            -- Events that arrived before the newest known value have been read already.
             and loaded_at >= {{ watermark(this, 'first_loaded_at') }}
         {% endif %}
 

@@ -2,7 +2,7 @@
 {#
     grain: one row per distinct user agent; key: user_agent
     rebuild: full table
-    why here: fragments are searched once per distinct value; events and sign-ins join the answer
+    why here: fragments are searched once per distinct value; events and sign-ins join the result
 #}
 with user_agents as (
 

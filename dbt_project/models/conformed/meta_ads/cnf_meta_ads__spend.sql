@@ -53,7 +53,7 @@ final as (
         coalesce(ads.campaign_id, stats.campaign_id) as campaign_id,
         stats.ad_id,
         'paid_social' as channel,
-        -- The listings leave out deleted campaigns and ads; the figures still name them.
+        -- The listings omit deleted campaigns and ads; the statistics still name them.
         coalesce(campaigns.campaign_name, stats.campaign_name) as campaign_name,
         coalesce(ads.ad_name, stats.ad_name) as ad_name,
         coalesce(stats.currency_code, accounts.currency_code) as currency_code,

@@ -5,7 +5,7 @@
 #}
 with
 
-{# Second-party values are used only as their licence allows, and never after their expiry. #}
+{# Second-party values are used only as their licence allows, never after their expiry. #}
 customers as (
 
     select

@@ -1,11 +1,11 @@
 {{ config(materialized='view') }}
 {#
-    grain: one row per (record_type, record_id, own identifier, identifier), living or not
+    grain: one row per (record_type, record_id, own identifier, identifier), also of deleted records
     rebuild: a view over staging
 #}
 with
 
-{# Second-party data is evidence only while its licence allows it, and never after its expiry. #}
+{# Second-party data is evidence only while its licence allows it, never after its expiry. #}
 customers as (
 
     select

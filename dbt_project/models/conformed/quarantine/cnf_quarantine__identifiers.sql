@@ -1,7 +1,8 @@
 {#
-    grain: one row per (quarantine_id, identifier_type, identifier_value) that a consent record in quarantine names
+    grain: one row per (quarantine_id, identifier_type, identifier_value) that a consent record in
+        quarantine names
     rebuild: full table
-    why here: a record that cannot be read may still say whom it is about
+    why here: an unreadable record may still name the person it concerns
 #}
 with
 

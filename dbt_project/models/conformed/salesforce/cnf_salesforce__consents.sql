@@ -1,9 +1,10 @@
 {{ config(materialized='view') }}
 {#
-    grain: one row per (decision_key, identifier_type, identifier_value) of a record that states a consent
+    grain: one row per (decision_key, identifier_type, identifier_value) of a record that states a
+        consent
     rebuild: a view over staging and the quarantine
 #}
-{#- Salesforce says when a record was changed, and not when somebody opted out: the opt-out counts from its arrival. -#}
+{#- Salesforce dates changes of a record, not the opt-out: the opt-out counts from its arrival. -#}
 {%- set no_date = 'cast(null as timestamp)' -%}
 {%- set email = {'purpose': "'email_marketing'", 'channel': "'email'", 'decided_at': no_date} -%}
 {%- set call = {'purpose': "'phone_marketing'", 'channel': "'phone'", 'decided_at': no_date} -%}

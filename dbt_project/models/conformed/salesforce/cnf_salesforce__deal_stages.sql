@@ -1,6 +1,6 @@
 {{ config(materialized='view') }}
 {#
-    grain: one row per deal, stage and moment at which the deal entered it
+    grain: one row per deal, stage and time at which the deal entered it
     rebuild: a view over staging
 #}
 with deal_stages as (
@@ -17,7 +17,7 @@ final as (
         cast(stage_id as {{ dbt.type_string() }}) as stage_id,
         entered_at
     from deal_stages
-    -- A change of the deal that names no stage, or no moment, is no entry into one.
+    -- A change without a stage or a timestamp is not an entry into a stage.
     where stage_id is not null and entered_at is not null
 
 )

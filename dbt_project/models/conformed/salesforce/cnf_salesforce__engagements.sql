@@ -3,7 +3,7 @@
     grain: one row per engagement that is not deleted; key: engagement_type, engagement_id
     rebuild: a view over staging
 #}
-{#- What a kind has beside its moment, by the columns of staging; what it lacks is null. -#}
+{#- Staging columns of each kind of engagement beside its timestamp; a missing one is null. -#}
 {%- set kinds = {
     'call': {'direction': 'direction', 'status': 'disposition', 'duration_seconds': 'duration_seconds'},
     'email': {'status': 'status', 'subject': 'subject'},

@@ -1,6 +1,6 @@
 {{ config(materialized='view') }}
 {#
-    grain: one row per (record_type, record_id, own identifier, identifier), living or not
+    grain: one row per (record_type, record_id, own identifier, identifier), also of deleted records
     rebuild: a view over staging
 #}
 with
@@ -40,7 +40,7 @@ losers as (
 
 ),
 
-{# Salesforce names the winner on the loser: a merge arrives with the loser, whenever the winner did. #}
+{# Salesforce names the winner on the loser: a merge arrives with the loser's record. #}
 known_merges as (
 
     select
@@ -58,7 +58,7 @@ known_merges as (
 
 ),
 
-{# A CRM deletes the loser of a merge; what the loser said counts as long as its winner lives. #}
+{# A CRM deletes the loser of a merge; its identifiers count while the winner is not deleted. #}
 merged_away as (
 
     select distinct merged_contact_id

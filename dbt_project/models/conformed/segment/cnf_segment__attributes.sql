@@ -34,7 +34,7 @@ final as (
 
     union all
 
-    {# The tool's own table repeats what identify calls said. #}
+    {# The tool's own users table repeats the traits of identify calls. #}
     {{ offer_attributes(
         'user', 'users', 'user_id', ["'user_id'", 'user_id'], 'coalesce(received_at, loaded_at)',
         {

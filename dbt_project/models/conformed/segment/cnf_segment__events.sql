@@ -1,6 +1,6 @@
 {{ config(materialized='view') }}
 {#
-    grain: one row per call; key: event_id, but for a call that two tables hold
+    grain: one row per call; key: event_id, except for calls that are in two tables
     rebuild: a view over staging
 #}
 {% set visit = {'user_agent': 'user_agent', 'page_url': 'page_url', 'properties': 'properties'} %}

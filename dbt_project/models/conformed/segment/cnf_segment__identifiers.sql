@@ -1,6 +1,6 @@
 {{ config(materialized='view') }}
 {#
-    grain: one row per (record_type, record_id, own identifier, identifier), living or not
+    grain: one row per (record_type, record_id, own identifier, identifier), also of deleted records
     rebuild: a view over staging
 #}
 with

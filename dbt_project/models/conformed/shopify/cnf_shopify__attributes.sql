@@ -37,7 +37,7 @@ final as (
 
     union all
 
-    {# The recipient of a parcel may be another person: an order is compared with nobody. #}
+    {# The recipient may be another person, so orders are not compared with person records. #}
     {{ offer_attributes(
         'order', 'orders', 'order_id',
         ["case when shopify_customer_id is null then 'shopify_order_id' else 'shopify_customer_id' end",

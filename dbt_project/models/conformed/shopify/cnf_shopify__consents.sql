@@ -1,9 +1,10 @@
 {{ config(materialized='view') }}
 {#
-    grain: one row per (decision_key, identifier_type, identifier_value) of a record that states a consent
+    grain: one row per (decision_key, identifier_type, identifier_value) of a record that states a
+        consent
     rebuild: a view over staging and the quarantine
 #}
-{#- A box that was never ticked says nothing: not_subscribed is a no where the shop knows when it was said. -#}
+{#- not_subscribed is a refusal only with a date; without one, the box was never ticked. -#}
 {%- set loaders = {'rest': 'shopify', 'graphql': 'shopify_graphql'} -%}
 {%- set statements, quarantined = [], [] -%}
 {%- set accepts = json_of_quarantine(['$.accepts_marketing']) -%}
@@ -21,7 +22,7 @@
     {%- set said = "case when " ~ status ~ " = 'not_subscribed' and " ~ date ~ " is null then 'none'"
         ~ " when " ~ status ~ " = 'subscribed' and " ~ channel ~ "_marketing_opt_in_level = 'confirmed_opt_in'"
         ~ " then 'confirmed' else " ~ status ~ " end" -%}
-    {#- What a deleted account granted is over; what it refused is not. -#}
+    {#- The grants of a deleted account end; its refusals stay. -#}
     {%- set decision = "case when coalesce(is_deleted, false) and " ~ status ~ " = 'subscribed' then 'none' else "
         ~ said ~ " end" -%}
     {%- set of_channel = {
@@ -39,7 +40,7 @@ customers as (
 
 ),
 
-{# A loader that does not bring a field must not hide the no that the other one brought. #}
+{# A loader that lacks a field must not hide a refusal that the other loader brought. #}
 current_customers as (
 
     select
@@ -74,7 +75,7 @@ stated as (
 
 ),
 
-{# What a loader was refused, it must bring again itself. #}
+{# Only the same loader can replace a record that was quarantined. #}
 {% for loader in loaders %}
     {{ loader }}_versions as (
 

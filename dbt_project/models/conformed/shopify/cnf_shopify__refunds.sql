@@ -26,7 +26,7 @@ final as (
     select
         cast(refunds.refund_id as {{ dbt.type_string() }}) as refund_id,
         cast(refunds.order_id as {{ dbt.type_string() }}) as order_id,
-        -- The REST connector gives a refund no amount; its lines have one.
+        -- The REST connector has no amount per refund, only per refunded line.
         coalesce(refunds.refund_amount, line_totals.line_amount, 0) as refund_amount,
         refunds.refunded_at,
         refunds.loaded_at

@@ -1,8 +1,8 @@
 {{ config(materialized='view') }}
 {#
-    grain: one row per charge that went through; key: payment_id
+    grain: one row per successful charge; key: payment_id
     rebuild: a view over staging and the invoices
-    why here: newer charges name no invoice; they share a payment intent with it
+    why here: newer charges do not name their invoice; the two share a payment intent
 #}
 with charges as (
 
@@ -13,7 +13,7 @@ with charges as (
 
 invoices as (
 
-    -- Two invoices of one payment intent are one bill that was written again.
+    -- Two invoices of one payment intent are one bill that was reissued.
     select
         payment_intent_id,
         max(invoice_id) as invoice_id

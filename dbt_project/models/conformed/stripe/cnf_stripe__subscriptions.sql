@@ -77,7 +77,7 @@ final as (
         coalesce(subscriptions.currency_code, contents.currency_code) as currency_code,
         cast(coalesce(contents.item_count, 0) as bigint) as item_count,
         contents.monthly_amount,
-        -- A customer in arrears is still a subscriber; one who never paid the first invoice is not one yet.
+        -- A customer in arrears is still a subscriber; one who never paid the first invoice is not.
         coalesce(subscriptions.status, '') in ('active', 'trialing', 'past_due', 'unpaid') as is_live,
         subscriptions.is_ending,
         subscriptions.started_at is null as is_occurred_at_estimated,

@@ -1,6 +1,6 @@
 {{ config(materialized='view') }}
 {#
-    grain: one row per device, taxonomy entry, provider and delivery; expired rows included
+    grain: one row per device, taxonomy entry, provider and load; expired rows included
     rebuild: a view over staging
 #}
 with interests as (

@@ -1,11 +1,11 @@
 {{ config(materialized='view') }}
 {#
-    grain: one row per (record_type, record_id, own identifier, identifier), living or not
+    grain: one row per (record_type, record_id, own identifier, identifier), also of deleted records
     rebuild: a view over staging
 #}
 with
 
-{# Agents and administrators are no customers. #}
+{# Agents and administrators are not customers. #}
 requesters as (
 
     select

@@ -17,7 +17,7 @@ ratings as (
     where
         is_current
         and not is_deleted
-        -- An offer to rate that nobody answered is no score.
+        -- An unanswered offer to rate is not a score.
         and lower(score) in ('good', 'bad')
     qualify
         row_number() over (partition by ticket_id order by created_at desc, rating_id desc) = 1

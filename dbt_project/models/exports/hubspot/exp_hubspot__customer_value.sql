@@ -1,6 +1,7 @@
 {#
     grain: one row per HubSpot contact id of a customer with an order or a deal; key: record_key
-    why here: each contact is told the value of the whole customer; HubSpot takes an id that was merged away for its survivor's
+    why here: each contact receives the value of the whole customer; HubSpot resolves the id of a
+        merged contact to the surviving contact
 #}
 with contacts as (
 

@@ -1,6 +1,7 @@
 {#
-    grain: one row per lapsed buyer who may be advertised to; key: record_key
-    why here: hashed as Meta matches; nobody without an e-mail address or a phone number, Meta could not find them
+    grain: one row per lapsed buyer with consent to advertising; key: record_key
+    why here: hashed as Meta matches; customers without an e-mail address and a phone number are
+        left out, because Meta cannot match them
 #}
 with members as (
 

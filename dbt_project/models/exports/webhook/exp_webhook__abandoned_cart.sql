@@ -1,6 +1,7 @@
 {#
     grain: one row per abandoned checkout whose customer may be e-mailed; key: record_key
-    why here: a record goes when the cart is bought or grows too old, so that the receiver stops the reminder
+    why here: the record is removed when the cart is bought or too old; the receiver then stops the
+        reminder
 #}
 with carts as (
 

@@ -1,6 +1,7 @@
 {#
     grain: one row per checkout, known to the shop or only to the web; key: checkout_id
-    why here: a checkout is completed when the shop says so or when an order or an order event bears its id or its cart
+    why here: a checkout is completed if the shop says so, or if an order or an order event has its
+        id or its cart
 #}
 with recorded as (
 

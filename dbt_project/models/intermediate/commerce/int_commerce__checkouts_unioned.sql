@@ -2,8 +2,8 @@
 {#
     grain: one row per checkout and source that records checkouts; key: source, checkout_id
     rebuild: a view over the conformed checkouts
-    why here: every shop's checkouts in one shape, with what they lack of fct_checkouts; int_commerce__checkouts adds those that only
-        the web saw
+    why here: every shop's checkouts in one shape, with the required columns of fct_checkouts that
+        they lack; int_commerce__checkouts adds those that are known only from web events
 #}
 with checkouts as (
 

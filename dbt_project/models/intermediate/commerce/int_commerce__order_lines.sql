@@ -1,6 +1,6 @@
 {{ config(materialized='view') }}
 {#
-    grain: one row per line of an order that stands in int_commerce__orders; key: order_line_id
+    grain: one row per line of an order in int_commerce__orders; key: order_line_id
 #}
 with lines as (
 
@@ -39,7 +39,7 @@ final as (
         orders.is_purchase,
         orders.occurred_at
     from lines
-    -- Lines come from the same source as the version of the order that was kept.
+    -- Lines come from the same source as the order that was kept.
     inner join orders
         on lines.source = orders.source and lines.order_id = orders.order_id
     left join categories on lines.product_id = categories.product_id

@@ -2,7 +2,8 @@
 {#
     grain: one row per order line and source; key: source, order_line_id
     rebuild: a view over the conformed order lines
-    why here: every shop's order lines in one shape, with what they lack of fct_order_lines
+    why here: every shop's order lines in one shape, with the required columns of fct_order_lines
+        that they lack
 #}
 with order_lines as (
 

@@ -1,6 +1,7 @@
 {#
     grain: one row per order; key: order_id
-    why here: what an order is worth (refunds, cancellations, tests, currency) is decided once; customer_id is joined in the marts
+    why here: the value of an order (refunds, cancellations, tests, currency) is computed once;
+        customer_id is joined in the marts
 #}
 {% set reporting_currency = var('reporting_currency', 'EUR') | upper %}
 with orders as (
@@ -55,7 +56,7 @@ valued as (
         cast(coalesce(lines.line_count, 0) as bigint) as line_count,
         cast(coalesce(lines.item_count, 0) as bigint) as item_count,
         orders.cancelled_at is not null as is_cancelled,
-        -- A test, a cancelled order and a voided payment bring nothing, whatever their total says.
+        -- Tests, cancelled orders and voided payments have no revenue, whatever their total.
         case
             when
                 orders.is_test
@@ -109,7 +110,7 @@ final as (
         item_count,
         is_cancelled,
         is_test,
-        -- What counts as having bought: no test, not cancelled, not voided, no credit note.
+        -- A negative total is a credit note.
         not is_test
         and not is_cancelled
         and coalesce(financial_status, '') <> 'voided'

@@ -2,7 +2,8 @@
 {#
     grain: one row per order and source; key: source, order_id
     rebuild: a view over the conformed orders
-    why here: every shop's orders in one shape, with what they lack of fct_orders
+    why here: every shop's orders in one shape, with the required columns of fct_orders that they
+        lack
 #}
 with orders as (
 

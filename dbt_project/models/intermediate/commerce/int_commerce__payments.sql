@@ -1,6 +1,7 @@
 {#
-    grain: one row per payment that went through; key: payment_id
-    why here: a payment is not an order: it names the shop's order or the invoice that it paid, so that no turnover counts twice
+    grain: one row per successful payment; key: payment_id
+    why here: a payment is not an order: it names the order or invoice that it paid, so that no
+        revenue counts twice
 #}
 with payments as (
 

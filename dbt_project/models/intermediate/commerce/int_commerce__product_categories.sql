@@ -1,6 +1,6 @@
 {#
-    grain: one row per product that a web event named with a category; key: product_id
-    why here: order lines know the product and not its category; the web's latest word on it is taken
+    grain: one row per product that has a category in a web event; key: product_id
+    why here: order lines have the product but not its category; the latest web event decides
 #}
 with seen as (
 

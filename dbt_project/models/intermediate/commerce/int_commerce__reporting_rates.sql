@@ -1,6 +1,6 @@
 {#
     grain: one row per currency; key: currency_code
-    why here: one place turns a currency into the reporting currency (var reporting_currency)
+    why here: the only place that converts to the reporting currency (var reporting_currency)
 #}
 {% set reporting_currency = var('reporting_currency', 'EUR') | upper %}
 with rates as (

@@ -1,8 +1,8 @@
 {{ config(materialized='view') }}
 {#
-    grain: one row per (source, identifier) with an order or a deal, and when the first of them began
+    grain: one row per (source, identifier) with an order or a deal, and the date of the first one
     rebuild: a view over orders and conformed deals
-    why here: a customer with a contract may be served under it without a consent
+    why here: a contract is a legal basis for customer service without consent
 #}
 with
 

@@ -1,7 +1,8 @@
 {#
-    grain: one row per (decision_key, identifier_type, identifier_value); a decision without identifiers has one row
+    grain: one row per (decision_key, identifier_type, identifier_value); a decision without
+        identifiers has one row
     rebuild: full table
-    why here: every source's decisions in one shape, in the source's own words, landed or in quarantine
+    why here: every source's decisions in one shape and in its own words, landed or in quarantine
 #}
 with
 

@@ -1,7 +1,8 @@
 {#
-    grain: one row per (source, decision_word, purpose_word, channel_word, purpose) that decisions use and may concern
+    grain: one row per (source, decision_word, purpose_word, channel_word, purpose) that a decision
+        uses and may concern
     rebuild: full table
-    why here: words are read once per distinct combination, and not once per decision
+    why here: words are interpreted once per distinct combination, not once per decision
 #}
 with
 
@@ -103,7 +104,7 @@ vocabulary as (
 
 ),
 
-{# A source's own rows replace those of every source. #}
+{# A source's own rows replace the rows that apply to all sources. #}
 understood as (
 
     select
@@ -138,7 +139,7 @@ decided as (
 
 ),
 
-{# Which purposes a purpose's or a channel's word names: named = it does, counts_for_yes = clearly enough for a yes. #}
+{# Purposes that a purpose or channel word names; counts_for_yes: clearly enough for a grant. #}
 named as (
 
     select

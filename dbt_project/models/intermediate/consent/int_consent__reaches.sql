@@ -1,8 +1,10 @@
 {#
-    grain: one row per (identifier_type, identifier_value, customer_id) that a no with this identifier reaches
+    grain: one row per (identifier_type, identifier_value, customer_id) that a refusal with this
+        identifier reaches
     rebuild: full table
-    why here: a no counts for whoever owns its identifier, and for whoever's own records name it although the graph gives it to
-        nobody or to somebody else (a shared phone, a role mailbox, a cut edge); a national phone number for whoever's ends with it
+    why here: a refusal counts for the customer who owns its identifier, and for customers whose own
+        records name it although it belongs to no or another customer (a shared phone, a role
+        mailbox, a refused edge); a national phone number counts for all numbers that end with it
 #}
 with
 
@@ -52,7 +54,7 @@ refusing_words as (
 
 ),
 
-{# A text that could not be parsed holds, whatever its words seem to say. #}
+{# A text that cannot be parsed counts as a possible refusal, whatever its words. #}
 refusing as (
 
     select distinct
@@ -81,7 +83,7 @@ national_numbers as (
 
 ),
 
-{# What a refusal names, and the identifiers of records that this may be. #}
+{# Identifiers of refusals, and the identifiers of records that they may mean. #}
 meant as (
 
     select
@@ -120,7 +122,7 @@ owners as (
 
 ),
 
-{# A placeholder ("null", "undefined") names nobody: no record means anybody by it. #}
+{# A placeholder ("null", "undefined") identifies no person. #}
 namers as (
 
     select
@@ -144,7 +146,8 @@ namers as (
 
 ),
 
-{# A decision that names a phone beside an account or an address says whose it is, too; identity does not link by it. #}
+{# A decision with a phone beside an account or an address also shows whose phone it is. Identity
+    resolution does not use this. #}
 named_in_decisions as (
 
     select

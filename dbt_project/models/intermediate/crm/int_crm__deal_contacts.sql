@@ -1,6 +1,7 @@
 {#
     grain: one row per deal with a contact; key: deal_key
-    why here: a deal has one primary contact, the smallest id that still exists, so that no deal counts twice
+    why here: a deal has one primary contact, the smallest id that still exists, so that it counts
+        once
 #}
 with links as (
 

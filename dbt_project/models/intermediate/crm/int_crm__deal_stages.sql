@@ -1,6 +1,6 @@
 {#
     grain: one row per deal and entry into a stage; key: deal_stage_id
-    why here: when a deal left a stage is when it entered the next one
+    why here: a deal leaves a stage when it enters the next one
 #}
 with unioned as (
 

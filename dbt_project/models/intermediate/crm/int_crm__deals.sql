@@ -1,6 +1,7 @@
 {#
     grain: one row per deal; key: deal_id
-    why here: status, primary contact and value in the reporting currency are decided once; customer_id is joined in the marts
+    why here: status, primary contact and value in the reporting currency are computed once;
+        customer_id is joined in the marts
 #}
 {% set reporting_currency = var('reporting_currency', 'EUR') | upper %}
 {% set default_currency = var('default_currency', 'EUR') | upper %}
@@ -40,7 +41,7 @@ joined as (
         deals.*,
         identifiers.identifier_no,
         stages.pipeline_name,
-        -- A source without a list of stages names them by their id.
+        -- Without a list of stages, the stage id is the name.
         coalesce(stages.stage_name, deals.stage_id) as stage_name,
         coalesce(stages.probability, deals.probability) as chance_to_win,
         coalesce(deals.currency_code, '{{ default_currency }}') as deal_currency_code,

@@ -1,6 +1,8 @@
 {#
-    grain: one row per call, e-mail, meeting, note and task in a CRM; key: engagement_type, engagement_id
-    why here: one with several contacts belongs to the smallest contact id that still exists, as a deal does
+    grain: one row per call, e-mail, meeting, note and task in a CRM; key: engagement_type,
+        engagement_id
+    why here: an engagement with several contacts belongs to the smallest contact id that still
+        exists, as for deals
 #}
 with engagements as (
 
@@ -65,7 +67,7 @@ final as (
         engagements.subject,
         engagements.duration_seconds,
         engagements.occurred_at is null as is_occurred_at_estimated,
-        -- One without a moment is there all the same: it happened before it came.
+        -- Without a timestamp, the arrival is the latest time at which it can have happened.
         coalesce(engagements.occurred_at, engagements.loaded_at) as occurred_at,
         engagements.loaded_at
     from engagements

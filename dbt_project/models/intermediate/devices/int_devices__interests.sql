@@ -1,6 +1,8 @@
 {#
-    grain: one row per device, taxonomy entry and provider that is live at as_of(); key: device_interest_id
-    why here: third-party rows end at their expiry, or some months after collection if that is earlier; no name is joined here
+    grain: one row per device, taxonomy entry and provider that is live at as_of();
+        key: device_interest_id
+    why here: third-party rows end at their expiry, or some months after collection if that is
+        earlier; no name is joined here
 #}
 {% set months = bounded_var('third_party_max_age_months', 13, 1, 24) %}
 with interests as (
@@ -20,7 +22,7 @@ live as (
     select *
     from interests
     where
-        -- A row without an expiry or without the moment of collection cannot be shown to be live.
+        -- A row without an expiry or a collection date is not live.
         expires_at > {{ as_of() }}
         and collected_at > {{ dbt.dateadd('month', -months, as_of()) }}
 

@@ -1,9 +1,10 @@
 {{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='event_id') }}
 {#
     grain: one row per event; key: event_id
-    rebuild: adds what arrived since the watermark (loaded_at), in the place of an older version (GA4 rewrites its days);
-        a full refresh gives the same rows
-    why here: the identifier becomes a number once, when the event arrives; a merge of customers touches no event
+    rebuild: adds events that arrived since the watermark (loaded_at) and replaces older versions
+        (GA4 restates days); a full refresh gives the same rows
+    why here: the identifier becomes a number once, at arrival; a merge of customers changes no
+        event
 #}
 with unioned as (
 
@@ -34,7 +35,7 @@ arrived as (
 
 distinct_events as (
 
-    -- The same message in two tables is one event: the one that came last.
+    -- The same message in two tables is one event: the last arrival counts.
     select *
     from arrived
     qualify row_number() over (partition by event_id order by loaded_at desc, event_type asc) = 1

@@ -1,6 +1,7 @@
 {#
-    grain: one row per combination of tags, click ids and referrer that sessions have; key: traffic_key
-    why here: rules are asked once per combination and not once per session; a changed rule rebuilds no session
+    grain: one row per combination of tags, click ids and referrer of sessions; key: traffic_key
+    why here: rules are evaluated per combination, not per session; a changed rule rebuilds no
+        session
 #}
 with sessions as (
 

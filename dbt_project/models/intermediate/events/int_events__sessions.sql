@@ -7,10 +7,11 @@
     )"
 ) }}
 {#
-    grain: one row per session: events of one identifier with no longer pause between two of them; key: session_id
-    rebuild: every identifier with events not yet counted here, or newer, with all its events; one that has none any more, for
-        a restated event may name somebody else, goes; a full refresh gives the same rows
-    why here: a late event can join two sessions or start one earlier, so a session is never patched
+    grain: one row per session: events of one identifier without a longer pause; key: session_id
+    rebuild: all sessions of identifiers with new or restated events; identifiers that have no
+        events any more (a restated event may name another) are deleted; a full refresh gives the
+        same rows
+    why here: a late event can join two sessions or start one earlier, so sessions are not patched
 #}
 {% set session_gap_minutes = bounded_var('session_gap_minutes', 30, 1, 1440) %}
 with events as (
@@ -119,7 +120,7 @@ gathered as (
             as landing_page_path,
         min_by(referrer_domain, case when referrer_domain is not null then event_index end)
             as referrer_domain,
-        -- The whole tag comes from one event, the first that carries any; '' holds the place of null.
+        -- All tags come from one event, the first that has any; '' stands for null.
         min_by(coalesce(utm_source, ''), event_index * has_campaign) as utm_source,
         min_by(coalesce(utm_medium, ''), event_index * has_campaign) as utm_medium,
         min_by(coalesce(utm_campaign, ''), event_index * has_campaign) as utm_campaign,

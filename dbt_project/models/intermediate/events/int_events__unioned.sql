@@ -1,8 +1,8 @@
 {{ config(materialized='view') }}
 {#
-    grain: one row per event and source table; key: event_id, but for a message that two tables hold
+    grain: one row per event and source table; key: event_id, except for messages in two tables
     rebuild: a view over the conformed events
-    why here: every source's events in one shape, under the names of the seed event_names and with the bots marked
+    why here: every source's events in one shape, named by the seed event_names, with bots marked
 #}
 with events as (
 
@@ -38,7 +38,7 @@ final as (
         events.checkout_id,
         events.order_id,
         coalesce(events.page_path, {{ url_path('events.page_url') }}) as page_path,
-        -- A site that refers to itself is not a referrer.
+        -- The site's own pages are not referrers.
         nullif({{ url_host('events.referrer_url') }}, coalesce({{ url_host('events.page_url') }}, ''))
             as referrer_domain,
         events.utm_source,

@@ -1,7 +1,7 @@
 {#
-    grain: one row per identifier that a living record names; key: identifier_no
+    grain: one row per identifier that a current record names; key: identifier_no
     rebuild: full table
-    why here: what every fact joins: identifier in, customer out
+    why here: every fact joins this model to get from identifier to customer
 #}
 with
 

@@ -1,8 +1,8 @@
 {#
     grain: one row per customer of the partition; key: customer_no
     rebuild: full table
-    why here: a customer's id is its oldest identifier's number; where that was erased, the part with the oldest identifier that is
-    left carries the number on
+    why here: a customer's id is the number of its oldest identifier; after its erasure, the part of
+        the customer with the oldest remaining identifier keeps the number
 #}
 with
 
@@ -30,7 +30,7 @@ present as (
 
 ),
 
-{# An erased number is carried by the member that its latest revision names. #}
+{# The member that the latest revision names keeps an erased number. #}
 latest as (
 
     select

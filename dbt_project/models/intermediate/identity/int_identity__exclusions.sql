@@ -1,7 +1,8 @@
 {{ config(materialized='view') }}
 {#
-    grain: one row per pair of identifiers that a person decided to keep apart; key: (identifier_no_a, identifier_no_b)
-    rebuild: a view over the decisions that can be kept
+    grain: one row per two identifiers that a person decided to keep apart;
+        key: (identifier_no_a, identifier_no_b)
+    rebuild: a view over the decisions that are applied
 #}
 with
 

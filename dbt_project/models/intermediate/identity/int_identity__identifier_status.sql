@@ -1,7 +1,7 @@
 {#
-    grain: one row per identifier that a living record names; key: identifier_no
+    grain: one row per identifier that a current record names; key: identifier_no
     rebuild: full table
-    why here: an identifier that is invalid, blocked or shared is shown and never joins
+    why here: invalid, blocked and shared identifiers are shown and never join
 #}
 with
 
@@ -53,7 +53,7 @@ typed as (
         identifier_types.scope,
         identifier_types.max_per_customer,
         identifier_types.max_persons_before_shared,
-        {# No system hands out anything longer, or bytes that cannot be typed: a file's contents, a broken export. #}
+        {# No system issues longer values or control characters: it is a file or a broken export. #}
         length(identifiers.identifier_value) <= 512
         and not {{ matches_pattern('identifiers.identifier_value', "'[\\x00-\\x1f\\x7f]'") }}
         and coalesce(pattern_matches.is_match, true) as is_valid
@@ -160,7 +160,7 @@ both_ways as (
 
 ),
 
-{# Counted per type: one person has an id in each of seven systems, but not seven ids in one. #}
+{# Counted per type: one person may have an id in seven systems, but not seven ids in one system. #}
 persons_per_type as (
 
     select

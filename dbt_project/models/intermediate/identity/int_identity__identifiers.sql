@@ -1,8 +1,9 @@
 {{ config(materialized='incremental', incremental_strategy='append', full_refresh=false) }}
 {#
     grain: one row per (identifier_type, identifier_value) that ever arrived; key: identifier_no
-    rebuild: appends what is new; never dropped, and had again from raw: order of arrival, type, value
-    why here: a number is handed out once, and a customer is named by its smallest one
+    rebuild: appends new identifiers; never dropped. Raw gives the same numbers again: they follow
+        arrival, then type, then value
+    why here: a number is assigned once, and the smallest one names the customer
 #}
 with
 

@@ -1,8 +1,8 @@
 {#
-    grain: one row per (identifier_no_a, identifier_no_b, rule, source, record_id) of int_identity__links, with why it may not join,
-    if so
+    grain: one row per (identifier_no_a, identifier_no_b, rule, source, record_id) of
+        int_identity__links, with the reason why it may not join, if any
     rebuild: full table
-    why here: what exact identifiers and people say, before a model is asked
+    why here: exact evidence and people's decisions, before the probabilistic tier
 #}
 with
 

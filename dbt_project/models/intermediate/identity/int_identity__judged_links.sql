@@ -1,8 +1,9 @@
 {{ config(materialized='view') }}
 {#
-    grain: one row per (identifier_no_a, identifier_no_b, rule, source, record_id), with why it may not join, if so
+    grain: one row per (identifier_no_a, identifier_no_b, rule, source, record_id), with the reason
+        why it may not join, if any
     rebuild: a view
-    why here: every edge there is: exact evidence first, then what the probabilistic tier makes of persons
+    why here: all edges: exact evidence, and the results of the probabilistic tier
 #}
 with
 

@@ -1,7 +1,8 @@
 {#
-    grain: one row per (identifier_no_a, identifier_no_b, rule, source, record_id): who said that the two belong together
+    grain: one row per (identifier_no_a, identifier_no_b, rule, source, record_id) that connects two
+        identifiers
     rebuild: full table
-    why here: text ends here; from now on an identifier is a number, and a < b
+    why here: from here on an identifier is a number instead of text, and a < b
 #}
 with
 
@@ -36,8 +37,8 @@ overrides as (
 ),
 
 {#
-    A star: every other identifier of a record is linked to the record's own one. A kind of record without a match rule is
-    trusted less than every rule of the seed that rests on exact identifiers.
+    A star: edges connect the record's own identifier with each of its other identifiers. A record
+    type without a match rule has a weaker tier than every exact rule of the seed.
 #}
 observed as (
 

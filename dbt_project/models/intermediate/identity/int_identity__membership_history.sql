@@ -8,9 +8,10 @@
 }}
 {#
     grain: one row per change of an identifier's customer; key: (identifier_no, revision_no)
-    rebuild: appends what differs from the last known state, so a re-run adds nothing; never dropped
-    why here: what was known when; a null customer_no says that the identifier belongs to nobody any more. An erased identifier that
-    named a customer stays as a number, and goes where the oldest identifier goes that is left of that customer (carrier_no)
+    rebuild: appends differences from the last known state, so a re-run adds nothing; never dropped
+    why here: what was known when; customer_no is null once the identifier has no customer. An
+        erased identifier that named a customer stays as a number and follows the oldest remaining
+        identifier of that customer (carrier_no)
 #}
 with
 
@@ -36,7 +37,7 @@ nodes as (
 
 ),
 
-{# The build's moment is the latest arrival it saw: history is a function of the data, not of the clock. #}
+{# The time of a build is its latest arrival: history depends on data, not on the clock. #}
 moment as (
 
     select max(last_loaded_at) as valid_from from {{ ref('int_identity__records') }}
@@ -44,7 +45,7 @@ moment as (
 ),
 
 {% if is_incremental() %}
-{# A history from before names were carried lacks the column until this build has added it. #}
+{# An older history table lacks carrier_no until this build adds it. #}
 {%- set there = adapter.get_columns_in_relation(this) | map(attribute='name') | list %}
 history as (
 
@@ -69,7 +70,7 @@ known as (
 
 ),
 
-{# Erased identifiers that named a customer, with the oldest identifier that is left of that customer. #}
+{# Erased identifiers that named a customer, with that customer's oldest remaining identifier. #}
 carriers as (
 
     select

@@ -1,8 +1,9 @@
 {{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='identifier_no') }}
 {#
     grain: one row per identifier that was ever observed; key: identifier_no
-    rebuild: rows that changed get a new revision_no, what is observed no more has no customer; a full refresh starts over
-    why here: what the partition has to look at again is what has a revision that it does not know
+    rebuild: rows that changed get a new revision_no, identifiers that are no longer observed have
+        no customer; a full refresh starts over
+    why here: the partition recomputes what has a newer revision than the last one it has seen
 #}
 with
 

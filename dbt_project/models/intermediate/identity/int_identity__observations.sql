@@ -1,6 +1,7 @@
 {{ config(materialized='view') }}
 {#
-    grain: one row per (source, record_type, record_id, own identifier, identifier) of living records
+    grain: one row per (source, record_type, record_id, own identifier, identifier) of current
+        records
     rebuild: a view
 #}
 with

@@ -1,7 +1,7 @@
 {#
     grain: one row per row of the seed identity_overrides; key: override_key
     rebuild: full table
-    why here: a decision that cannot be kept is counted with its reason, and never half applied
+    why here: a decision that cannot be applied is counted with its reason, never applied in part
 #}
 with
 
@@ -50,7 +50,7 @@ numbered as (
 
 ),
 
-{# Of several decisions on one pair the latest counts; of two at the same moment the one that keeps apart. #}
+{# Of several decisions on the same two identifiers the latest counts; at equal times, the split. #}
 ranked as (
 
     select

@@ -6,9 +6,11 @@
     )
 }}
 {#
-    grain: one row per pair of identifiers that evidence or a person ever named; key: (identifier_no_a, identifier_no_b)
-    rebuild: rows that changed get a new revision_no, what is gone joins no more; a full refresh starts over
-    why here: the graph as numbers: what the partition is built from, and what changed since it was
+    grain: one row per two identifiers that evidence or a person ever connected or separated;
+        key: (identifier_no_a, identifier_no_b)
+    rebuild: rows that changed get a new revision_no, rows without evidence no longer join; a full
+        refresh starts over
+    why here: the graph as numbers: the input of the partition, and what changed since its last run
 #}
 with
 

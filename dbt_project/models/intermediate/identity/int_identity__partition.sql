@@ -10,7 +10,8 @@
 -- depends_on: {{ ref('int_identity__identifiers') }}
 {#
     grain: one row per identifier that has a customer; key: identifier_no
-    rebuild: the materialization connected_components opens the raw components that changed pairs and nodes touch
+    rebuild: the materialization connected_components recomputes the raw components that contain
+        changed pairs or nodes
     why here: customer_no is the smallest identifier_no of the customer
 #}
 select

@@ -1,8 +1,11 @@
 {{ config(materialized='incremental', incremental_strategy='append') }}
 {#
-    grain: one row per identifier and pattern that a rule asks of its type, now or once; key: (identifier_no, pattern)
-    rebuild: appends what was not asked before; the answer never changes, so a full refresh gives the same rows for today's rules
-    why here: a regular expression that differs from row to row is compiled for each: it is asked once of each identifier
+    grain: one row per identifier and pattern that a current or former rule has for its type; key:
+        (identifier_no, pattern)
+    rebuild: appends new combinations; results never change, so a full refresh gives the same rows
+        for today's rules
+    why here: a regular expression that differs by row is compiled for each row, so each identifier
+        is matched once
 #}
 with
 

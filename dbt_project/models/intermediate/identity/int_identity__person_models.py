@@ -1,5 +1,5 @@
-"""Models of persons, the last one in use: trained of the records at hand once and kept, so that a run over what changed
-ends where a run from nothing ends. Keep out: how one is trained (identity/model.py), what is done with it
+"""Trained models of person records; the last one is in use. A model is trained once and kept, so that an incremental
+run and a full run give the same result. Keep out: the training (identity/model.py) and the scoring
 (int_identity__person_pairs)."""
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Pairs of persons that a model looked at twice, with what the guarded closure makes of each. Only what changed is
-weighed; the table is written anew from what was kept and what was weighed. Keep out: how (identity/kept_scores.py), and
-what becomes of a verdict (int_identity__judged_links, int_identity__review_queue)."""
+"""Pairs of person records that a model has scored, with the verdict of the guarded clustering. Only pairs of changed
+records are scored; the table is rewritten from kept and new scores. Keep out: the scoring (identity/kept_scores.py) and
+the use of verdicts (int_identity__judged_links, int_identity__review_queue)."""
 
 from __future__ import annotations
 

@@ -10,8 +10,9 @@
 }}
 {#
     grain: one row per own identifier of a record that has a person's name; key: identifier_no
-    rebuild: rows that changed get a new revision_no, what is gone says so and nothing else; a full refresh starts over
-    why here: what the probabilistic tier compares; empty while it is off
+    rebuild: rows that changed get a new revision_no, rows of deleted records keep no values; a full
+        refresh starts over
+    why here: the input of the probabilistic tier; empty while it is off
 #}
 {%- set names = ['first_name', 'last_name'] -%}
 {%- set place = ['city', 'region', 'postal_code', 'country_code'] -%}
@@ -44,7 +45,8 @@ records as (
 
 ),
 
-{# Of two records with one identifier, as two connectors of one CRM bring them, the younger; then by what they say. #}
+{# Two connectors of one CRM may both have a record of one identifier: the newer one counts, then
+    the order of the values. #}
 ranked as (
 
     select
@@ -74,7 +76,7 @@ identifier_status as (
 
 ),
 
-{# An address or a number of many is nobody's, and no evidence here either. #}
+{# Shared addresses and phone numbers are not evidence here either. #}
 current_persons as (
 
     select

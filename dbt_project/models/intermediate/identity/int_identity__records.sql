@@ -1,7 +1,8 @@
 {#
-    grain: one row per (source, record_type, record_id, own identifier, identifier), living or not
+    grain: one row per (source, record_type, record_id, own identifier, identifier), also of deleted
+        records
     rebuild: full table
-    why here: identifiers are numbered by arrival, and arrival outlives the record that brought them
+    why here: identifiers are numbered by arrival, also after their record was deleted
 #}
 with
 

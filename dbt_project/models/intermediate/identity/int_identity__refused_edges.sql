@@ -1,7 +1,9 @@
 {#
-    grain: one row per (identifier_no_a, identifier_no_b, rule, source, record_id) that did not join, with its reason
+    grain: one row per (identifier_no_a, identifier_no_b, rule, source, record_id) that did not
+        join, with its reason
     rebuild: full table
-    why here: no silent cut: what was refused, why, and which two customers would be one without it
+    why here: no edge is refused silently: each has a reason and the two customers that it would
+        join
 #}
 with
 
@@ -112,7 +114,7 @@ kept_apart as (
 
 ),
 
-{# Of a component that no limit and no person divided, the size cap did. #}
+{# A component that neither a limit nor a person divided was divided by the size cap. #}
 held as (
 
     select component_no

@@ -1,7 +1,9 @@
 {#
-    grain: one row per two customers that may be one person and that nobody has decided on; key: (identifier_no_a, identifier_no_b)
+    grain: one row per two customers that may be one person and are undecided; key:
+        (identifier_no_a, identifier_no_b)
     rebuild: full table
-    why here: what `merganser identity review` asks: of each two customers the likeliest pair of records
+    why here: the questions of `merganser identity review`: the likeliest pair of records of each
+        two customers
 #}
 with
 
@@ -64,7 +66,7 @@ placed as (
 
 ),
 
-{# Decided is what a person said of any two identifiers of the two customers: a decision comes before any question. #}
+{# A decision on any two identifiers of the two customers settles the question. #}
 ranked as (
 
     select

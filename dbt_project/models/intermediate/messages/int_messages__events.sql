@@ -1,6 +1,6 @@
 {#
-    grain: one row per thing that happened to a message (sent, opened, clicked, ...); key: message_event_id
-    why here: every sending tool's messages in one shape; customer_id is joined in the marts
+    grain: one row per event of a message (sent, opened, clicked, ...); key: message_event_id
+    why here: every sending tool's message events in one shape; customer_id is joined in the marts
 #}
 with messages as (
 

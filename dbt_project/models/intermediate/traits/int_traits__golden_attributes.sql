@@ -1,7 +1,8 @@
 {#
     grain: one row per (customer_id, attribute) that has a value
     rebuild: full table
-    why here: the seed attribute_rules decides; attributes of one group come from one record, so that addresses are never mixed
+    why here: the seed attribute_rules decides; attributes of one group come from one record, so
+        that addresses are never mixed
 #}
 with
 
@@ -39,7 +40,7 @@ attributes as (
 
 ),
 
-{# A source without a rule for the group comes after all that have one. #}
+{# Sources without a rule for the group come last. #}
 offers as (
 
     select
@@ -66,7 +67,7 @@ offers as (
 
 ),
 
-{# An address that reaches this customer alone goes before a shared one; a placeholder is none. #}
+{# An address of this customer alone wins over a shared one; placeholders do not count. #}
 reachable as (
 
     select
@@ -89,7 +90,8 @@ reachable as (
 
 ),
 
-{# A record competes for a group if it has a value of an attribute that competes; the others go with it. #}
+{# A record competes for a group if it has a value of a competing attribute; the other attributes
+    come from the winner. #}
 competing as (
 
     select

@@ -1,7 +1,7 @@
 {#
     grain: one row per customer; key: customer_id
     rebuild: full table
-    why here: the golden record, wide, with what the identity graph itself knows about the customer
+    why here: the golden record as one wide row, with facts from the identity graph
 #}
 {%- set attributes = golden_attributes() %}
 with

@@ -1,8 +1,9 @@
 {{ config(materialized='view') }}
 {#
-    grain: one row per (source, record_type, record_id, attribute) that a current record offers (events: per event)
+    grain: one row per (source, record_type, record_id, attribute) with a value in a current record
+        (events: per event)
     rebuild: a view over the union of all sources
-    why here: a record with a mobile number offers that one as its phone
+    why here: if a record has a mobile number, that is its phone
 #}
 with
 

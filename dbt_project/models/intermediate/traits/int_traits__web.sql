@@ -1,10 +1,10 @@
 {#
     grain: one row per customer with at least one event; key: customer_id
-    why here: bots are not people, so their events count for nobody
+    why here: events of bots do not count
 #}
 with events as (
 
-    -- Counted per identifier first: the bridge is then joined to identifiers and not to events.
+    -- Counted per identifier first, so that the bridge joins identifiers and not events.
     select
         identifier_no,
         count(*) as event_count

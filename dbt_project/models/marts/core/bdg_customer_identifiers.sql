@@ -1,5 +1,6 @@
 {#
-    grain: one row per (identifier_type, identifier_value) that a living record names; key: identifier_no
+    grain: one row per (identifier_type, identifier_value) that a current record names;
+        key: identifier_no
     rebuild: full table
 #}
 with

@@ -1,8 +1,9 @@
 {#
     grain: one row per stay of an identifier with a customer; key: (identifier_no, valid_from)
     rebuild: a pure select over the membership history
-    why here: who was this cookie on 3 March? As known then: the row whose valid_from and valid_to enclose the day. As known now:
-    present_customer_id, where first_seen_at is not later than the day
+    why here: who was this cookie on 3 March? As known then: the row whose valid_from and valid_to
+        enclose the day. As known now: present_customer_id, if first_seen_at is not later than the
+        day
 #}
 with
 
@@ -56,7 +57,7 @@ final as (
     where
         stays.customer_no is not null
         and identifiers.identifier_value is not null
-        {# What was corrected before anything else arrived was never known to anybody. #}
+        {# A state that was corrected before new data arrived was never published. #}
         and (stays.valid_to is null or stays.valid_to > stays.valid_from)
 
 )

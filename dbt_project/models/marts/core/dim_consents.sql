@@ -1,7 +1,8 @@
 {#
     grain: one row per (customer_id, purpose, channel); key: consent_id
     rebuild: full table
-    why here: what cannot be read holds; else the latest no, unless a later yes beats it; unknown has no row, and is no
+    why here: an unreadable decision blocks; else the latest refusal, unless a grant is later; a
+        missing row means no consent
 #}
 with
 
@@ -36,7 +37,7 @@ purposes as (
 
 ),
 
-{# A no reaches everybody whose records name its identifier; a yes only its owner. #}
+{# A refusal reaches all customers whose records name its identifier; a grant only the owner. #}
 concerning as (
 
     select
@@ -96,7 +97,7 @@ concerning as (
 
 ),
 
-{# Of each kind the newest, and of contracts the oldest. #}
+{# The newest decision of each kind, and the oldest contract. #}
 newest as (
 
     select
@@ -124,7 +125,8 @@ compared as (
 
 ),
 
-{# At equal moments the no wins. A yes to a purpose with another legal basis takes back a no and gives nothing else. #}
+{# At equal times the refusal wins. For a purpose with another legal basis, a grant only revokes a
+    refusal. #}
 weighed as (
 
     select

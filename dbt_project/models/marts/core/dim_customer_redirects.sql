@@ -1,7 +1,7 @@
 {#
     grain: one row per customer id that is no longer in use; key: retired_customer_id
-    rebuild: a select over the membership history and the present partition
-    why here: an id that ever left the house resolves for ever: its anchor is still numbered, and knows where it lives now
+    rebuild: a select over the membership history and the current partition
+    why here: a published id resolves for ever: its anchor keeps its number and has a customer today
 #}
 with
 
@@ -34,7 +34,7 @@ former_members as (
 
 ),
 
-{# The anchor decides; where it is gone itself, the oldest former member that is left. #}
+{# The anchor decides; if it is gone, the oldest remaining former member does. #}
 successors as (
 
     select

@@ -1,6 +1,7 @@
 {#
     grain: one row per customer; key: customer_id
-    why here: the golden attributes (var attributes) beside what orders, web, messages, support and CRM know
+    why here: the golden attributes (var attributes) beside traits from orders, web, messages,
+        support and CRM
 #}
 {% set reporting_currency = var('reporting_currency', 'EUR') | upper %}
 with golden as (

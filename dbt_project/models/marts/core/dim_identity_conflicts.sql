@@ -1,7 +1,9 @@
 {#
-    grain: one row per pair of customers that evidence would join and a limit, the size cap or a person keeps apart; key: conflict_id
+    grain: one row per two customers that evidence would join and a limit, the size cap or a person
+        keeps apart; key: conflict_id
     rebuild: full table
-    why here: what a person reviews: which edge, which limit, which two sides, and what would be one if it were released
+    why here: for review by a person: the edge, the limit, the two sides, and the result of a
+        release
 #}
 with
 
@@ -33,7 +35,7 @@ identifier_types as (
 
 ),
 
-{# Each end on its customer's side: the edge has one in either. #}
+{# Each end of the edge on the side of its customer. #}
 sided as (
 
     select
@@ -68,7 +70,7 @@ sided as (
 
 ),
 
-{# By evidence alone, as the cuts were made: the same edge is shown in whatever order identifiers arrived. #}
+{# Ordered by evidence alone, as when edges are refused: the order of arrival does not matter. #}
 ranked as (
 
     select

@@ -1,7 +1,8 @@
 {#
     grain: one row per decision, identifier, purpose and channel; key: consent_event_id
     rebuild: full table
-    why here: what dim_consents is judged from, and what nobody owns yet; a decision without identifiers has rows too
+    why here: the input of dim_consents, with decisions that have no customer yet; a decision
+        without identifiers has rows too
 #}
 {%- set key = "concat_ws('|', judged.decision_key, judged.identifier_type, judged.identifier_value, judged.purpose)" %}
 with
@@ -36,7 +37,7 @@ reaches as (
 
 ),
 
-{# A date before 2000 is the zero of some calendar, and none. #}
+{# A date before 2000 is the zero of some calendar and counts as no date. #}
 dated as (
 
     select
@@ -58,7 +59,8 @@ dated as (
 
 ),
 
-{# A date after the arrival is a clock that runs fast, by a day at most; a later one is wrong: the arrival counts. #}
+{# A date up to a day after the arrival counts (a fast clock); a later one is wrong, and the arrival
+    counts instead. #}
 understood as (
 
     select
@@ -99,7 +101,7 @@ judged as (
             else 'refuses'
         end as effect
     from understood
-    {# What a yes names beside its own identifiers may be somebody else's. #}
+    {# Further identifiers in a grant may belong to another person. #}
     where is_exact or identifier_type is null or not coalesce(is_yes, false)
 
 ),

@@ -1,7 +1,7 @@
 {#
     grain: one row per (customer_id, attribute) that has a golden value
     rebuild: full table
-    why here: the proof of each golden value: where it came from, by which rule, and when it was seen
+    why here: the origin of each golden value: source, record, rule and date
 #}
 with
 

@@ -1,6 +1,8 @@
 {#
-    grain: one row per device, taxonomy entry and provider that is live at as_of(); key: device_interest_id
-    why here: anonymous by law: a device of a customer whose name we know is left out, so that no reader can join it to the name
+    grain: one row per device, taxonomy entry and provider that is live at as_of();
+        key: device_interest_id
+    why here: anonymous by law: devices of identified customers are left out, so that no reader can
+        join them to a name
 #}
 with interests as (
 

@@ -1,7 +1,8 @@
 {#
     grain: one row per event; key: event_id
-    rebuild: the full table, so that a merge of customers shows in all history; the stored events themselves stay untouched
-    why here: the event meets its customer (bridge) and its session here
+    rebuild: the full table, so that a merge of customers shows in all history; the stored events do
+        not change
+    why here: joins the event to its customer (bridge) and its session
 #}
 with events as (
 

@@ -1,8 +1,8 @@
 {#
     grain: one row per change of a customer's id; key: change_id
     rebuild: a pure select over the membership history, so a re-run gives the same rows
-    why here: the oldest identifier names the customer, so its own moves tell what became of a customer; what else went from one
-    customer to another, with both living on, is told once for the two
+    why here: the oldest identifier names the customer, so its moves show what became of the
+        customer; other identifiers that moved between two continuing customers are one row
 #}
 with
 

@@ -1,7 +1,7 @@
 {#
-    grain: one row per metric of the identity graph as the last build left it; key: metric
+    grain: one row per metric of the identity graph after the last build; key: metric
     rebuild: full table
-    why here: what shows that a rule went wrong before anybody reads a customer
+    why here: shows a wrong rule before customers are published
 #}
 with
 

@@ -1,6 +1,7 @@
 {#
     grain: one row per call, e-mail, meeting, note, task or ticket; key: interaction_id
-    why here: every kind of talk with a customer in one shape; the id names the kind, because call 42 is not ticket 42
+    why here: every kind of interaction in one shape; the id contains the kind, because call 42 is
+        not ticket 42
 #}
 with engagements as (
 

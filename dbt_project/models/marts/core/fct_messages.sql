@@ -1,5 +1,5 @@
 {#
-    grain: one row per thing that happened to a message; key: message_event_id
+    grain: one row per event of a message; key: message_event_id
 #}
 with messages as (
 

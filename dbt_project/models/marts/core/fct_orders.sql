@@ -1,6 +1,7 @@
 {#
     grain: one row per order; key: order_id
-    why here: which order is a customer's first depends on who is one customer, so it is decided after the bridge
+    why here: a customer's first order depends on identity resolution, so it is computed after the
+        bridge
 #}
 with orders as (
 

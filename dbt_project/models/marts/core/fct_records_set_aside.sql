@@ -1,9 +1,9 @@
 {#
-    grain: one row per record that is in no fact although its source has it, and why; key: set_aside_id
-    why here: nothing is lost: what a fact needs and a record lacks is counted here, and the record enters by itself once it is complete
+    grain: one row per record that its fact leaves out, with the reason; key: set_aside_id
+    why here: incomplete records are counted here and enter their fact once they are complete
 #}
 {% set text = dbt.type_string() %}
-{# What is kept apart by what it lacks: model, fact, source, the source's own key. #}
+{# Records that lack required columns: model, fact, source, the source's own key. #}
 {% set incomplete = [
     ('int_commerce__orders_unioned', 'fct_orders', 'source', 'order_id'),
     ('int_commerce__order_lines_unioned', 'fct_order_lines', 'source', 'order_line_id'),
@@ -11,7 +11,7 @@
     ('int_messages__events', 'fct_messages', 'source', 'message_event_id'),
     ('int_spend__daily', 'fct_ad_spend', 'platform', 'ad_spend_id'),
 ] %}
-{# What is about an order that is not there: its lines, and the refunds that would lower it. #}
+{# Lines and refunds of an order that is missing. #}
 {% set orphaned = [
     ('int_commerce__order_lines_unioned', 'fct_order_lines', 'order_line_id'),
     ('int_commerce__refunds_unioned', 'fct_orders', 'refund_id'),
@@ -78,7 +78,7 @@ final as (
         record_id,
         reason,
         count(*) as record_count,
-        -- Another record that is still to come would mend it; it says nothing of the load that brought this one.
+        -- A missing record is not a fault of the load that brought this one.
         reason like '% is not in %' as is_waiting,
         max(loaded_at) as loaded_at
     from unioned

@@ -1,6 +1,6 @@
 {#
     grain: one row per session; key: session_id
-    why here: the session meets its customer (bridge) and the channel that brought it
+    why here: joins the session to its customer (bridge) and its channel
 #}
 with sessions as (
 

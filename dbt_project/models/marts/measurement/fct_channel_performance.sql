@@ -1,6 +1,7 @@
 {#
     grain: one row per channel and month; key: channel_month_key
-    why here: what a channel cost beside what its sessions brought; an order goes to the last session of its customer before it
+    why here: the cost of a channel beside the revenue of its sessions; an order is credited to the
+        customer's last session before it
 #}
 {% set days = bounded_var('channel_lookback_days', 30, 1, 365) %}
 with sessions as (
@@ -53,7 +54,7 @@ credited as (
         orders.order_id,
         orders.occurred_at,
         orders.net_amount_reporting,
-        -- An order with no visit before it has no channel that we know.
+        -- An order without an earlier session has an unknown channel.
         coalesce(sessions.channel, 'unknown') as channel
     from orders
     left join sessions

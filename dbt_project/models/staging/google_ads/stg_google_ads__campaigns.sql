@@ -14,7 +14,7 @@ final as (
         lower({{ clean_text('source.status') }}) as status,
         source.updated_at,
         source._deleted_at is not null as is_deleted,
-        -- A row per change: the current one is the newest of those that stand.
+        -- One row per change: the newest row that is not superseded is current.
         source._superseded_at is null and row_number() over (
             partition by source.id, source._superseded_at is null
             order by source.updated_at desc, source._loaded_at desc

@@ -4,7 +4,7 @@ with source as (
 
 ),
 
--- The API tells of no deletion and no merge: an id that a whole listing lacks is gone.
+-- The API reports neither deletions nor merges: an id that a complete listing lacks is deleted.
 gone as (
 
     select id

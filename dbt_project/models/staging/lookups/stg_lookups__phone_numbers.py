@@ -1,4 +1,4 @@
-"""Phones as E.164, read once per distinct new value; keep out: which phone is whose (the models that join this)."""
+"""Phones as E.164, parsed once per distinct new value. Keep out: whose phone it is (the models that join this)."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ COUNTING = ("0123456789", "9876543210")
 
 
 def is_placeholder(national_number: str) -> bool:
-    """Whether a number is what people type to get past a form: one digit over and over, or counting up or down."""
+    """Return whether a number only satisfies a form: one repeated digit, or digits that count up or down."""
     return len(set(national_number)) == 1 or any(national_number in digits * 2 for digits in COUNTING)
 
 
 def read_phone(raw_phone: str, country_code: str) -> tuple[str | None, str | None, bool]:
-    """E.164, kind and validity of a phone as typed; (None, None, False) where it is none.
+    """Return E.164, type and validity of a phone as typed; (None, None, False) if it is not a phone number.
 
-    A national number is read only in the country that the record states: without one it could be anybody's.
+    A national number is parsed only with the country of its record: without it, the number is ambiguous.
     """
     try:
         number = phonenumbers.parse(raw_phone, country_code or None)

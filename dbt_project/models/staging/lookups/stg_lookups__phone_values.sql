@@ -1,6 +1,6 @@
 {#
-    Where phones stand: the columns of a raw table, and those that name the record's country (the
-    first known one counts). A staging model that joins stg_lookups__phone_numbers has its columns
+    Columns of raw tables that contain phones, and those that contain the record's country (the
+    first known one counts). Staging models that join stg_lookups__phone_numbers list their columns
     here; a test compares the two.
 #}
 {%- set buyer_phone = ['coalesce(source.phone, source.shipping_address_phone)'] -%}

@@ -12,7 +12,7 @@ final as (
         {{ normalize_currency('source.currency') }} as currency_code,
         source._fivetran_synced as updated_at,
         source._deleted_at is not null as is_deleted,
-        -- A row per change: the current one is the newest of those that stand.
+        -- One row per change: the newest row that is not superseded is current.
         source._superseded_at is null and row_number() over (
             partition by source.id, source._superseded_at is null
             order by source._fivetran_synced desc, source._loaded_at desc

@@ -1,7 +1,8 @@
 {{ config(materialized='table') }}
 {#
-    Fields are found by pattern, at whatever depth they stand and without their path: a record may be nested as an API gave it, or
-    have headers of its own. A text that is no JSON, or a value that holds several parts, gives its parts as fields without a name.
+    Fields are found by pattern at any depth, without their path: a record may be nested as in its
+    API, or have headers of its own. A text that is not JSON, or a value with several parts, becomes
+    one unnamed field per part.
 #}
 with
 

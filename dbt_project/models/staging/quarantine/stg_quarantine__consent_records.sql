@@ -1,5 +1,6 @@
 {#
-    A record is in quarantine until it is replayed. Its text is kept here: models that read it say what it means.
+    A record is in quarantine until it is replayed. This model keeps its text; its readers interpret
+    it.
 #}
 with records as (
 

@@ -9,7 +9,7 @@ final as (
     select
         {{ normalize_salesforce_id('source.id') }} as company_id,
         {{ clean_text('source.name') }} as company_name,
-        -- A website is typed with or without its protocol.
+        -- Websites are typed with or without a protocol.
         case
             when source.website like '%://%' then {{ url_host('source.website') }}
             else {{ url_host("'http://' || trim(source.website)") }}

@@ -16,7 +16,7 @@ accounts as (
 
 merged as (
 
-    -- Salesforce marks a merge on the record that lost: it is deleted and names its master.
+    -- Salesforce marks a merge on the losing record: it is deleted and names its master.
     select
         {{ normalize_salesforce_id('master_record_id') }} as master_record_id,
         {{ dbt.listagg(normalize_salesforce_id('id'), "';'", 'order by id') }} as merged_contact_ids
@@ -71,7 +71,7 @@ final as (
         'source.mobile_phone',
         'coalesce(country_of_code.country_code, country_of_name.country_code)'
     ) }}
-    -- Two spellings of one id in one load are one version.
+    -- Two spellings of one id in the same load are one version.
     qualify
         row_number() over (
             partition by contact_id, source._loaded_at

@@ -23,7 +23,7 @@ compared as (
 
 final as (
 
-    -- The history has a row per change of any field; only those that changed the stage enter one.
+    -- The history has a row per change of any field; only a change of stage is an entry.
     select
         deal_id,
         stage_id,

@@ -35,7 +35,7 @@ final as (
         source.is_closed,
         coalesce(source.contract_end_date_c, contracts.contract_end_date) as contract_end_date,
         source.created_date as created_at,
-        -- Salesforce keeps one close date: the expected one until the opportunity is closed.
+        -- Salesforce has one close date: the expected one until the opportunity is closed.
         case when source.is_closed then cast(source.close_date as timestamp) end as closed_at,
         coalesce(source.system_modstamp, source.last_modified_date) as updated_at,
         {{ record_state(

@@ -49,7 +49,7 @@ final as (
         'source.mobile_phone',
         'coalesce(country_of_code.country_code, country_of_name.country_code)'
     ) }}
-    -- Two spellings of one id in one load are one version.
+    -- Two spellings of one id in the same load are one version.
     qualify
         row_number() over (
             partition by lead_id, source._loaded_at

@@ -8,7 +8,7 @@ final as (
 
     select
         {{ normalize_salesforce_id('source.id') }} as task_id,
-        -- who_id is a contact or a lead; the prefix of an id names its object.
+        -- who_id is a contact or a lead; the prefix of the id shows which.
         case when source.who_id not like '00Q%' then {{ normalize_salesforce_id('source.who_id') }} end as contact_id,
         case when source.who_id like '00Q%' then {{ normalize_salesforce_id('source.who_id') }} end as lead_id,
         {{ normalize_salesforce_id('source.what_id') }} as deal_id,

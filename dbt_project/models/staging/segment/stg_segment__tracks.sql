@@ -15,7 +15,7 @@ final as (
         {{ clean_text('source.cart_id') }} as cart_id,
         {{ clean_text('source.checkout_id') }} as checkout_id,
         {{ clean_text('source.order_id') }} as order_id,
-        -- The slug; a call that came without one is known by its name.
+        -- The slug; calls without one are identified by their name.
         coalesce(
             {{ clean_text('source.event') }},
             {{ replace_pattern(
@@ -51,7 +51,7 @@ final as (
         {{ clean_text('source.context_ip') }} as ip,
         {{ clean_text('source.context_user_agent') }} as user_agent,
         source.quantity,
-        -- What an order brought, or what the products of another event cost.
+        -- Revenue of an order, or the price of the products of another event.
         {{ money(
             'coalesce(source.revenue, source.price * coalesce(source.quantity, 1))'
         ) }} as value_amount,

@@ -14,12 +14,12 @@ repeated_events as (
 
 ),
 
--- A context is a column of its own (exports of tables) or one of all contexts (enriched TSV).
+-- Contexts have a column each (table exports) or share one column (enriched TSV).
 opened as (
 
     select
         source.*,
-        -- Collectors deliver at least once: of an event that was collected twice, the first one counts.
+        -- Collectors deliver at least once: the first copy of an event counts.
         case
             when repeated_events.event_id is null then source.collector_tstamp is not null
             else source.collector_tstamp = repeated_events.first_collected_at
@@ -84,7 +84,7 @@ final as (
         end as event_type,
         coalesce(
             case when opened.event_name = 'snowplow_ecommerce_action' then opened.ecommerce_action end,
-            -- A structured event has no name of its own; its action is the nearest.
+            -- A structured event has no name; its action is used instead.
             case when opened.event in ('struct', 'se') then {{ clean_text('opened.se_action') }} end,
             {{ clean_text('opened.event_name') }},
             {{ clean_text('opened.event') }}
@@ -122,7 +122,7 @@ final as (
         ) as utm_content,
         {{ url_parameter('opened.page_url', 'gclid') }} as gclid,
         {{ url_parameter('opened.page_url', 'fbclid') }} as fbclid,
-        -- The product, where the event is about one.
+        -- The product, if the event is about exactly one.
         {% for field, legacy in [('id', 'ti_sku'), ('name', 'ti_name'), ('category', 'ti_category')] -%}
             coalesce(
                 case when opened.has_one_product then opened.product_{{ field }} end,
@@ -140,7 +140,7 @@ final as (
             case when opened.has_one_product then {{ try_cast_to('opened.product_quantity', 'bigint') }} end,
             opened.ti_quantity
         ) as quantity,
-        -- What an order brought, or what the products of another event cost.
+        -- Revenue of an order, or the price of the products of another event.
         {{ try_cast_to(
             'coalesce('
             ~ try_cast_to('opened.transaction_revenue', 'double') ~ ', opened.tr_total, '

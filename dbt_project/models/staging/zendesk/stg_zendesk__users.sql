@@ -16,7 +16,7 @@ final as (
         {{ clean_text('source.organization_id') }} as organization_id,
         source.created_at,
         source.updated_at,
-        -- Zendesk keeps a deleted user, and one that was merged into another, as one that is not active.
+        -- Zendesk keeps deleted and merged users as inactive.
         {{ record_state("source._fivetran_deleted or source.permanently_deleted or not source.active") }}
     from source
     {{ join_phone('phone', 'source.phone') }}

@@ -9,8 +9,8 @@ with source as (
 
 ),
 
--- The export gives no id. Within a bundle the batch numbers tell events apart; older exports have none, and there it is
--- the parameters that do.
+-- The export has no event id. Batch numbers distinguish events within a bundle; in older exports,
+-- which have none, the parameters do.
 identified as (
 
     select
@@ -60,7 +60,7 @@ final as (
         {{ clean_text('opened.user_pseudo_id') }} as user_pseudo_id,
         {{ clean_text('opened.user_pseudo_id') }} || '.' || opened.param_ga_session_id as session_key,
         {{ try_cast_to('opened.param_ga_session_number', 'bigint') }} as session_number,
-        -- A number in some events and a text in others.
+        -- A number in some events, text in others.
         coalesce(opened.param_session_engaged in ('1', 'true'), false) as is_session_engaged,
         {{ try_cast_to('opened.param_engagement_time_msec', 'bigint') }} as engagement_milliseconds,
         case opened.event_name when 'page_view' then 'page' when 'screen_view' then 'screen' else 'track' end
@@ -103,7 +103,7 @@ final as (
             {{ url_parameter('opened.param_page_location', 'gclid') }}
         ) as gclid,
         {{ url_parameter('opened.param_page_location', 'fbclid') }} as fbclid,
-        -- The product, where the event is about one.
+        -- The product, if the event is about exactly one.
         {% for column, field in [
             ('product_id', 'item_id'), ('product_name', 'item_name'), ('product_category', 'item_category')
         ] -%}
@@ -116,7 +116,7 @@ final as (
             coalesce({{ json_value('opened.ecommerce', '$.transaction_id') }}, opened.param_transaction_id),
             '(not set)'
         ) as order_id,
-        -- Google converts every value to dollars, which serve where the site's own value is missing.
+        -- Google converts every value to dollars; used where the site's own value is missing.
         case
             when {{ own_value }} is not null then {{ normalize_currency('opened.param_currency') }}
             when opened.event_value_in_usd is not null then 'USD'

@@ -4,7 +4,7 @@ with source as (
 
 ),
 
--- The id of base_ga4__events_export: the export names the microsecond, Fivetran a timestamp.
+-- The same id as in base_ga4__events_export: the export has microseconds, Fivetran a timestamp.
 identified as (
 
     select
@@ -20,7 +20,7 @@ identified as (
 
 ),
 
--- A restated day brings an event under another id of the loader's; the daily table counts before the intraday one.
+-- A restated day has new loader ids for its events; the daily table counts before the intraday one.
 ranked as (
 
     select
@@ -73,7 +73,7 @@ final as (
             {{ url_parameter('ranked.param_page_location', 'gclid') }}
         ) as gclid,
         {{ url_parameter('ranked.param_page_location', 'fbclid') }} as fbclid,
-        -- Fivetran keeps the products of an event in another table, which is not read.
+        -- Fivetran keeps the products in another table, which is not read.
         {% for column in ['product_id', 'product_name', 'product_category'] -%}
             cast(null as {{ dbt.type_string() }}) as {{ column }},
         {% endfor -%}
@@ -83,7 +83,7 @@ final as (
             ),
             '(not set)'
         ) as order_id,
-        -- Google converts every value to dollars, which serve where the site's own value is missing.
+        -- Google converts every value to dollars; used where the site's own value is missing.
         case
             when coalesce(ranked.param_value, ranked.ecommerce_purchase_revenue) is not null
                 then {{ normalize_currency('ranked.param_currency') }}

@@ -21,7 +21,7 @@ final as (
         contact_id,
         deal_id,
         is_deleted,
-        -- One link may be of several kinds: it is there while one of them is.
+        -- A link may have several types: it exists while one of them does.
         is_current
         and row_number() over (
             partition by contact_id, deal_id, is_current

@@ -21,7 +21,7 @@ final as (
         {{ parse_flag('source.hs_is_closed') }} as is_closed,
         source.contract_end_date,
         source.createdate as created_at,
-        -- HubSpot keeps one close date: the expected one until the deal is closed.
+        -- HubSpot has one close date: the expected one until the deal is closed.
         case
             when coalesce({{ parse_flag('source.hs_is_closed') }}, true)
                 then source.closedate

@@ -9,7 +9,7 @@ final as (
     select
         source.id as email_id,
         {{ clean_text('source.hubspot_owner_id') }} as owner_id,
-        -- One that was forwarded into the CRM may have gone either way.
+        -- The direction of an e-mail that was forwarded into the CRM is unknown.
         case upper({{ clean_text('source.hs_email_direction') }})
             when 'INCOMING_EMAIL' then 'inbound'
             when 'EMAIL' then 'outbound'

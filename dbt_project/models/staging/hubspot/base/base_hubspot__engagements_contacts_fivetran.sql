@@ -7,7 +7,7 @@ with source as (
 final as (
 
     select
-        -- A link without a kind comes from an older connection.
+        -- Rows without a type come from an older connection.
         lower(coalesce(source.engagement_type, 'CALL')) as engagement_type,
         source.engagement_id,
         source.contact_id,

@@ -9,7 +9,7 @@ final as (
     select
         source.engagement_id as meeting_id,
         {{ clean_text('source.property_hubspot_owner_id') }} as owner_id,
-        -- An older connection has these without the prefix.
+        -- An older connection has these columns without the prefix.
         lower(
             coalesce({{ clean_text('source.property_hs_meeting_outcome') }}, {{ clean_text('source.meeting_outcome') }})
         ) as status,

@@ -6,7 +6,7 @@ with source as (
 
 pipelines as (
 
-    -- A pipeline keeps its id but not its row's identifier when it is loaded again.
+    -- A pipeline that is loaded again keeps its id but gets a new row id.
     select distinct
         _dlt_id,
         id as pipeline_id
@@ -18,13 +18,13 @@ final as (
 
     select
         source.id as stage_id,
-        -- By the API a stage names its pipeline; dlt joins them by a row's identifier.
+        -- In the API a stage names its pipeline; dlt joins them by row id.
         coalesce(source.pipeline_id, pipelines.pipeline_id) as pipeline_id,
         {{ clean_text('source.label') }} as stage_name,
         source.display_order,
         {{ try_cast_to('source.metadata__probability', 'double') }} as probability,
         {{ parse_flag('source.metadata__is_closed') }} as is_closed,
-        -- HubSpot names no won flag: a closed stage with a probability of one is the won one.
+        -- HubSpot has no won flag: won is a closed stage with a probability of one.
         coalesce(
             {{ parse_flag('source.metadata__is_closed') }}
             and {{ try_cast_to('source.metadata__probability', 'double') }} = 1.0,

@@ -7,7 +7,7 @@ with source as (
 final as (
 
     select
-        -- This connector gives no checkout token and no cart token: the checkout is its own id.
+        -- This connector has no checkout token and no cart token: the checkout's own id is used.
         source.id as checkout_id,
         cast(null as {{ dbt.type_string() }}) as cart_id,
         {{ clean_text('source.customer_id') }} as shopify_customer_id,

@@ -13,7 +13,7 @@ final as (
         {{ clean_text('source.sku') }} as sku,
         coalesce({{ clean_text('source.title') }}, {{ clean_text('source.name') }}) as product_name,
         source.quantity,
-        -- The line's total before discounts is given, its unit price is not.
+        -- The connector has the line's total before discounts, but no unit price.
         {{ money(
             'source.original_total_set_shop_amount / nullif(source.quantity, 0)'
         ) }} as unit_price_amount,
