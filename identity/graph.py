@@ -203,6 +203,7 @@ def opened_graph(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
     with opened(home) as connection:
         if not _holds_graph(connection):
             raise MerganserError(f"The warehouse in {home.path} has no identity graph.", "Run `merganser build` first.")
+        connection.execute("set search_path = 'intermediate,marts'")
         yield connection
 
 
@@ -215,6 +216,7 @@ def opened_published_graph(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
     if home.serving.exists():
         with opened_serving(home) as connection:
             if _holds_graph(connection):
+                connection.execute("set search_path = 'identity,marts'")
                 yield connection
                 return
     with opened_graph(home) as connection:
@@ -422,16 +424,18 @@ def _fetch_edges(connection: duckdb.DuckDBPyConnection, statement: str, paramete
 
 
 def _tables() -> str:
-    return "select table_name from information_schema.tables where table_schema in ('intermediate', 'marts')"
+    return (
+        "select table_name from information_schema.tables where table_schema in ('identity', 'intermediate', 'marts')"
+    )
 
 
 def _types() -> str:
-    return "select distinct identifier_type from intermediate.int_identity__identifiers"
+    return "select distinct identifier_type from int_identity__identifiers"
 
 
 def _numbers() -> str:
     return """
-        select identifier_no, identifier_type from intermediate.int_identity__identifiers
+        select identifier_no, identifier_type from int_identity__identifiers
         where identifier_value in (select unnest(?::varchar[])) and (? = '' or identifier_type = ?)
     """
 
@@ -439,9 +443,9 @@ def _numbers() -> str:
 def _oldest_of() -> str:
     """The oldest identifier of a customer, by a current or former id."""
     return """
-        select min(bridge.identifier_no) from marts.bdg_customer_identifiers as bridge
+        select min(bridge.identifier_no) from bdg_customer_identifiers as bridge
         where bridge.customer_id = ? or bridge.customer_id = (
-            select customer_id from marts.dim_customer_redirects where retired_customer_id = ?
+            select customer_id from dim_customer_redirects where retired_customer_id = ?
         )
         having count(*) > 0
     """
@@ -457,15 +461,15 @@ def _identifiers() -> str:
             bridge.identifier_status,
             bridge.first_seen_at,
             bridge.last_seen_at
-        from intermediate.int_identity__identifiers as known
-        left join marts.bdg_customer_identifiers as bridge on known.identifier_no = bridge.identifier_no
+        from int_identity__identifiers as known
+        left join bdg_customer_identifiers as bridge on known.identifier_no = bridge.identifier_no
         where known.identifier_no in (select unnest(?::bigint[]))
         order by known.identifier_no
     """
 
 
 def _members() -> str:
-    return "select identifier_no from marts.bdg_customer_identifiers where customer_id = ? order by 1"
+    return "select identifier_no from bdg_customer_identifiers where customer_id = ? order by 1"
 
 
 def _edges() -> str:
@@ -482,8 +486,8 @@ def _edges() -> str:
             links.first_seen_at,
             links.last_seen_at,
             coalesce(links.refusal_reason, refused.reason) as refused
-        from intermediate.int_identity__judged_links as links
-        left join intermediate.int_identity__refused_edges as refused
+        from int_identity__judged_links as links
+        left join int_identity__refused_edges as refused
             on links.identifier_no_a = refused.identifier_no_a
             and links.identifier_no_b = refused.identifier_no_b
             and links.rule = refused.rule
@@ -497,9 +501,9 @@ def _edges_around() -> str:
     return f"""
         with asked as (select unnest([?::bigint, ?::bigint]) as identifier_no),
         around as (
-            select identifier_no from intermediate.int_identity__partition
+            select identifier_no from int_identity__partition
             where component_no in (
-                select component_no from intermediate.int_identity__partition
+                select component_no from int_identity__partition
                 where identifier_no in (select identifier_no from asked)
             )
             union
@@ -526,7 +530,7 @@ def _conflicts() -> str:
             conflict_id, customer_id_a, customer_id_b, reason, identifier_type_a, identifier_type_b, rule, source,
             allowed_count, limited_count_a, limited_count_b, identifier_count_a, identifier_count_b, edge_count,
             times_seen, first_seen_at, last_seen_at, identifier_value_a, identifier_value_b
-        from marts.dim_identity_conflicts
+        from dim_identity_conflicts
         where not ? or customer_id_a = ? or customer_id_b = ?
         order by tier, times_seen desc, last_seen_at desc, conflict_id
     """
@@ -534,20 +538,20 @@ def _conflicts() -> str:
 
 def _present_id() -> str:
     return """
-        select customer_id from marts.bdg_customer_identifiers where customer_id = ?
+        select customer_id from bdg_customer_identifiers where customer_id = ?
         union
-        select customer_id from marts.dim_customer_redirects where retired_customer_id = ?
+        select customer_id from dim_customer_redirects where retired_customer_id = ?
     """
 
 
 def _former_ids() -> str:
-    return "select retired_customer_id from marts.dim_customer_redirects where customer_id = ? order by 1"
+    return "select retired_customer_id from dim_customer_redirects where customer_id = ? order by 1"
 
 
 def _changes() -> str:
     return """
         select changed_at, change_type, from_customer_id, to_customer_id, reason, cause
-        from marts.fct_identity_changes
+        from fct_identity_changes
         where from_customer_id in (select unnest(?::varchar[])) or to_customer_id in (select unnest(?::varchar[]))
         order by all
     """
@@ -556,7 +560,7 @@ def _changes() -> str:
 def _stays() -> str:
     return """
         select identifier_type, identifier_value, customer_id, present_customer_id, cause, valid_from, valid_to
-        from marts.bdg_customer_identifiers_history
+        from bdg_customer_identifiers_history
         where customer_id in (select unnest(?::varchar[])) or present_customer_id = ?
         order by valid_from, identifier_no
     """
@@ -564,7 +568,7 @@ def _stays() -> str:
 
 def _identifier_counts() -> str:
     return """
-        select identifier_type, identifier_status, count(*) from marts.bdg_customer_identifiers
+        select identifier_type, identifier_status, count(*) from bdg_customer_identifiers
         group by 1, 2 order by 1, 2
     """
 
@@ -579,7 +583,7 @@ def _customer_sizes() -> str:
             end,
             count(*)
         from (
-            select count(*) as identifier_count from marts.bdg_customer_identifiers
+            select count(*) as identifier_count from bdg_customer_identifiers
             where customer_id is not null group by customer_id
         )
         group by 1 order by min(identifier_count)
@@ -588,26 +592,26 @@ def _customer_sizes() -> str:
 
 def _edge_counts() -> str:
     return """
-        select rule, count(*) from intermediate.int_identity__judged_links
+        select rule, count(*) from int_identity__judged_links
         where refusal_reason is null group by 1 order by 2 desc, 1
     """
 
 
 def _refusal_counts() -> str:
-    return "select reason, count(*) from intermediate.int_identity__refused_edges group by 1 order by 2 desc, 1"
+    return "select reason, count(*) from int_identity__refused_edges group by 1 order by 2 desc, 1"
 
 
 def _change_counts() -> str:
     return """
-        select change_type || ' by ' || cause, count(*) from marts.fct_identity_changes group by 1 order by 2 desc, 1
+        select change_type || ' by ' || cause, count(*) from fct_identity_changes group by 1 order by 2 desc, 1
     """
 
 
 def _override_counts() -> str:
     return """
-        select coalesce(problem, 'applied'), count(*) from intermediate.int_identity__overrides group by 1 order by 1
+        select coalesce(problem, 'applied'), count(*) from int_identity__overrides group by 1 order by 1
     """
 
 
 def _metrics() -> str:
-    return "select metric, metric_value, max_value, is_within_limit from marts.fct_identity_metrics order by 1"
+    return "select metric, metric_value, max_value, is_within_limit from fct_identity_metrics order by 1"

@@ -43,10 +43,15 @@ class Relation:
     name: str
     description: str = ""
     columns: dict[str, str] = field(default_factory=dict)
+    published_schema: str = ""  # in the serving file, where it differs
 
     @property
     def quoted(self) -> str:
         return f"{_identifier(self.schema)}.{_identifier(self.name)}"
+
+    @property
+    def target_schema(self) -> str:
+        return self.published_schema or self.schema
 
 
 @dataclass(frozen=True)
@@ -126,8 +131,8 @@ def published_build(home: Home) -> dict[str, str]:
 
 
 def published_relations(manifest: dict[str, Any]) -> list[Relation]:
-    """The models to publish, by the manifest: those of the published schemas, and those with `config.meta.published`,
-    such as the evidence that `merganser identity explain` shows.
+    """The models to publish, by the manifest: those of the published schemas, and those that `config.meta.published`
+    assigns to one, such as the evidence that `merganser identity explain` shows.
     """
     return sorted(
         (
@@ -136,6 +141,7 @@ def published_relations(manifest: dict[str, Any]) -> list[Relation]:
                 name=node.get("alias") or node["name"],
                 description=node.get("description", ""),
                 columns={column["name"]: column.get("description", "") for column in node["columns"].values()},
+                published_schema=(node["config"].get("meta") or {}).get("published", ""),
             )
             for node in manifest["nodes"].values()
             if node["resource_type"] == "model"
@@ -216,11 +222,11 @@ def _write(
         except duckdb.Error as error:
             raise opening_error(home, str(error)) from error
         connection.execute(f"attach {_literal(str(new))} as serving (storage_version '{STORAGE_VERSION}')")
-        for schema in sorted({relation.schema for relation in relations}):
+        for schema in sorted({relation.target_schema for relation in relations}):
             connection.execute(f"create schema serving.{_identifier(schema)}")
         counts = {}
         for number, relation in enumerate(relations):
-            label = f"{relation.schema}.{relation.name}"
+            label = f"{relation.target_schema}.{relation.name}"
             progress(number, len(relations), label)
             counts[label] = _copy(connection, relation)
         connection.execute(_create_build_info())
@@ -275,7 +281,8 @@ def _insert_metrics() -> str:
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, relation: Relation) -> int:
-    target, origin = f"serving.{relation.quoted}", f"warehouse.{relation.quoted}"
+    target = f"serving.{_identifier(relation.target_schema)}.{_identifier(relation.name)}"
+    origin = f"warehouse.{relation.quoted}"
     connection.execute(f"create table {target} as select * from {origin}")
     copied = _count(connection, target)
     if copied != _count(connection, origin):

@@ -41,7 +41,6 @@ GROUP_EDGES = {
     ("segments", "exports"),
     ("segments", "quality"),
     ("staging", "conformed"),
-    ("staging", "intermediate"),
 }
 
 

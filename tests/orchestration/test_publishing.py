@@ -227,13 +227,13 @@ def test_only_models_of_the_manifest_are_published() -> None:
         "a": node("dim_customers", "marts"),
         "b": node("seg_first", "segments", materialized="view"),
         "c": node("stg_x__y", "staging"),
-        "e": node("int_identity__partition", "intermediate", meta={"published": True}),
+        "e": node("int_identity__partition", "intermediate", meta={"published": "identity"}),
         "f": node("int_identity__edges", "intermediate"),
         "d": node("purposes", "seeds", kind="seed"),
     }
     relations = publishing.published_relations({"nodes": nodes})
-    assert [(relation.schema, relation.name) for relation in relations] == [
-        ("intermediate", "int_identity__partition"),
+    assert [(relation.target_schema, relation.name) for relation in relations] == [
+        ("identity", "int_identity__partition"),
         ("marts", "dim_customers"),
         ("segments", "seg_first"),
     ]
