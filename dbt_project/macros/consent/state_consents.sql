@@ -33,9 +33,10 @@
             {%- endfor %}
         ) as slots
         where
-            {{ statement.decision }} <> 'none'
+            {# DuckDB cannot compare a null that it knows from its statistics: a column that is empty in all records. #}
+            coalesce({{ statement.decision }}, 'none') <> 'none'
             and {{ _slot_case(identifiers, 1) }} is not null
-            and (slots.slot = 0 or {{ statement.decision }} not in ('subscribed', 'confirmed'))
+            and (slots.slot = 0 or coalesce({{ statement.decision }}, 'none') not in ('subscribed', 'confirmed'))
         {%- if not loop.last %}
 
             union all
