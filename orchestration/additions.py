@@ -10,7 +10,6 @@ Add here: another kind of addition. Keep out: what additions may consist of (run
 from __future__ import annotations
 
 import csv
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ import yaml
 from runtime.errors import WrongUseError
 from runtime.files import write_whole
 from runtime.home import PROJECT_ROOT
-from runtime.project import MODELS, NAME, SOURCES, VARIABLE, VARS, custom_folder
+from runtime.project import MODELS, NAME, SOURCES, VARS, custom_folder, custom_place, read_mapping_of_vars
 
 TEMPLATES = Path(__file__).parent / "templates"
 DATA_TYPES = ("string", "date", "bigint", "double", "boolean", "timestamp")
@@ -164,8 +163,7 @@ def add_attribute(
 
 def _folder(root: Path) -> Path:
     """The folder of additions, absent or not: the one that MERGANSER_CUSTOM names, else custom/ in the repository."""
-    named = os.environ.get(VARIABLE)
-    place = (Path(named).expanduser() if named else root / "custom").resolve()
+    place = custom_place(root)
     return (custom_folder(root) or place) if place.exists() else place
 
 
@@ -225,7 +223,7 @@ def _with_attribute(path: Path, name: str, data_type: str, pii: str) -> str:
     """The text of vars.yml with the attribute's entry in custom_attributes."""
     entry = {"name": name, "data_type": data_type, "group": name, "survivorship": "best_record", "pii": pii}
     entry["description"] = f"{name.replace('_', ' ').capitalize()}."
-    if any(known.get("name") == name for known in _read(path).get("custom_attributes") or []):
+    if any(known.get("name") == name for known in read_mapping_of_vars(path).get("custom_attributes") or []):
         raise WrongUseError(f"{path} has an attribute {name} already.", "Take another name, or edit its entry.")
     line = "  - {" + ", ".join(f"{key}: {value}" for key, value in entry.items()) + "}\n"
     return _with_entry(path, "custom_attributes", line, lambda value: entry in value)
@@ -233,7 +231,7 @@ def _with_attribute(path: Path, name: str, data_type: str, pii: str) -> str:
 
 def _with_entry(path: Path, key: str, line: str, is_there: Callable[[Any], bool]) -> str:
     """The text of vars.yml with a line below a key; all else stays. Raises WrongUseError where that fails."""
-    before = _read(path)
+    before = read_mapping_of_vars(path)
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     if before.get(key):
         text = re.sub(rf"^{key}:[ \t]*(#.*)?\n", lambda found: found[0] + line, text, count=1, flags=re.MULTILINE)
@@ -248,16 +246,6 @@ def _with_entry(path: Path, key: str, line: str, is_there: Callable[[Any], bool]
     if not added or same != {name: value for name, value in before.items() if name != key}:
         raise WrongUseError(f"{path} cannot be changed without rewriting it.", f"Add below {key}: {line.strip()}")
     return text
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        variables = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except (yaml.YAMLError, ValueError) as error:
-        raise WrongUseError(f"{path} is not valid YAML: {error}", "Correct the file.") from error
-    if not isinstance(variables or {}, dict):
-        raise WrongUseError(f"{path} is not a mapping of variables to values.", "Correct the file.")
-    return variables or {}
 
 
 def _with_line(path: Path, marker: str, line: str) -> str:

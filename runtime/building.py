@@ -29,7 +29,7 @@ from runtime.parsing import PARSE, shared_parse
 from runtime.progress import Progress, silent
 from runtime.project import project_of
 from runtime.redaction import without_values
-from runtime.warehouse import opening_error, probe
+from runtime.warehouse import opening_error
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -113,7 +113,6 @@ def build(
     MerganserError if the project does not compile.
     """
     home.prepare()
-    probe(home)
     arguments = ["build"]
     arguments += ["--select", *selection] if selection else []
     arguments += ["--exclude", *exclude] if exclude else []

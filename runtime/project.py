@@ -34,15 +34,20 @@ _FILE = re.compile(r"_?[a-z][a-z0-9_]*\.(sql|yml|yaml|md|csv|py)")
 _LINKED = ("dbt_project", "profiles.yml", "selectors.yml")
 
 
+def custom_place(root: Path = PROJECT_ROOT) -> Path:
+    """Where additions belong (absolute), whether the folder exists or not: MERGANSER_CUSTOM, else custom/."""
+    named = os.environ.get(VARIABLE)
+    return (Path(named).expanduser() if named else root / "custom").resolve()
+
+
 def custom_folder(root: Path = PROJECT_ROOT) -> Path | None:
     """The folder of additions (absolute): MERGANSER_CUSTOM, else custom/ in the repository; None where there is none.
 
     Raises WrongUseError when MERGANSER_CUSTOM names no directory, or one that contains the product.
     """
-    named = os.environ.get(VARIABLE)
-    folder = (Path(named).expanduser() if named else root / "custom").resolve()
+    folder = custom_place(root)
     if not folder.is_dir():
-        if not named:
+        if not os.environ.get(VARIABLE):
             return None
         raise WrongUseError(
             f"{VARIABLE} names {folder}, which is not a directory.",
@@ -101,14 +106,9 @@ def read_vars(folder: Path, root: Path = PROJECT_ROOT) -> dict[str, Any]:
     not names.
     """
     path = folder / VARS
-    if not path.exists():
+    variables = read_mapping_of_vars(path)
+    if not variables:
         return {}
-    try:
-        variables = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise WrongUseError(f"{path} is not valid YAML: {error}", "Correct the file.") from error
-    if not isinstance(variables, dict):
-        raise WrongUseError(f"{path} is not a mapping of variables to values.", "Write for example: birthday_days: 14")
     known = yaml.safe_load((root / "dbt_project.yml").read_text())["vars"]["merganser"]
     for name in variables:
         if name not in known and not re.fullmatch(r"custom_[a-z0-9_]+", str(name)):
@@ -128,6 +128,17 @@ def read_vars(folder: Path, root: Path = PROJECT_ROOT) -> dict[str, Any]:
             "Write for example: custom_concept_sources: {loyalty: [identifiers, attributes]}",
         )
     return variables
+
+
+def read_mapping_of_vars(path: Path) -> dict[str, Any]:
+    """The mapping in a vars.yml, names not checked; empty where there is no file. Raises WrongUseError."""
+    try:
+        variables = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise WrongUseError(f"{path} is not valid YAML: {error}", "Correct the file.") from error
+    if not isinstance(variables or {}, dict):
+        raise WrongUseError(f"{path} is not a mapping of variables to values.", "Write for example: birthday_days: 14")
+    return variables or {}
 
 
 def _is_name(text: object) -> bool:

@@ -10,7 +10,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,20 @@ def dbt(place: Path, *arguments: str) -> str:
         ended = call("dbt", *arguments, "--quiet", env={**os.environ, **home.environment()}, cwd=PROJECT_ROOT)
     assert ended.returncode == 0, f"dbt {arguments}: {ended.stdout[-4000:]}{ended.stderr[-2000:]}"
     return ended.stdout
+
+
+@contextmanager
+def held_open(database: Path) -> Iterator[int]:
+    """Another process holds a DuckDB file open for writing during the block; yields its process id."""
+    code = "import sys, duckdb; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.readline()"
+    command = [sys.executable, "-c", code, str(database)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        try:
+            yield holder.pid
+        finally:
+            holder.communicate("\n")
 
 
 def copy_of(home: Home, place: Path) -> Home:

@@ -14,6 +14,7 @@ import pytest
 from orchestration.cli import main as cli
 from runtime import locking
 from runtime.home import Home
+from tests.command import held_open
 from tests.orchestration.handmade import RELATIONS, record_build, write
 
 Invoke = Callable[..., tuple[int, str, str]]
@@ -176,22 +177,11 @@ def test_a_home_in_use_is_reported_with_its_command(home: Home, merganser: Invok
 def test_a_warehouse_that_another_process_holds(
     arguments: tuple[str, ...], built_by_hand: Home, merganser: Invoke
 ) -> None:
-    holding = "import sys, duckdb; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.readline()"
-    with subprocess.Popen(
-        [sys.executable, "-c", holding, str(built_by_hand.warehouse)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as holder:
-        assert holder.stdout is not None
-        assert holder.stdin is not None
-        assert holder.stdout.readline() == "held\n"
+    with held_open(built_by_hand.warehouse) as holder:
         code, output, error = merganser(*arguments, "--home", built_by_hand.path)
-        holder.stdin.write("\n")
-        holder.stdin.flush()
     assert code == 4
     assert output == ""
-    assert str(holder.pid) in error
+    assert str(holder) in error
     assert "Traceback" not in error
 
 

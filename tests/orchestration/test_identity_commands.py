@@ -8,7 +8,6 @@ import io
 import json
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -31,7 +30,7 @@ from runtime import building
 from runtime import home as places
 from runtime.errors import MerganserError, WrongUseError
 from runtime.home import Home
-from tests.command import copy_of
+from tests.command import copy_of, held_open
 from tests.orchestration.handmade import read, write
 from tests.warehouse.identity.stories import Story
 from tests.warehouse.identity.telling import PUBLISHED, Teller, build_identity, land_batch
@@ -675,14 +674,8 @@ def test_a_home_without_a_graph(arguments: tuple[str, ...], built_by_hand: Home,
 
 @pytest.mark.parametrize("arguments", EVERY_COMMAND, ids=lambda arguments: arguments[0])
 def test_a_locked_warehouse(arguments: tuple[str, ...], built_by_hand: Home, merganser: Invoke) -> None:
-    holding = "import sys, duckdb; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.readline()"
-    command = [sys.executable, "-c", holding, str(built_by_hand.warehouse)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
-        output = refusal(merganser, built_by_hand, *arguments, code=4)
-        holder.communicate("\n")
-    assert str(holder.pid) in output
+    with held_open(built_by_hand.warehouse) as holder:
+        assert str(holder) in refusal(merganser, built_by_hand, *arguments, code=4)
 
 
 def test_a_failed_preview_leaves_nothing_behind(
@@ -730,13 +723,8 @@ def test_the_published_graph_answers_while_a_build_holds_the_warehouse(demo_home
             graph.read_stats(home),
         ]
 
-    holding = "import sys, duckdb; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.readline()"
-    command = [sys.executable, "-c", holding, str(home.warehouse)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
+    with held_open(home.warehouse):
         published = ask()
-        holder.communicate("\n")
     home.serving.unlink()
     assert ask() == published, "the warehouse answers the same"
 

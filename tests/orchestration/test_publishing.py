@@ -15,6 +15,7 @@ import pytest
 from publication import publishing, quality
 from runtime.errors import LockedError, MerganserError, PublicationRefusedError
 from runtime.home import Home
+from tests.command import held_open
 from tests.orchestration.handmade import CUSTOMERS, RELATIONS, SUITES, read, record_build, write
 
 
@@ -192,22 +193,11 @@ def test_a_rename_that_fails_leaves_the_last_good_file(checked_by_hand: Home, mo
 
 
 def test_a_locked_warehouse_is_reported_with_its_holder(checked_by_hand: Home) -> None:
-    holding = "import sys, duckdb; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.readline()"
-    with subprocess.Popen(
-        [sys.executable, "-c", holding, str(checked_by_hand.warehouse)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as holder:
-        assert holder.stdout is not None
-        assert holder.stdin is not None
-        assert holder.stdout.readline() == "held\n"
-        with pytest.raises(LockedError, match=str(holder.pid)):
+    with held_open(checked_by_hand.warehouse) as holder:
+        with pytest.raises(LockedError, match=str(holder)):
             publishing.publish(checked_by_hand, relations=RELATIONS)
-        with pytest.raises(LockedError, match=str(holder.pid)):
+        with pytest.raises(LockedError, match=str(holder)):
             quality.check(checked_by_hand, suites=SUITES)
-        holder.stdin.write("\n")
-        holder.stdin.flush()
     assert publishing.publish(checked_by_hand, relations=RELATIONS).build_id == "b1"
 
 
