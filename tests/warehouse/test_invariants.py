@@ -166,8 +166,8 @@ PURPOSE_OF_EXPORT = {
 def test_nobody_without_consent_leaves(workbench: Workbench, data: st.DataObject) -> None:
     """Invariant 6: for any decisions in any order of arrival, every row of a sync has a live grant.
 
-    The oracle reads raw consent records and uses no model: a refusal by any address of a customer counts until the same
-    customer says yes later.
+    The oracle reads raw consent records and uses no model: a refusal by any identifier of a customer counts until the
+    same customer says yes later, by that or another identifier.
     """
     workbench.empty()
     workbench.write(WorldConfig(customers=100, seed=3, history_days=400))
@@ -217,8 +217,11 @@ def test_nobody_without_consent_leaves(workbench: Workbench, data: st.DataObject
                         max(decided_at) filter (decision <> 'granted') as refused_at
                     from raw_consent_banner.decisions
                     inner join marts.bdg_customer_identifiers as identifiers
-                        on identifiers.identifier_type = 'email'
-                            and identifiers.identifier_value = lower(trim(decisions.email))
+                        on identifiers.identifier_value = case identifiers.identifier_type
+                            when 'email' then lower(trim(decisions.email))
+                            when 'user_id' then decisions.user_id
+                            when 'anonymous_id' then decisions.anonymous_id
+                        end
                     where purpose = ? and channel = ?
                     group by 1
                 )
