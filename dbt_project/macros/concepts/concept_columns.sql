@@ -26,6 +26,7 @@
             'word_field': text,
             'identifier_type': text,
             'identifier_value': text,
+            'fallback_value': text,
             'decision_word': text,
             'purpose_word': text,
             'channel_word': text,

@@ -24,6 +24,7 @@
             {{ statement.channel }} as channel_word,
             identifiers.identifier_type,
             identifiers.identifier_value,
+            cast(null as {{ dbt.type_string() }}) as fallback_value,
             coalesce(identifiers.is_exact, false) as is_exact,
             records.is_parsed,
             cast(null as timestamp) as decided_at,

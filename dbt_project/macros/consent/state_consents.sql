@@ -22,6 +22,7 @@
             {{ statement.channel }} as channel_word,
             {{ _slot_case(identifiers, 0) }} as identifier_type,
             {{ _slot_case(identifiers, 1) }} as identifier_value,
+            cast(null as {{ dbt.type_string() }}) as fallback_value,
             slots.slot = 0 as is_exact,
             true as is_parsed,
             {{ statement.decided_at }} as decided_at,

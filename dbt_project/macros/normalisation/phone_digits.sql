@@ -1,8 +1,8 @@
 {#
     The digits of a phone number, for comparisons: "+" and the digits of an international number
     (+49..., 0049..., tel:+49...); otherwise the national digits without leading zeros. Null for
-    fewer than 7 or more than 15 digits. It only finds the persons whom a "no" may concern: take
-    numbers to contact somebody from stg_lookups__phone_numbers.
+    fewer than 7 or more than 15 digits. It only finds the persons whom a "no" may concern: numbers
+    to contact somebody are parsed by cnf_lookups__phone_numbers.
 #}
 {% macro phone_digits(expression) -%}
     {%- set bare = replace_pattern(fold_width(expression), "'(?i)[(]0[)]|(ext|x|#|;).*$'") -%}

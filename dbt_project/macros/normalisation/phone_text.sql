@@ -1,4 +1,11 @@
-{# A phone as the key of the lookup: trimmed; null where it has no digit. #}
-{% macro phone_text(expression) -%}
-    case when {{ matches_pattern(expression, "'[0-9]'") }} then trim({{ expression }}) end
+{#
+    A phone in staging and conformed models: `<country of its record, ISO-2, or nothing>|<as typed>`;
+    null where it has no digit. Without a country only numbers with a + can be parsed.
+    cnf_lookups__phone_numbers parses it, and the concept models join the number.
+#}
+{% macro phone_text(expression, country="''") -%}
+    case
+        when {{ matches_pattern(expression, "'[0-9]'") }}
+            then coalesce({{ country }}, '') || '|' || trim({{ expression }})
+    end
 {%- endmacro %}

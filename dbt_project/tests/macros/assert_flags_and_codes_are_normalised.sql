@@ -31,7 +31,7 @@ texts as (
     union all
     select '  ', null, null, null
     union all
-    select ' 020 123 ', null, '020 123', '020 123'
+    select ' 020 123 ', null, '020 123', 'NL|020 123'
 
 ),
 
@@ -59,7 +59,7 @@ wrong as (
         written,
         'phone_text' as macro_name
     from texts
-    where {{ phone_text('written') }} is distinct from expected_phone
+    where {{ phone_text('written', "'NL'") }} is distinct from expected_phone
 
 )
 

@@ -1,8 +1,8 @@
-{{ config(materialized='view') }}
 {#
     grain: one row per (decision_key, identifier_type, identifier_value) of the banner; a decision
         without identifiers has one row
-    rebuild: a view over staging and the quarantine
+    rebuild: full table
+    why here: the lookup of phones reads it too; as a table, texts are searched once
 #}
 {%- set nothing = 'cast(null as ' ~ dbt.type_string() ~ ')' -%}
 with
@@ -12,7 +12,7 @@ staged as (
     select
         *,
         {{ normalize_email('user_id') }} as email_of_user_id,
-        coalesce(phone, {{ phone_digits('phone_text') }}) as phone_number
+        {{ phone_digits('phone_text') }} as phone_digits
     from {{ ref('stg_consent_banner__decisions') }}
 
 ),
@@ -85,12 +85,14 @@ declared as (
                 )
             when 1 then decisions.email
             when 2 then decisions.anonymous_id
-            when 3 then decisions.phone_number
+            when 3 then coalesce(decisions.phone, decisions.phone_digits)
             when 4 then decisions.email_of_user_id
             when 5 then decisions.customer_id
             when 6 then decisions.external_id
             else decisions.device_id
         end as identifier_value,
+        {# A phone that is no valid number counts by its digits: the decision may name nothing else. #}
+        case when slots.slot = 3 then decisions.phone_digits end as fallback_value,
         slots.slot not in (2, 3, 7) or not decisions.names_person as is_exact
     from decisions
     cross join slots
@@ -154,6 +156,7 @@ united as (
         decision_id,
         identifier_type,
         identifier_value,
+        fallback_value,
         is_exact
     from declared
     where identifier_value is not null
@@ -164,6 +167,7 @@ united as (
         odd.decision_id,
         found.identifier_type,
         found.identifier_value,
+        {{ nothing }} as fallback_value,
         found.is_exact
         and (not odd.names_person or coalesce(identifier_types.scope = 'person', false)) as is_exact
     from found
@@ -178,6 +182,7 @@ identifiers as (
         decision_id,
         identifier_type,
         identifier_value,
+        max(fallback_value) as fallback_value,
         max(case when is_exact then 1 else 0 end) = 1 as is_exact
     from united
     group by 1, 2, 3
@@ -197,6 +202,7 @@ landed as (
         decisions.channel as channel_word,
         identifiers.identifier_type,
         identifiers.identifier_value,
+        identifiers.fallback_value,
         coalesce(identifiers.is_exact, false) as is_exact,
         true as is_parsed,
         decisions.decided_at,
@@ -250,6 +256,7 @@ refused as (
         said.channel_word,
         quarantined_identifiers.identifier_type,
         quarantined_identifiers.identifier_value,
+        {{ nothing }} as fallback_value,
         coalesce(quarantined_identifiers.is_exact, false) as is_exact,
         quarantined.is_parsed,
         cast(null as timestamp) as decided_at,

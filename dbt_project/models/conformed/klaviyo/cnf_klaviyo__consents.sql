@@ -1,8 +1,8 @@
-{{ config(materialized='view') }}
 {#
     grain: one row per (decision_key, identifier_type, identifier_value) of a record that states a
         consent
-    rebuild: a view over staging and the quarantine
+    rebuild: full table
+    why here: the lookup of phones reads it too; as a table, events are scanned once
 #}
 {#- Suppression overrides the status. A deleted profile grants nothing; its refusals stay. -#}
 {%- set statements = [
@@ -152,6 +152,7 @@ refused as (
         metrics.channel as channel_word,
         quarantined_identifiers.identifier_type,
         quarantined_identifiers.identifier_value,
+        cast(null as {{ dbt.type_string() }}) as fallback_value,
         false as is_exact,
         quarantined_events.is_parsed,
         cast(null as timestamp) as decided_at,

@@ -1,7 +1,7 @@
-{{ config(materialized='view') }}
 {#
     grain: one row per (record_type, record_id, own identifier, identifier), also of deleted records
-    rebuild: a view over staging
+    rebuild: full table
+    why here: the lookup of phones reads it too; as a table, events are scanned once
 #}
 with
 

@@ -2,12 +2,41 @@
 {#
     grain: one row per checkout and source that records checkouts; key: source, checkout_id
     rebuild: a view over the conformed checkouts
-    why here: every shop's checkouts in one shape, with the required columns of fct_checkouts that
-        they lack; int_commerce__checkouts adds those that are known only from web events
+    why here: every shop's checkouts in one shape, phones as numbers, with the required columns of
+        fct_checkouts that they lack; int_commerce__checkouts adds those that are known only from
+        web events
 #}
 with checkouts as (
 
     {{ union_concept('checkouts') }}
+
+),
+
+phone_numbers as (
+
+    select * from {{ ref('cnf_lookups__phone_numbers') }}
+
+),
+
+texts as (
+
+    select
+        *,
+        {{ unparsed_phone("identifier_type = 'phone'", 'identifier_value') }} as phone_text
+    from checkouts
+
+),
+
+parsed as (
+
+    select
+        texts.*,
+        case
+            when texts.phone_text is null then texts.identifier_value
+            else phone_numbers.phone_e164
+        end as parsed_value
+    from texts
+    left join phone_numbers on texts.phone_text = phone_numbers.phone_text
 
 ),
 
@@ -17,8 +46,8 @@ shaped as (
         source,
         checkout_id,
         cart_id,
-        identifier_type,
-        identifier_value,
+        case when parsed_value is not null then identifier_type end as identifier_type,
+        parsed_value as identifier_value,
         upper(currency_code) as currency_code,
         {{ money('total_amount') }} as total_amount,
         coalesce(created_at, updated_at, loaded_at) as created_at,
@@ -26,7 +55,7 @@ shaped as (
         completed_at,
         updated_at,
         loaded_at
-    from checkouts
+    from parsed
 
 ),
 

@@ -2,7 +2,8 @@
     grain: one row per (decision_key, identifier_type, identifier_value); a decision without
         identifiers has one row
     rebuild: full table
-    why here: every source's decisions in one shape and in its own words, landed or in quarantine
+    why here: every source's decisions in one shape and in its own words, landed or in quarantine;
+        phones are numbers from here on
 #}
 with
 
@@ -12,7 +13,36 @@ unioned as (
 
 ),
 
-final as (
+phone_numbers as (
+
+    select * from {{ ref('cnf_lookups__phone_numbers') }}
+
+),
+
+texts as (
+
+    select
+        *,
+        {{ unparsed_phone("identifier_type = 'phone'", 'identifier_value') }} as phone_text
+    from unioned
+
+),
+
+parsed as (
+
+    select
+        texts.*,
+        case
+            when texts.phone_text is null then texts.identifier_value
+            else coalesce(phone_numbers.phone_e164, texts.fallback_value)
+        end as parsed_value
+    from texts
+    left join phone_numbers on texts.phone_text = phone_numbers.phone_text
+
+),
+
+{# Two texts may be one number. #}
+named as (
 
     select
         decision_key,
@@ -21,16 +51,34 @@ final as (
         record_key,
         quarantine_id,
         word_field,
-        identifier_type,
-        identifier_value,
+        case when parsed_value is not null then identifier_type end as identifier_type,
+        parsed_value as identifier_value,
         coalesce(decision_word, '') as decision_word,
         coalesce(purpose_word, '') as purpose_word,
         coalesce(channel_word, '') as channel_word,
-        is_exact,
+        max(case when is_exact and parsed_value is not null then 1 else 0 end) = 1 as is_exact,
         is_parsed,
         decided_at,
         arrived_at
-    from unioned
+    from parsed
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15
+
+),
+
+identified as (
+
+    select distinct decision_key from named
+    where identifier_value is not null
+
+),
+
+{# A phone that is no number names nobody; a decision that has nothing else stays as one that names nobody. #}
+final as (
+
+    select named.*
+    from named
+    left join identified on named.decision_key = identified.decision_key
+    where named.identifier_value is not null or identified.decision_key is null
 
 )
 

@@ -22,7 +22,7 @@ with
 
 offered as (
 
-    {{ union_concept('attributes') }}
+    select * from {{ ref('int_identity__attributes') }}
 
 ),
 

@@ -2,14 +2,14 @@
 {#
     grain: one row per (source, record_type, record_id, attribute) with a value in a current record
         (events: per event)
-    rebuild: a view over the union of all sources
+    rebuild: a view
     why here: if a record has a mobile number, that is its phone
 #}
 with
 
 offered as (
 
-    {{ union_concept('attributes') }}
+    select * from {{ ref('int_identity__attributes') }}
 
 ),
 

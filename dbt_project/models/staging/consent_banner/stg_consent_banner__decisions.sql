@@ -12,7 +12,7 @@ final as (
         {{ clean_text('source.user_id') }} as user_id,
         {{ normalize_email('source.email') }} as email,
         {{ clean_text('source.email') }} as email_text,
-        phone.phone_e164 as phone,
+        {{ phone_text('source.phone') }} as phone,
         {{ clean_text('source.phone') }} as phone_text,
         {{ clean_text('source.customer_id') }} as customer_id,
         {{ clean_text('source.external_id') }} as external_id,
@@ -27,7 +27,6 @@ final as (
         source.decided_at,
         source._loaded_at as loaded_at
     from source
-    {{ join_phone('phone', 'source.phone') }}
 
 )
 

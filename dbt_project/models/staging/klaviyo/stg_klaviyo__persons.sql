@@ -19,7 +19,7 @@ final as (
         source.id as person_id,
         {{ clean_text('source.external_id') }} as external_id,
         {{ normalize_email('source.email') }} as email,
-        phone.phone_e164 as phone,
+        {{ phone_text('source.phone_number', 'country.country_code') }} as phone,
         {{ clean_text('source.first_name') }} as first_name,
         {{ clean_text('source.last_name') }} as last_name,
         {{ clean_text('source.city') }} as city,
@@ -42,7 +42,6 @@ final as (
         {{ record_state("source._fivetran_deleted or gone.id is not null") }}
     from source
     {{ join_country('country', 'source.country') }}
-    {{ join_phone('phone', 'source.phone_number', 'country.country_code') }}
     left join gone on source.id = gone.id
 
 )

@@ -9,7 +9,7 @@ final as (
     select
         source.partner_record_id,
         {{ normalize_email('source.email') }} as email,
-        phone.phone_e164 as phone,
+        {{ phone_text('source.phone', 'country.country_code') }} as phone,
         {{ clean_text('source.first_name') }} as first_name,
         {{ clean_text('source.last_name') }} as last_name,
         {{ clean_text('source.postal_code') }} as postal_code,
@@ -22,7 +22,6 @@ final as (
         {{ record_state() }}
     from source
     {{ join_country('country', 'source.country') }}
-    {{ join_phone('phone', 'source.phone', 'country.country_code') }}
 
 )
 

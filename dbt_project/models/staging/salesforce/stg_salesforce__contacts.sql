@@ -33,8 +33,14 @@ final as (
         {{ normalize_salesforce_id('source.account_id') }} as company_id,
         {{ normalize_salesforce_id('source.owner_id') }} as owner_id,
         {{ normalize_email('source.email') }} as email,
-        phone.phone_e164 as phone,
-        mobile.phone_e164 as mobile_phone,
+        {{ phone_text(
+            'source.phone',
+            'coalesce(country_of_code.country_code, country_of_name.country_code)'
+        ) }} as phone,
+        {{ phone_text(
+            'source.mobile_phone',
+            'coalesce(country_of_code.country_code, country_of_name.country_code)'
+        ) }} as mobile_phone,
         {{ clean_text('source.first_name') }} as first_name,
         {{ clean_text('source.last_name') }} as last_name,
         {{ clean_text('source.title') }} as job_title,
@@ -61,16 +67,6 @@ final as (
     left join merged on {{ normalize_salesforce_id('source.id') }} = merged.master_record_id
     {{ join_country('country_of_code', 'source.mailing_country_code') }}
     {{ join_country('country_of_name', 'source.mailing_country') }}
-    {{ join_phone(
-        'phone',
-        'source.phone',
-        'coalesce(country_of_code.country_code, country_of_name.country_code)'
-    ) }}
-    {{ join_phone(
-        'mobile',
-        'source.mobile_phone',
-        'coalesce(country_of_code.country_code, country_of_name.country_code)'
-    ) }}
     -- Two spellings of one id in the same load are one version.
     qualify
         row_number() over (

@@ -12,8 +12,14 @@ final as (
         {{ normalize_salesforce_id('source.converted_account_id') }} as converted_company_id,
         {{ normalize_salesforce_id('source.owner_id') }} as owner_id,
         {{ normalize_email('source.email') }} as email,
-        phone.phone_e164 as phone,
-        mobile.phone_e164 as mobile_phone,
+        {{ phone_text(
+            'source.phone',
+            'coalesce(country_of_code.country_code, country_of_name.country_code)'
+        ) }} as phone,
+        {{ phone_text(
+            'source.mobile_phone',
+            'coalesce(country_of_code.country_code, country_of_name.country_code)'
+        ) }} as mobile_phone,
         {{ clean_text('source.first_name') }} as first_name,
         {{ clean_text('source.last_name') }} as last_name,
         {{ clean_text('source.title') }} as job_title,
@@ -39,16 +45,6 @@ final as (
     from source
     {{ join_country('country_of_code', 'source.country_code') }}
     {{ join_country('country_of_name', 'source.country') }}
-    {{ join_phone(
-        'phone',
-        'source.phone',
-        'coalesce(country_of_code.country_code, country_of_name.country_code)'
-    ) }}
-    {{ join_phone(
-        'mobile',
-        'source.mobile_phone',
-        'coalesce(country_of_code.country_code, country_of_name.country_code)'
-    ) }}
     -- Two spellings of one id in the same load are one version.
     qualify
         row_number() over (

@@ -12,7 +12,7 @@ final as (
         {{ clean_text('source.anonymous_id') }} as anonymous_id,
         {{ clean_text('source.user_id') }} as user_id,
         {{ normalize_email('source.email') }} as email,
-        phone.phone_e164 as phone,
+        {{ phone_text('source.phone') }} as phone,
         {{ clean_text('source.first_name') }} as first_name,
         {{ clean_text('source.last_name') }} as last_name,
         {{ parse_birth_date('source.birthday', 'source._loaded_at') }} as birth_date,
@@ -21,7 +21,6 @@ final as (
         {{ happened_at(told, 'source.received_at') }} as occurred_at,
         source._loaded_at as loaded_at
     from source
-    {{ join_phone('phone', 'source.phone') }}
 
 )
 

@@ -9,7 +9,7 @@ final as (
     select
         source.id as user_id,
         {{ normalize_email('source.email') }} as email,
-        phone.phone_e164 as phone,
+        {{ phone_text('source.phone') }} as phone,
         {{ clean_text('source.first_name') }} as first_name,
         {{ clean_text('source.last_name') }} as last_name,
         {{ parse_birth_date('source.birthday', 'source._loaded_at') }} as birth_date,
@@ -17,7 +17,6 @@ final as (
         source.received_at,
         {{ record_state() }}
     from source
-    {{ join_phone('phone', 'source.phone') }}
 
 )
 

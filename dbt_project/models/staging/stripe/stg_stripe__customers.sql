@@ -9,7 +9,7 @@ final as (
     select
         source.id as stripe_customer_id,
         {{ normalize_email('source.email') }} as email,
-        phone.phone_e164 as phone,
+        {{ phone_text('source.phone', 'country.country_code') }} as phone,
         {{ clean_text('source.name') }} as full_name,
         {{ clean_text("concat_ws(', ', source.address_line_1, source.address_line_2)") }} as street,
         {{ clean_text('source.address_city') }} as city,
@@ -22,7 +22,6 @@ final as (
         {{ record_state("source.is_deleted") }}
     from source
     {{ join_country('country', 'source.address_country') }}
-    {{ join_phone('phone', 'source.phone', 'country.country_code') }}
 
 )
 

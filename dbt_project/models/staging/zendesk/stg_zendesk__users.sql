@@ -10,7 +10,7 @@ final as (
         source.id as zendesk_user_id,
         {{ clean_text('source.external_id') }} as external_id,
         {{ normalize_email('source.email') }} as email,
-        phone.phone_e164 as phone,
+        {{ phone_text('source.phone') }} as phone,
         {{ clean_text('source.name') }} as full_name,
         lower({{ clean_text('source.role') }}) as role,
         {{ clean_text('source.organization_id') }} as organization_id,
@@ -19,7 +19,6 @@ final as (
         -- Zendesk keeps deleted and merged users as inactive.
         {{ record_state("source._fivetran_deleted or source.permanently_deleted or not source.active") }}
     from source
-    {{ join_phone('phone', 'source.phone') }}
 
 )
 

@@ -11,8 +11,8 @@ final as (
         {{ clean_text('source.associatedcompanyid') }} as company_id,
         {{ clean_text('source.hubspot_owner_id') }} as owner_id,
         {{ normalize_email('source.email') }} as email,
-        phone.phone_e164 as phone,
-        mobile.phone_e164 as mobile_phone,
+        {{ phone_text('source.phone', 'country.country_code') }} as phone,
+        {{ phone_text('source.mobilephone', 'country.country_code') }} as mobile_phone,
         {{ clean_text('source.firstname') }} as first_name,
         {{ clean_text('source.lastname') }} as last_name,
         {{ clean_text('source.jobtitle') }} as job_title,
@@ -34,8 +34,6 @@ final as (
         {{ record_state("source.is_deleted", updated_at='source.lastmodifieddate') }}
     from source
     {{ join_country('country', 'source.country') }}
-    {{ join_phone('phone', 'source.phone', 'country.country_code') }}
-    {{ join_phone('mobile', 'source.mobilephone', 'country.country_code') }}
 
 )
 

@@ -11,8 +11,8 @@ final as (
         {{ clean_text('source.property_associatedcompanyid') }} as company_id,
         {{ clean_text('source.property_hubspot_owner_id') }} as owner_id,
         {{ normalize_email('source.property_email') }} as email,
-        phone.phone_e164 as phone,
-        mobile.phone_e164 as mobile_phone,
+        {{ phone_text('source.property_phone', 'country.country_code') }} as phone,
+        {{ phone_text('source.property_mobilephone', 'country.country_code') }} as mobile_phone,
         {{ clean_text('source.property_firstname') }} as first_name,
         {{ clean_text('source.property_lastname') }} as last_name,
         {{ clean_text('source.property_jobtitle') }} as job_title,
@@ -34,8 +34,6 @@ final as (
         {{ record_state("source._fivetran_deleted", updated_at='source.property_lastmodifieddate') }}
     from source
     {{ join_country('country', 'source.property_country') }}
-    {{ join_phone('phone', 'source.property_phone', 'country.country_code') }}
-    {{ join_phone('mobile', 'source.property_mobilephone', 'country.country_code') }}
 
 )
 

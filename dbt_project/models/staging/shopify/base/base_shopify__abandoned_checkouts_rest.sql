@@ -11,7 +11,10 @@ final as (
         {{ clean_text('source.cart_token') }} as cart_id,
         {{ clean_text('source.customer_id') }} as shopify_customer_id,
         {{ normalize_email('source.email') }} as email,
-        phone.phone_e164 as phone,
+        {{ phone_text(
+            'coalesce(source.phone, source.shipping_address_phone)',
+            'coalesce(country_of_code.country_code, country_of_name.country_code)'
+        ) }} as phone,
         {{ normalize_currency('source.currency') }} as currency_code,
         {{ money('source.total_price') }} as total_amount,
         source.created_at,
@@ -21,11 +24,6 @@ final as (
     from source
     {{ join_country('country_of_code', 'source.shipping_address_country_code') }}
     {{ join_country('country_of_name', 'source.shipping_address_country') }}
-    {{ join_phone(
-        'phone',
-        'coalesce(source.phone, source.shipping_address_phone)',
-        'coalesce(country_of_code.country_code, country_of_name.country_code)'
-    ) }}
 
 )
 

@@ -9,7 +9,7 @@ final as (
     select
         source.id as shopify_customer_id,
         {{ normalize_email('source.email') }} as email,
-        phone.phone_e164 as phone,
+        {{ phone_text('source.phone') }} as phone,
         {{ clean_text('source.first_name') }} as first_name,
         {{ clean_text('source.last_name') }} as last_name,
         lower({{ clean_text('source.state') }}) as account_state,
@@ -23,7 +23,6 @@ final as (
         source.updated_at,
         {{ record_state("source._fivetran_deleted", updated_at='source.updated_at') }}
     from source
-    {{ join_phone('phone', 'source.phone') }}
 
 )
 

@@ -12,7 +12,10 @@ final as (
         {{ clean_text('source.cart_token') }} as cart_id,
         {{ clean_text('source.checkout_token') }} as checkout_id,
         {{ normalize_email('source.email') }} as email,
-        phone.phone_e164 as phone,
+        {{ phone_text(
+            'coalesce(source.phone, source.shipping_address_phone)',
+            'coalesce(country_of_code.country_code, country_of_name.country_code)'
+        ) }} as phone,
         {{ clean_text('source.shipping_address_first_name') }} as first_name,
         {{ clean_text('source.shipping_address_last_name') }} as last_name,
         {{ clean_text(
@@ -43,11 +46,6 @@ final as (
     from source
     {{ join_country('country_of_code', 'source.shipping_address_country_code') }}
     {{ join_country('country_of_name', 'source.shipping_address_country') }}
-    {{ join_phone(
-        'phone',
-        'coalesce(source.phone, source.shipping_address_phone)',
-        'coalesce(country_of_code.country_code, country_of_name.country_code)'
-    ) }}
 
 )
 

@@ -7,8 +7,7 @@ import pyarrow as pa
 
 SCHEMA = pa.schema(
     [
-        ("raw_phone", pa.string()),
-        ("country_code", pa.string()),
+        ("phone_text", pa.string()),
         ("phone_e164", pa.string()),
         ("phone_type", pa.string()),
         ("is_valid", pa.bool_()),
@@ -27,13 +26,14 @@ def is_placeholder(national_number: str) -> bool:
     return len(set(national_number)) == 1 or any(national_number in digits * 2 for digits in COUNTING)
 
 
-def read_phone(raw_phone: str, country_code: str) -> tuple[str | None, str | None, bool]:
-    """Return E.164, type and validity of a phone as typed; (None, None, False) if it is not a phone number.
+def parse_phone(phone_text: str) -> tuple[str | None, str | None, bool]:
+    """Return E.164, type and validity of `<country>|<as typed>`; (None, None, False) if it is not a phone number.
 
     A national number is parsed only with the country of its record: without it, the number is ambiguous.
     """
+    country_code, _, typed = phone_text.partition("|")
     try:
-        number = phonenumbers.parse(raw_phone, country_code or None)
+        number = phonenumbers.parse(typed, country_code or None)
     except phonenumbers.NumberParseException:
         return None, None, False
     if not phonenumbers.is_valid_number(number) or is_placeholder(phonenumbers.national_significant_number(number)):
@@ -44,22 +44,17 @@ def read_phone(raw_phone: str, country_code: str) -> tuple[str | None, str | Non
 
 def model(dbt, session):  # type: ignore[no-untyped-def]  # dbt's own signature
     dbt.config(materialized="incremental", incremental_strategy="append", on_schema_change="fail")
-    values = dbt.ref("stg_lookups__phone_values").select("raw_phone", "country_code")
+    values = dbt.ref("cnf_lookups__phone_values").select("phone_text")
     if dbt.is_incremental:
-        known = session.table(str(dbt.this)).select("raw_phone", "country_code")
-        values = values.except_(known)
-    new = values.order("country_code, raw_phone").to_arrow_table()
-    read = [
-        read_phone(raw_phone.as_py(), country_code.as_py())
-        for raw_phone, country_code in zip(new["raw_phone"], new["country_code"], strict=True)
-    ]
+        values = values.except_(session.table(str(dbt.this)).select("phone_text"))
+    new = values.order("phone_text").to_arrow_table()["phone_text"]
+    parsed = [parse_phone(phone_text.as_py()) for phone_text in new]
     return pa.table(
         {
-            "raw_phone": new["raw_phone"],
-            "country_code": new["country_code"],
-            "phone_e164": [e164 for e164, _, _ in read],
-            "phone_type": [phone_type for _, phone_type, _ in read],
-            "is_valid": [is_valid for _, _, is_valid in read],
+            "phone_text": new,
+            "phone_e164": [e164 for e164, _, _ in parsed],
+            "phone_type": [phone_type for _, phone_type, _ in parsed],
+            "is_valid": [is_valid for _, _, is_valid in parsed],
         },
         schema=SCHEMA,
     )

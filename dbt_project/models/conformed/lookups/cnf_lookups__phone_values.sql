@@ -1,0 +1,52 @@
+{{ config(materialized='view') }}
+{#
+    grain: one row per distinct phone that a conformed model states and that is still to be parsed; key: phone_text
+    rebuild: a view over the union of all sources
+#}
+with identifiers as (
+
+    {{ union_concept('identifiers') }}
+
+),
+
+attributes as (
+
+    {{ union_concept('attributes') }}
+
+),
+
+consents as (
+
+    {{ union_concept('consents') }}
+
+),
+
+checkouts as (
+
+    {{ union_concept('checkouts') }}
+
+),
+
+stated as (
+
+    {% for relation in ['identifiers', 'consents', 'checkouts'] %}
+        select {{ unparsed_phone("identifier_type = 'phone'", 'identifier_value') }} as phone_text
+        from {{ relation }}
+
+        union all
+
+    {% endfor %}
+    select {{ unparsed_phone("attribute in ('phone', 'mobile_phone')", 'value') }} as phone_text
+    from attributes
+
+),
+
+final as (
+
+    select distinct phone_text
+    from stated
+    where phone_text is not null
+
+)
+
+select * from final
