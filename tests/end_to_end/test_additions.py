@@ -15,6 +15,9 @@ from tests.end_to_end.project_copy import ProjectCopy, copy_project
 OURS = {
     "customers": "select customer_id, email, loyalty_points from marts.dim_customers where loyalty_points is not null",
     "ids": "select identifier_value, customer_id from marts.bdg_customer_identifiers where identifier_type = 'email'",
+    "phones": "select loyalty_points, phone from marts.dim_customers where loyalty_points in (5, 300)",
+    "numbers": "select identifier_value from marts.bdg_customer_identifiers where identifier_type = 'phone'"
+    " and identifier_value = '+4930901820'",
     "members": "select * from segments.fct_segment_memberships where segment = 'loyal'",
     "sync": "select * from exports.exp_crm__loyal",
     "withheld": "select * from exports.exp_withheld__customers where export = 'exp_crm__loyal'",
@@ -49,9 +52,16 @@ def test_additions_survive_an_upgrade(project: ProjectCopy, tmp_path: Path) -> N
         merganser new sync crm__loyal --segment loyal --purpose customer_service --channel crm
         """
     )
-    edit(folder / "ingestion/sources/loyalty/source.yml", "      created_at: timestamp", "      points: bigint\n")
     models = folder / "dbt_project/models"
-    edit(models / "staging/loyalty/stg_loyalty__customers.sql", "source.created_at", "source.points,\n")
+    staging = models / "staging/loyalty/stg_loyalty__customers.sql"
+    for column in ("points: bigint", "phone: {type: varchar, pii: direct}"):
+        edit(folder / "ingestion/sources/loyalty/source.yml", "      created_at: timestamp", f"{column}\n")
+    edit(staging, "source.created_at", "source.points,\n")
+    # A phone is parsed because the source's own files state it: no list outside of them has it.
+    edit(staging, "source.created_at", """{{ phone_text('source.phone', "'DE'") }} as phone,\n""")
+    edit(models / "conformed/loyalty/cnf_loyalty__attributes.sql", "'last_name': 'last_name'", "'phone': 'phone',\n")
+    identifiers = models / "conformed/loyalty/cnf_loyalty__identifiers.sql"
+    identifiers.write_text(identifiers.read_text().replace("named=[]", "named=[['phone', 'phone']]"))
     segment = models / "segments/seg_loyal.sql"
     segment.write_text(segment.read_text().replace("where order_count >= 1", "where loyalty_points >= 100"))
     ((known, email),) = query(
@@ -61,15 +71,17 @@ def test_additions_survive_an_upgrade(project: ProjectCopy, tmp_path: Path) -> N
     landing = home / "landing/loyalty/customers"
     landing.mkdir(parents=True)
     (landing / "first.csv").write_text(
-        "customer_id,email,first_name,last_name,points,created_at,updated_at\n"
-        f"L1,{email},,,120,2026-01-01T00:00:00,2026-06-01T00:00:00\n"
-        "L2,nobody.knows@loyal.example,Lou,Al,300,2026-01-01T00:00:00,2026-06-01T00:00:00\n"
-        "L3,few.points@loyal.example,Fee,Al,5,2026-01-01T00:00:00,2026-06-01T00:00:00\n"
+        "customer_id,email,first_name,last_name,points,phone,created_at,updated_at\n"
+        f"L1,{email},,,120,,2026-01-01T00:00:00,2026-06-01T00:00:00\n"
+        "L2,nobody.knows@loyal.example,Lou,Al,300,030 901820,2026-01-01T00:00:00,2026-06-01T00:00:00\n"
+        "L3,few.points@loyal.example,Fee,Al,5,ask me 1,2026-01-01T00:00:00,2026-06-01T00:00:00\n"
     )
     run("merganser ingest loyalty\nmerganser build\nmerganser check\nmerganser publish")
     before = ours()
     assert {(customer, points) for customer, _, points in before["customers"]} >= {(known, 120)}
     assert sorted(points for _, _, points in before["customers"]) == [5, 120, 300]
+    assert before["phones"] == [(300, "+4930901820"), (5, None)]
+    assert before["numbers"] == [("+4930901820",)]
     assert len(before["members"]) == 2
     assert len(before["sync"]) + len(before["withheld"]) == 2
     assert json.loads(run("merganser export plan exp_crm__loyal --json"))["ok"]

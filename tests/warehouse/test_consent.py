@@ -560,6 +560,7 @@ def built(_bench: Workbench) -> Workbench:
     first += [
         ("consent_banner/decisions", {"decision_id": "shared", **shared}),
         ("consent_banner/decisions", {"decision_id": "nobodys", **nobodys}),
+        ("consent_banner/decisions", {"decision_id": "no-number", **by(phone="ask me 1")}),
     ]
     write(_bench, "first", first)
     _bench.land(loaded_at=FIRST)
@@ -600,6 +601,13 @@ def test_a_no_by_a_shared_phone_reaches_everybody_who_names_it(standing: dict[st
 def test_a_decision_of_an_identifier_that_nobody_owns_is_kept(built: Workbench) -> None:
     assert built.query(
         "select customer_id, effect, customers_reached_count from marts.fct_consent_events where record_key = 'nobodys'"
+    ) == [(None, "refuses", 0)]
+
+
+def test_a_withdrawal_by_a_phone_that_is_no_number_is_kept(built: Workbench) -> None:
+    assert built.query(
+        "select identifier_type, effect, customers_reached_count from marts.fct_consent_events"
+        " where record_key = 'no-number'"
     ) == [(None, "refuses", 0)]
 
 

@@ -205,7 +205,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> RealTables:
     assert report.ok, [entity.error for entity in report.entities if entity.error]
     tables = RealTables(home, report)
     seeds = ("path:dbt_project/seeds/reference", "partner_licences", "consent_records")
-    built = tables.build("path:dbt_project/models/staging", *seeds)
+    built = tables.build("path:dbt_project/models/staging", "+cnf_lookups__phone_numbers", *seeds)
     assert built.succeeded, built.failures
     return tables
 
@@ -291,8 +291,8 @@ def test_optional_columns_that_no_file_has_are_null(real: RealTables) -> None:
 
 def test_hubspot_values(real: RealTables) -> None:
     assert real.one(
-        "select email, phone, first_name, created_at, is_deleted from staging.base_hubspot__contacts_api"
-        " where contact_id = '1'"
+        "select email, phone_e164, first_name, created_at, is_deleted from staging.base_hubspot__contacts_api"
+        " left join conformed.cnf_lookups__phone_numbers on phone = phone_text where contact_id = '1'"
     ) == ("emailmaria@hubspot.com", "+31201234567", "Maria", utc(2023, 2, 24, 3, 0, 13, 460000), False)
     assert real.query(
         "select contact_id, deal_id from staging.base_hubspot__contacts_deals_api order by 1"
@@ -325,8 +325,9 @@ def test_hubspot_of_fivetran_values(real: RealTables) -> None:
 def test_salesforce_values(real: RealTables) -> None:
     # (555) 555-5555 is not a number in any country.
     assert real.query(
-        "select email, phone, country_code from staging.stg_salesforce__contacts where email is not null"
-    ) == [("hi@google.com", None, "US")]
+        "select email, phone, phone_e164, country_code from staging.stg_salesforce__contacts"
+        " left join conformed.cnf_lookups__phone_numbers on phone = phone_text where email is not null"
+    ) == [("hi@google.com", "US|(555) 555-5555", None, "US")]
     assert real.one("select email, is_converted, converted_contact_id from staging.stg_salesforce__leads") == (
         "h@gmail.com",
         True,
@@ -400,7 +401,11 @@ def test_advertising_and_messaging_values(real: RealTables) -> None:
     assert real.one(
         "select spend_amount, spend_date from staging.stg_meta_ads__ad_stats where impression_count = 4233"
     ) == (Decimal("76.53"), date(2020, 12, 10))
-    assert real.query("select phone, country_code from staging.stg_klaviyo__persons") == [("+15165555555", "US")] * 2
+    phones = real.query(
+        "select phone_e164, country_code from staging.stg_klaviyo__persons"
+        " inner join conformed.cnf_lookups__phone_numbers on phone = phone_text"
+    )
+    assert phones == [("+15165555555", "US")] * 2
     assert real.one("select occurred_at from staging.stg_klaviyo__events where message_event_id = '3gBNHPGp'") == (
         utc(2020, 4, 5, 20, 2, 45),
     )
@@ -453,12 +458,12 @@ def test_web_events_values(real: RealTables) -> None:
 
 def test_a_second_run_writes_nothing(real: RealTables) -> None:
     """No record lands again, and the lookups are unchanged: rowid would reveal a delete and insert."""
-    kept = "select rowid, * from staging.stg_lookups__phone_numbers order by rowid"
+    kept = "select rowid, * from conformed.cnf_lookups__phone_numbers order by rowid"
     before = real.query(kept)
     assert len(before) > 10
     again = real.land()
     assert (again.ok, again.landed, again.quarantined) == (True, 0, 0)
-    assert real.build("stg_lookups__phone_numbers").succeeded
+    assert real.build("cnf_lookups__phone_numbers").succeeded
     assert real.query(kept) == before
 
 

@@ -22,7 +22,7 @@ from orchestration.cli import main as cli
 from runtime import building
 from runtime import home as places
 from runtime.home import Home
-from tests.warehouse.identity.telling import FIRST_BATCH, build_identity
+from tests.warehouse.identity.telling import FIRST_BATCH, RECORDS_OF_TODAY, build_identity
 from tests.warehouse.workbench import AS_OF, Workbench
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -164,7 +164,7 @@ def steps(switched_on: Path, bench: Workbench) -> list[Step]:
     for full_refresh in (False, True):
         report = building.build(
             bench.home,
-            ["identity_overrides", "stg_lookups__phone_numbers", "int_identity__*"],
+            ["identity_overrides", *RECORDS_OF_TODAY, "int_identity__*"],
             exclude=["resource_type:test"],
             full_refresh=full_refresh,
         )

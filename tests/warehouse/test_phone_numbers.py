@@ -1,0 +1,68 @@
+"""Phones: what counts as a number."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+MODEL = Path(__file__).resolve().parents[2] / "dbt_project/models/conformed/lookups/cnf_lookups__phone_numbers.py"
+
+
+@pytest.fixture(scope="module")
+def lookup() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("phones", MODEL)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("typed", "country_code", "expected"),
+    [
+        ("020 123 4567", "NL", "+31201234567"),
+        ("+31 (0)20 123 4567", "", "+31201234567"),
+        ("0031 20 123 4567", "NL", "+31201234567"),
+        ("06-12345678", "NL", "+31612345678"),
+        ("+31 6 12345678", "US", "+31612345678"),  # the number's own country counts before the record's
+        ("(212) 555-0123", "US", "+12125550123"),
+        ("030 901820", "DE", "+4930901820"),
+    ],
+)
+def test_numbers_are_parsed(lookup: ModuleType, typed: str, country_code: str, expected: str) -> None:
+    e164, phone_type, is_valid = lookup.parse_phone(f"{country_code}|{typed}")
+    assert (e164, is_valid) == (expected, True)
+    assert phone_type in {"mobile", "fixed_line", "fixed_line_or_mobile", "other"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "country_code"),
+    [
+        ("020 123 4567", ""),  # anybody's: a country is never guessed
+        ("0031 20 123 4567", ""),  # what 00 dials depends on where one stands
+        ("0000000", "NL"),
+        ("0000000000", "US"),
+        ("1111111111", "US"),
+        ("1234567890", "US"),
+        ("9999999999", "US"),
+        ("(555) 555-5555", "US"),
+        ("n/a 1", "NL"),
+        ("12", "NL"),
+        ("d41d8cd98f00b204e9800998ecf8427e", "US"),
+        ("020 123 4567", "ZZ"),
+        ("", "NL"),
+    ],
+)
+def test_what_is_no_number_is_null(lookup: ModuleType, typed: str, country_code: str) -> None:
+    assert lookup.parse_phone(f"{country_code}|{typed}") == (None, None, False)
+
+
+def test_placeholders_of_any_plan(lookup: ModuleType) -> None:
+    assert lookup.is_placeholder("222222222")
+    assert lookup.is_placeholder("123456789")
+    assert lookup.is_placeholder("987654321")
+    assert not lookup.is_placeholder("201234567")
