@@ -28,7 +28,7 @@ def lookup() -> ModuleType:
         ("+31 (0)20 123 4567", "", "+31201234567"),
         ("0031 20 123 4567", "NL", "+31201234567"),
         ("06-12345678", "NL", "+31612345678"),
-        ("+31 6 12345678", "US", "+31612345678"),  # the number's own country counts before the record's
+        ("+31 6 12345678", "US", "+31612345678"),  # the number's own country overrides the record's
         ("(212) 555-0123", "US", "+12125550123"),
         ("030 901820", "DE", "+4930901820"),
     ],
@@ -42,8 +42,8 @@ def test_numbers_are_parsed(lookup: ModuleType, typed: str, country_code: str, e
 @pytest.mark.parametrize(
     ("typed", "country_code"),
     [
-        ("020 123 4567", ""),  # anybody's: a country is never guessed
-        ("0031 20 123 4567", ""),  # what 00 dials depends on where one stands
+        ("020 123 4567", ""),  # ambiguous: a country is never guessed
+        ("0031 20 123 4567", ""),  # the meaning of 00 depends on the country of the caller
         ("0000000", "NL"),
         ("0000000000", "US"),
         ("1111111111", "US"),

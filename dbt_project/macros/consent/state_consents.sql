@@ -34,7 +34,7 @@
             {%- endfor %}
         ) as slots
         where
-            {# DuckDB cannot compare a null that it knows from its statistics: a column that is empty in all records. #}
+            {# coalesce: DuckDB fails to compare a value that is null by its statistics (an empty column). #}
             coalesce({{ statement.decision }}, 'none') <> 'none'
             and {{ _slot_case(identifiers, 1) }} is not null
             and (slots.slot = 0 or coalesce({{ statement.decision }}, 'none') not in ('subscribed', 'confirmed'))

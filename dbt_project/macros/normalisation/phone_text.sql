@@ -1,5 +1,5 @@
 {#
-    A phone in staging and conformed models: `<country of its record, ISO-2, or nothing>|<as typed>`;
+    A phone in staging and conformed models: `<ISO-2 country of its record or nothing>|<as typed>`;
     null where it has no digit. Without a country only numbers with a + can be parsed.
     cnf_lookups__phone_numbers parses it, and the concept models join the number.
 #}

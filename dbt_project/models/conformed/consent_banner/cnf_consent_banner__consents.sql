@@ -91,7 +91,7 @@ declared as (
             when 6 then decisions.external_id
             else decisions.device_id
         end as identifier_value,
-        {# A phone that is no valid number counts by its digits: the decision may name nothing else. #}
+        {# An invalid phone counts by its digits: the decision may have no other identifier. #}
         case when slots.slot = 3 then decisions.phone_digits end as fallback_value,
         slots.slot not in (2, 3, 7) or not decisions.names_person as is_exact
     from decisions

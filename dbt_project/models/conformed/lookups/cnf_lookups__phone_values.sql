@@ -1,6 +1,6 @@
 {{ config(materialized='view') }}
 {#
-    grain: one row per distinct phone that a conformed model states and that is still to be parsed; key: phone_text
+    grain: one row per distinct phone, as typed, of all conformed models; key: phone_text
     rebuild: a view over the union of all sources
 #}
 with identifiers as (

@@ -72,7 +72,7 @@ identified as (
 
 ),
 
-{# A phone that is no number names nobody; a decision that has nothing else stays as one that names nobody. #}
+{# An invalid phone names nobody; a decision without other identifiers remains, and names nobody. #}
 final as (
 
     select named.*

@@ -1,8 +1,8 @@
 {{ config(materialized='view') }}
 {#
-    grain: one row per (source, record_type, record_id, customer's identifier, attribute) that a record has a value for
+    grain: one row per (source, record_type, record_id, attribute) with a value in a record
     rebuild: a view over the union of all sources
-    why here: phones are numbers from here on; one that is no number is no value
+    why here: phones are numbers from here on; a phone that is no valid number is no value
 #}
 with
 

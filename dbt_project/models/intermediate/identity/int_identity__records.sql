@@ -36,9 +36,15 @@ parsed as (
         texts.record_type,
         texts.record_id,
         texts.own_type,
-        case when texts.own_phone_text is null then texts.own_value else own_numbers.phone_e164 end as own_value,
+        case
+            when texts.own_phone_text is null then texts.own_value
+            else own_numbers.phone_e164
+        end as own_value,
         texts.identifier_type,
-        case when texts.phone_text is null then texts.identifier_value else numbers.phone_e164 end as identifier_value,
+        case
+            when texts.phone_text is null then texts.identifier_value
+            else numbers.phone_e164
+        end as identifier_value,
         texts.times_seen,
         texts.is_living,
         texts.first_loaded_at,
