@@ -199,12 +199,12 @@ def test_invalid_rules_stop_the_build_by_name(sent: Sent) -> None:
     bench, seeds = sent.bench, ("identifier_types", "match_rules")
     selection = [
         "identifier_types,resource_type:test",
-        "int_identity__records,test_name:relationships",
         "assert_patterns_of_rules_compile",
-        "assert_every_record_has_its_rule",
     ]
+    # Records are built from phones, and phones from consents that read the types: dbt skips these after a failed test.
+    of_records = ["int_identity__records,test_name:relationships", "assert_every_record_has_its_rule"]
     exclude = ["relationships_consent_fields*"]  # a seed that this bench does not build
-    before = build(bench.home, selection, exclude=exclude, manifest=bench.manifest)
+    before = build(bench.home, [*selection, *of_records], exclude=exclude, manifest=bench.manifest)
     assert before.succeeded
     assert not before.warnings
     with duckdb.connect(str(bench.home.warehouse)) as connection:
@@ -214,10 +214,12 @@ def test_invalid_rules_stop_the_build_by_name(sent: Sent) -> None:
             connection.execute(change)
         connection.execute("delete from seeds.match_rules where rule = 'klaviyo_person'")
     report = build(bench.home, selection, exclude=exclude, manifest=bench.manifest)
+    records = build(bench.home, of_records, manifest=bench.manifest)
+    failures = [*report.failures, *records.failures]
     with duckdb.connect(str(bench.home.warehouse)) as connection:
         for seed in seeds:
             connection.execute(f"drop table seeds.{seed}; alter table seeds.kept_{seed} rename to {seed}")
     for told in SENSELESS.values():
-        assert any(told in failure.name for failure in report.failures), (told, report.failures)
-    assert len(report.failures) == len(SENSELESS), report.failures
-    assert [warning.name for warning in report.warnings] == ["assert_every_record_has_its_rule"]
+        assert any(told in failure.name for failure in failures), (told, failures)
+    assert len(failures) == len(SENSELESS), failures
+    assert [warning.name for warning in records.warnings] == ["assert_every_record_has_its_rule"]
