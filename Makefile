@@ -9,6 +9,9 @@ SQRUFF = scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && MERGANSER_HO
 	DBT_LOG_PATH=$$scratch PATH="$(BIN):$$PATH" $(BIN)/sqruff lint
 
 export DO_NOT_TRACK := 1
+# Some containers forbid Python to keep compiled modules. Every command would then compile thousands, which takes longer
+# than most commands themselves.
+unexport PYTHONDONTWRITEBYTECODE
 # Prerequisites of a target run in parallel, two at a time: the SQL linter beside the other checks, then the tests.
 MAKEFLAGS += --jobs=2
 

@@ -28,8 +28,9 @@ from dlt.sources.sql_database import TableLoader
 from dlt.sources.sql_database.schema_types import table_to_columns
 from sqlalchemy.types import TypeEngine
 
+from ingestion.connectors import StreamReport, Window
 from ingestion.errors import IngestionError, PermanentError, SettingError, UnreachableError
-from ingestion.extraction import StreamReport, Window, finish, open_pipeline, run_resource
+from ingestion.extraction import finish, open_pipeline, run_resource
 from ingestion.settings import Settings
 from ingestion.spec import DatabaseSpec, SourceSpec, TableSpec, VariableSpec
 
@@ -50,11 +51,6 @@ _TIMEOUTS: dict[str, dict[str, Any]] = {
 }
 _REFUSED = ("28000", "28P01", "3D000")  # SQLSTATE: invalid authorization, invalid password, no such database
 _REFUSED_TEXTS = ("authentication failed", "access denied", "no pg_hba.conf entry", "role ", "login failed")
-
-
-def has_database(source: SourceSpec) -> bool:
-    """Whether this source is read from a database."""
-    return source.database is not None
 
 
 def extract(

@@ -1,5 +1,6 @@
 """Fetching: reads a source from its API, database or remote files into the landing zone.
 
+The modules that read are imported when a source needs them: dlt and s3fs take seconds, and most sources have neither.
 Add here when there is another kind of origin. Keep out: how one kind is read (extraction.py, database.py, remote.py).
 """
 
@@ -9,10 +10,9 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from ingestion import database, remote
 from ingestion.api import Api
+from ingestion.connectors import StreamReport, Window
 from ingestion.errors import IngestionError
-from ingestion.extraction import StreamReport, Window, extract, load_client
 from ingestion.settings import Settings
 from ingestion.spec import SourceSpec, VariableSpec
 from vendors.errors import VendorError
@@ -25,7 +25,11 @@ def is_fetched(source: SourceSpec) -> bool:
 
 def is_fetched_by_default(source: SourceSpec) -> bool:
     """Whether the source is fetched by default (a database, remote files); an API must be switched on."""
-    return database.has_database(source) or remote.has_remote(source)
+    return source.database is not None or _has_remote(source)
+
+
+def _has_remote(source: SourceSpec) -> bool:
+    return any(entity.remote for entity in source.entities.values())
 
 
 def fetch(
@@ -45,14 +49,20 @@ def fetch(
     reports = []
     try:
         if source.api is not None:
+            from ingestion.extraction import extract
+
             reports += extract(
                 settings, source, window=window, streams=streams, environment=environment, progress=progress
             )
-        if database.has_database(source):
+        if source.database is not None:
+            from ingestion import database
+
             reports += database.extract(
                 settings, source, window=window, tables=streams, environment=environment, progress=progress
             )
-        if remote.has_remote(source) and window is None:
+        if _has_remote(source) and window is None:
+            from ingestion import remote
+
             downloads = remote.download(settings, source, entities=streams, environment=environment, progress=progress)
             reports += [
                 StreamReport(source.source, each.entity, {each.entity: each.downloaded}, error=each.error)
@@ -67,11 +77,19 @@ def try_connection(source: SourceSpec, environment: Mapping[str, str] | None = N
     """Requests a first page, and looks at tables and folders. Returns what is wrong, or an empty text."""
     try:
         if source.api is not None:
+            from ingestion.extraction import load_client
+
             client = load_client(source, Api(source.source, source.api, environment))
             stream = next(iter(source.api.streams))
             next(iter(client.fetch(stream, Window(since=datetime.now(UTC) - timedelta(days=1)))), None)
-        database.try_connection(source, environment)
-        remote.try_connection(source, environment)
+        if source.database is not None:
+            from ingestion import database
+
+            database.try_connection(source, environment)
+        if _has_remote(source):
+            from ingestion import remote
+
+            remote.try_connection(source, environment)
     except (IngestionError, VendorError) as error:
         return str(error)
     return ""
@@ -93,8 +111,16 @@ def entities_of(source: SourceSpec, stream: str) -> tuple[str, ...]:
 
 def variables(source: SourceSpec) -> dict[str, VariableSpec]:
     """The environment variables for fetching this source, by name."""
-    apis = dict(source.api.variables) if source.api else {}
-    return {**apis, **database.variables(source), **remote.variables(source)}
+    declared = dict(source.api.variables) if source.api else {}
+    if source.database is not None:
+        from ingestion import database
+
+        declared |= database.variables(source)
+    if _has_remote(source):
+        from ingestion import remote
+
+        declared |= remote.variables(source)
+    return declared
 
 
 def missing_variables(source: SourceSpec, environment: Mapping[str, str] | None = None) -> list[str]:

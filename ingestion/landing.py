@@ -155,12 +155,14 @@ def land(
         load = _next_load(connection, loaded_at)
         failures = ensure_tables(connection, sources)
         targets = [Target(source, name) for source in sources for name in source.entities]
+        idle = _Idle(connection)
         reports = []
         for number, target in enumerate(targets, start=1):
             here = LandingProgress(target.source.source, target.name, number, len(targets), None)
             if progress:
                 progress(here)
             failure = failures.get((target.source.source, target.name))
+            reason = (unfetched or {}).get((target.source.source, target.name))
             reports.append(
                 _land_entity(
                     connection,
@@ -170,15 +172,16 @@ def land(
                     failure=failure,
                     allow_empty=allow_empty,
                     acceptance=acceptance,
+                    idle=None if reason else idle,
                 )
             )
-            reason = (unfetched or {}).get((target.source.source, target.name))
             if reason:
                 _store_failure(connection, target, load, reason)
                 if target.entity.bears_consent:
                     settle_landing(settings, target.source.source, target.name, failed=True, changed=True)
             if progress:
                 progress(replace(here, result=reports[-1]))
+        idle.store()
     return LandingReport(load.load_id, load.loaded_at, tuple(reports))
 
 
@@ -221,9 +224,12 @@ def _land_entity(
     failure: str | None,
     allow_empty: bool,
     acceptance: Acceptance | None,
+    idle: _Idle | None,
 ) -> EntityReport:
-    """Lands the new files of one entity, or records why not. `failure`: an error that is already known."""
+    """Lands the new files of one entity, or records why not. `failure`: an error that is already known. `idle`: takes
+    the record of an entity without new files."""
     files: list[LandingFile] = []
+    report: EntityReport | None = None
     skipped: tuple[str, ...] = ()
     refused: list[str] = []
     announced = False
@@ -237,22 +243,24 @@ def _land_entity(
             if files and target.entity.bears_consent:
                 announce_landing(settings, target.source.source, target.name)
                 announced = True
+            if idle is not None and not files and not refused and not idle.is_held(target):
+                report = idle.add(_LoadLog(connection, target, load))
     except IngestionError as error:
         failure = str(error)
     except duckdb.Error as error:
         failure = _describe(error)
-    gatekeeper = Gatekeeper(connection, target, load, acceptance)
-    report = land_files(
-        connection,
-        settings,
-        target,
-        load,
-        files,
-        failure=failure,
-        allow_empty=allow_empty,
-        gatekeeper=gatekeeper,
-        refused=refused,
-    )
+    if report is None:
+        report = land_files(
+            connection,
+            settings,
+            target,
+            load,
+            files,
+            failure=failure,
+            allow_empty=allow_empty,
+            gatekeeper=Gatekeeper(connection, target, load, acceptance),
+            refused=refused,
+        )
     report = replace(report, warnings=(*skipped, *report.warnings))
     if target.entity.bears_consent:
         changed = not announced or bool(report.landed or report.quarantined or report.deleted)
@@ -517,7 +525,17 @@ class _LoadLog:
 
     def keep(self, report: EntityReport) -> None:
         """Sets the report, and stores it in raw_ops.loads."""
-        line = {
+        line = self.line(report)
+        self.connection.execute(
+            "delete from raw_ops.loads where load_id = $load_id and source = $source and entity = $entity",
+            {key: line[key] for key in ("load_id", "source", "entity")},
+        )
+        self.connection.execute(_insert_load(line), line)
+        self.report = report
+
+    def line(self, report: EntityReport) -> dict[str, object]:
+        """The row of raw_ops.loads for a report."""
+        return {
             "load_id": self.load.load_id,
             "source": report.source,
             "entity": report.entity,
@@ -537,14 +555,6 @@ class _LoadLog:
             "error": report.error,
             "loaded_at": self.load.loaded_at,
         }
-        self.connection.execute(
-            "delete from raw_ops.loads where load_id = $load_id and source = $source and entity = $entity",
-            {key: line[key] for key in ("load_id", "source", "entity")},
-        )
-        self.connection.execute(
-            f"insert into raw_ops.loads ({', '.join(line)}) values ({', '.join(f'${key}' for key in line)})", line
-        )
-        self.report = report
 
     def _with_files(self, batch: FileBatch) -> EntityReport:
         size = sum(file.size_bytes for file in batch.files)
@@ -594,3 +604,36 @@ class _LoadLog:
             [before],
         ).fetchall()
         return None if reached is None else str(reached)
+
+
+def _insert_load(line: Mapping[str, object]) -> str:
+    return f"insert into raw_ops.loads ({', '.join(line)}) values ({', '.join(f'${key}' for key in line)})"
+
+
+class _Idle:
+    """The records of entities without new files. They are stored together: each commit waits for the disk."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._lines: list[dict[str, object]] = []
+        self._held = set(
+            connection.execute(
+                "select distinct source, entity from raw_ops.held_loads where outcome is null"
+            ).fetchall()
+        )
+
+    def is_held(self, target: Target) -> bool:
+        """Whether the entity has a held load, which is settled if its files are gone."""
+        return (target.source.source, target.name) in self._held
+
+    def add(self, log: _LoadLog) -> EntityReport:
+        """Takes the record of an entity, and returns its report."""
+        log.open()
+        self._lines.append(log.line(log.report))
+        return log.report
+
+    def store(self) -> None:
+        """Stores the records in one transaction."""
+        if self._lines:
+            with transaction(self._connection):
+                self._connection.executemany(_insert_load(self._lines[0]), self._lines)

@@ -89,11 +89,6 @@ class DownloadReport:
     error: str | None = None
 
 
-def has_remote(source: SourceSpec) -> bool:
-    """Whether this source has remote files."""
-    return any(entity.remote for entity in source.entities.values())
-
-
 def download(
     settings: Settings,
     source: SourceSpec,

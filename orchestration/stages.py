@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from exports.delivery import DeliveryPlan, DeliveryReceipt, ExportStatus
     from exports.settings import Settings as ExportSettings
     from exports.spec import ExportSpec
-    from ingestion.extraction import StreamReport, Window
+    from ingestion.connectors import StreamReport, Window
     from ingestion.holding import Acceptance
     from ingestion.landing import LandingReport
     from ingestion.settings import Settings as IngestionSettings
@@ -247,7 +247,7 @@ def prepare_build(home: Home) -> dict[str, str] | None:
 
 def span(since: str | None, until: str | None) -> Window | None:
     """The window between two moments in ISO 8601; None without any. Raises WrongUseError."""
-    from ingestion.extraction import Window
+    from ingestion.connectors import Window
 
     moments = [
         datetime.fromisoformat(normal_moment(text)).replace(tzinfo=UTC) if text else None for text in (since, until)

@@ -20,8 +20,8 @@ import pytest
 import sqlalchemy as sa
 
 from ingestion import database, fetching
+from ingestion.connectors import StreamReport, Window
 from ingestion.errors import DeclarationError, SettingError
-from ingestion.extraction import StreamReport, Window
 from ingestion.registry import read_source
 from ingestion.spec import SourceSpec
 from ingestion.statements import quote

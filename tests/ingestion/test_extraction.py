@@ -16,8 +16,9 @@ import pytest
 from dlt.sources.helpers.rest_client.paginators import JSONResponseCursorPaginator
 
 from ingestion import extraction
+from ingestion.connectors import ApiClient, Page, StreamReport, Window
 from ingestion.errors import SettingError
-from ingestion.extraction import ApiClient, Page, StreamReport, Window, extract
+from ingestion.extraction import extract
 from ingestion.settings import Settings
 from ingestion.spec import SourceSpec
 from tests.ingestion.servers.base import Answer, Fault, FaultKind, Seen, VendorServer

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from ingestion.extraction import StreamReport
+from ingestion.connectors import StreamReport
 from ingestion.fetching import fetch
 from ingestion.landing import EntityReport, land
 from ingestion.registry import load_sources

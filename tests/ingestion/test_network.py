@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ingestion.api import Api
-from ingestion.extraction import ApiClient, Page, Window
+from ingestion.connectors import ApiClient, Page, Window
 from ingestion.spec import ApiSpec
 from tests.certificates import certificate
 from tests.ingestion.servers.base import Answer, Seen, VendorServer

@@ -20,8 +20,8 @@ import requests
 from dlt.sources.helpers.rest_client.paginators import JSONResponseCursorPaginator
 
 from ingestion.api import Api
+from ingestion.connectors import ApiClient, Page, Window
 from ingestion.errors import SettingError
-from ingestion.extraction import ApiClient, Page, Window
 from vendors.oauth import AccessToken, refresh_token
 
 _ENTITIES = {

@@ -23,7 +23,7 @@ from typing import Any
 import requests
 
 from ingestion.api import Api
-from ingestion.extraction import ApiClient, Page, Window
+from ingestion.connectors import ApiClient, Page, Window
 from vendors.retries import retry_after
 
 SEARCH_LIMIT = 200

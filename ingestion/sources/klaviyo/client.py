@@ -16,7 +16,7 @@ from typing import Any
 import requests
 from dlt.sources.helpers.rest_client.paginators import JSONLinkPaginator
 
-from ingestion.extraction import ApiClient, Page, Window
+from ingestion.connectors import ApiClient, Page, Window
 
 CHANNELS = ("email", "sms", "mobile_push")
 SUPPRESSIONS = ("suppression", "list_suppressions")

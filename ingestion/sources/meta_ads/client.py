@@ -23,8 +23,8 @@ from zoneinfo import ZoneInfo
 import requests
 from dlt.sources.helpers.rest_client.paginators import JSONResponseCursorPaginator
 
+from ingestion.connectors import ApiClient, Page, Window
 from ingestion.errors import SettingError
-from ingestion.extraction import ApiClient, Page, Window
 from vendors.errors import TransientVendorError
 
 _AD = "id,account_id,campaign_id,adset_id,name,effective_status,updated_time"

@@ -24,8 +24,8 @@ from typing import Any
 import requests
 
 from ingestion.api import Api
+from ingestion.connectors import ApiClient, Page, Window
 from ingestion.errors import SettingError
-from ingestion.extraction import ApiClient, Page, Window
 from vendors.errors import TransientVendorError
 from vendors.oauth import AccessToken, client_credentials, refresh_token
 

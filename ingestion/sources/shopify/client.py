@@ -17,8 +17,8 @@ from typing import Any
 import requests
 
 from ingestion.api import Api
+from ingestion.connectors import ApiClient, Page, Window
 from ingestion.errors import SettingError
-from ingestion.extraction import ApiClient, Page, Window
 from vendors.errors import PermanentVendorError
 from vendors.oauth import AccessToken, client_credentials
 

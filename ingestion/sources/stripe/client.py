@@ -23,7 +23,7 @@ from urllib.parse import parse_qsl, urlsplit
 import requests
 from dlt.sources.helpers.rest_client.paginators import BasePaginator
 
-from ingestion.extraction import ApiClient, Page, Window
+from ingestion.connectors import ApiClient, Page, Window
 from vendors.errors import PermanentVendorError
 
 _PAGE_SIZE = 100

@@ -17,7 +17,7 @@ import requests
 from dlt.sources.helpers.rest_client.paginators import JSONLinkPaginator
 from requests.auth import HTTPBasicAuth
 
-from ingestion.extraction import ApiClient, Page, Window
+from ingestion.connectors import ApiClient, Page, Window
 
 # A start within the last minute is refused.
 NEWEST_START = timedelta(minutes=2)

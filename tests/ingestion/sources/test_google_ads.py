@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pytest
 
-from ingestion.extraction import StreamReport
+from ingestion.connectors import StreamReport
 from ingestion.fetching import fetch
 from ingestion.landing import land
 from ingestion.registry import load_sources

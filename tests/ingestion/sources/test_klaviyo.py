@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 import pytest
 import requests
 
-from ingestion.extraction import StreamReport, Window, extract
+from ingestion.connectors import StreamReport, Window
+from ingestion.extraction import extract
 from ingestion.landing import land
 from ingestion.registry import get_source
 from ingestion.settings import Settings

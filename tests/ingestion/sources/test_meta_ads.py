@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from ingestion.extraction import StreamReport, Window
+from ingestion.connectors import StreamReport, Window
 from ingestion.fetching import fetch
 from ingestion.landing import land
 from ingestion.registry import load_sources

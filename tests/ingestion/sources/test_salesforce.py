@@ -18,7 +18,8 @@ import pytest
 from simple_salesforce import Salesforce
 from simple_salesforce.exceptions import SalesforceExpiredSession, SalesforceMalformedRequest
 
-from ingestion.extraction import StreamReport, Window, extract
+from ingestion.connectors import StreamReport, Window
+from ingestion.extraction import extract
 from ingestion.landing import land
 from ingestion.registry import load_sources
 from ingestion.settings import Settings

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import stripe
 
-from ingestion.extraction import StreamReport, Window
+from ingestion.connectors import StreamReport, Window
 from ingestion.fetching import fetch
 from ingestion.landing import land
 from ingestion.registry import get_source

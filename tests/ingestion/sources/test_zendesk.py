@@ -16,8 +16,9 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
+from ingestion.connectors import StreamReport, Window
 from ingestion.errors import SettingError
-from ingestion.extraction import StreamReport, Window, extract
+from ingestion.extraction import extract
 from ingestion.landing import land
 from ingestion.registry import get_source
 from ingestion.settings import Settings
