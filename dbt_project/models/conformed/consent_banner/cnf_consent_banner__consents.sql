@@ -1,3 +1,4 @@
+{{ config(materialized='changed_rows') }}
 {#
     grain: one row per (decision_key, identifier_type, identifier_value) of the banner; a decision
         without identifiers has one row

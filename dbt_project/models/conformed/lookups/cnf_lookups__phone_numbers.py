@@ -36,10 +36,13 @@ def parse_phone(phone_text: str) -> tuple[str | None, str | None, bool]:
         number = phonenumbers.parse(typed, country_code or None)
     except phonenumbers.NumberParseException:
         return None, None, False
-    if not phonenumbers.is_valid_number(number) or is_placeholder(phonenumbers.national_significant_number(number)):
+    phone_type = phonenumbers.number_type(number)  # unknown for each number that is not valid
+    if phone_type == phonenumbers.PhoneNumberType.UNKNOWN:
+        return None, None, False
+    if is_placeholder(phonenumbers.national_significant_number(number)):
         return None, None, False
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    return e164, TYPES.get(phonenumbers.number_type(number), "other"), True
+    return e164, TYPES.get(phone_type, "other"), True
 
 
 def model(dbt, session):  # type: ignore[no-untyped-def]  # dbt's own signature

@@ -1,7 +1,8 @@
-{{ config(materialized='view') }}
+{{ config(materialized='changed_rows') }}
 {#
     grain: one row per engagement with a contact or a lead; key: engagement_type, engagement_id
-    rebuild: a view over staging
+    rebuild: full table
+    why here: as a view, the engine plans it in each reader for longer than it runs
 #}
 with
 

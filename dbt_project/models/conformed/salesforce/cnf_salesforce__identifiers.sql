@@ -1,7 +1,7 @@
-{{ config(materialized='view') }}
 {#
     grain: one row per (record_type, record_id, own identifier, identifier), also of deleted records
-    rebuild: a view over staging
+    rebuild: full table
+    why here: as a view, the engine plans it in each reader for longer than it runs
 #}
 with
 

@@ -1,7 +1,8 @@
-{{ config(materialized='view') }}
+{{ config(materialized='changed_rows') }}
 {#
     grain: one row per (record_type, record_id, own identifier, identifier), also of deleted records
-    rebuild: a view over staging
+    rebuild: full table
+    why here: the lookup of phones reads it too
 #}
 with
 

@@ -1,3 +1,4 @@
+{{ config(materialized='changed_rows') }}
 {#
     grain: one row per (decision_key, identifier_type, identifier_value); a decision without
         identifiers has one row
@@ -25,6 +26,7 @@ texts as (
         *,
         {{ unparsed_phone("identifier_type = 'phone'", 'identifier_value') }} as phone_text
     from unioned
+    where identifier_type = 'phone'
 
 ),
 
@@ -42,7 +44,7 @@ parsed as (
 ),
 
 {# Two texts may be one number. #}
-named as (
+phones as (
 
     select
         decision_key,
@@ -53,15 +55,42 @@ named as (
         word_field,
         case when parsed_value is not null then identifier_type end as identifier_type,
         parsed_value as identifier_value,
-        coalesce(decision_word, '') as decision_word,
-        coalesce(purpose_word, '') as purpose_word,
-        coalesce(channel_word, '') as channel_word,
+        decision_word,
+        purpose_word,
+        channel_word,
         max(case when is_exact and parsed_value is not null then 1 else 0 end) = 1 as is_exact,
         is_parsed,
         decided_at,
         arrived_at
     from parsed
     group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15
+
+),
+
+named as (
+
+    select
+        decision_key,
+        source,
+        entity,
+        record_key,
+        quarantine_id,
+        word_field,
+        case when identifier_value is not null then identifier_type end as identifier_type,
+        identifier_value,
+        decision_word,
+        purpose_word,
+        channel_word,
+        is_exact and identifier_value is not null as is_exact,
+        is_parsed,
+        decided_at,
+        arrived_at
+    from unioned
+    where coalesce(identifier_type, '') <> 'phone'
+
+    union all
+
+    select * from phones
 
 ),
 
@@ -75,7 +104,22 @@ identified as (
 {# An invalid phone names nobody; a decision without other identifiers remains, and names nobody. #}
 final as (
 
-    select named.*
+    select
+        named.decision_key,
+        named.source,
+        named.entity,
+        named.record_key,
+        named.quarantine_id,
+        named.word_field,
+        named.identifier_type,
+        named.identifier_value,
+        coalesce(named.decision_word, '') as decision_word,
+        coalesce(named.purpose_word, '') as purpose_word,
+        coalesce(named.channel_word, '') as channel_word,
+        named.is_exact,
+        named.is_parsed,
+        named.decided_at,
+        named.arrived_at
     from named
     left join identified on named.decision_key = identified.decision_key
     where named.identifier_value is not null or identified.decision_key is null

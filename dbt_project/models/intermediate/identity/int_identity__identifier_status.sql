@@ -1,3 +1,4 @@
+{{ config(materialized='changed_rows') }}
 {#
     grain: one row per identifier that a current record names; key: identifier_no
     rebuild: full table

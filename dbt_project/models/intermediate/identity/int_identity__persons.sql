@@ -3,7 +3,7 @@
 {%- do bounded_var('identity_review_percent', 10, 1, match_percent - 1) -%}
 {{
     config(
-        materialized='incremental' if is_on else 'view',
+        materialized='incremental' if is_on else 'table',
         incremental_strategy='delete+insert',
         unique_key='identifier_no',
     )
@@ -12,7 +12,8 @@
     grain: one row per own identifier of a record that has a person's name; key: identifier_no
     rebuild: rows that changed get a new revision_no, rows of deleted records keep no values; a full
         refresh starts over
-    why here: the input of the probabilistic tier; empty while it is off
+    why here: the input of the probabilistic tier; while it is off, an empty table, because a view is
+        planned again in each reader
 #}
 {%- set names = ['first_name', 'last_name'] -%}
 {%- set place = ['city', 'region', 'postal_code', 'country_code'] -%}

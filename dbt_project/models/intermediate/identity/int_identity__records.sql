@@ -1,3 +1,4 @@
+{{ config(materialized='changed_rows') }}
 {#
     grain: one row per (source, record_type, record_id, own identifier, identifier), also of deleted
         records

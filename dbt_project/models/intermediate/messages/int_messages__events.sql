@@ -1,3 +1,4 @@
+{{ config(materialized='changed_rows') }}
 {#
     grain: one row per event of a message (sent, opened, clicked, ...); key: message_event_id
     why here: every sending tool's message events in one shape; customer_id is joined in the marts

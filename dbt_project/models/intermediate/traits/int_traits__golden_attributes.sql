@@ -1,9 +1,19 @@
+{{ config(materialized='changed_rows') }}
 {#
     grain: one row per (customer_id, attribute) that has a value
     rebuild: full table
     why here: the seed attribute_rules decides; attributes of one group come from one record, so
         that addresses are never mixed
 #}
+{%- set uneven_groups = ["''"] -%}
+{%- set attributes = golden_attributes() -%}
+{%- for group in attributes | map(attribute='group') | unique -%}
+    {%- set members = attributes | selectattr('group', 'equalto', group) | list -%}
+    {%- set survivorships = members | map(attribute='survivorship') | list -%}
+    {%- if 'with_group' in survivorships or (group in ['email', 'phone'] and members | length > 1) -%}
+        {%- do uneven_groups.append("'" ~ group ~ "'") -%}
+    {%- endif -%}
+{%- endfor %}
 with
 
 records as (
@@ -26,7 +36,7 @@ attribute_rules as (
 
 attributes as (
 
-    {% for attribute in golden_attributes() %}
+    {% for attribute in attributes %}
         select
             '{{ attribute.name }}' as attribute,
             '{{ attribute.group }}' as attribute_group,
@@ -91,13 +101,37 @@ reachable as (
 ),
 
 {# A record competes for a group if it has a value of a competing attribute; the other attributes
-    come from the winner. #}
+    come from the winner. Only in the groups below can the attributes of a record differ in reach. #}
+record_reaches as (
+
+    select
+        source,
+        record_type,
+        record_id,
+        attribute_group,
+        max(reach) as record_reach
+    from reachable
+    where attribute_group in ({{ uneven_groups | join(', ') }}) and is_competing
+    group by 1, 2, 3, 4
+
+),
+
 competing as (
 
     select
-        *,
-        max(reach) over (partition by source, record_type, record_id, attribute_group) as record_reach
+        reachable.*,
+        case
+            when reachable.attribute_group in ({{ uneven_groups | join(', ') }}) then record_reaches.record_reach
+            else reachable.reach
+        end as record_reach
     from reachable
+    left join record_reaches
+        on
+            reachable.attribute_group in ({{ uneven_groups | join(', ') }})
+            and reachable.source = record_reaches.source
+            and reachable.record_type = record_reaches.record_type
+            and reachable.record_id = record_reaches.record_id
+            and reachable.attribute_group = record_reaches.attribute_group
 
 ),
 

@@ -9,11 +9,22 @@ with
 
 offered as (
 
-    select * from {{ ref('int_identity__attributes') }}
+    select
+        source,
+        record_type,
+        record_id,
+        identifier_type,
+        identifier_value,
+        attribute,
+        value,
+        observed_at
+    from {{ ref('int_identity__attributes') }}
+    where allows_attributes
 
 ),
 
-final as (
+{# Only phones need to be grouped. #}
+phones as (
 
     select
         source,
@@ -21,15 +32,26 @@ final as (
         record_id,
         identifier_type,
         identifier_value,
-        case when attribute = 'mobile_phone' then 'phone' else attribute end as attribute,
+        'phone' as attribute,
         coalesce(
             max(case when attribute = 'mobile_phone' then value end),
-            max(case when attribute <> 'mobile_phone' then value end)
+            max(case when attribute = 'phone' then value end)
         ) as value,
         observed_at
     from offered
-    where allows_attributes
-    group by 1, 2, 3, 4, 5, 6, 8
+    where attribute in ('phone', 'mobile_phone')
+    group by 1, 2, 3, 4, 5, 8
+
+),
+
+final as (
+
+    select * from offered
+    where attribute not in ('phone', 'mobile_phone')
+
+    union all
+
+    select * from phones
 
 )
 
