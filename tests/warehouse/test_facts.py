@@ -362,8 +362,8 @@ CHANGES = {
         update intermediate.int_consent__decisions set decision_word = 'withdrawn', identifier_type = 'email',
             identifier_value = (select min(identifier_value) from marts.bdg_customer_identifiers
                 where identifier_type = 'email' and customer_id is not null)
-        where decision_key = (select min(decision_key) from intermediate.int_consent__decisions
-            where source = 'consent_banner')
+        where rowid = (select min(rowid) from intermediate.int_consent__decisions
+            where source = 'consent_banner' and identifier_type = 'anonymous_id')
     """,
     "a decision is deleted": """
         delete from intermediate.int_consent__decisions where decision_key = (
