@@ -25,6 +25,7 @@ from ingestion.settings import Settings
 from ingestion.spec import SourceSpec
 from ingestion.statements import literal
 from ingestion.warehouse import ensure_operations, ensure_tables, open_warehouse, raw_table, transaction
+from runtime.changes import forget_all
 
 _COUNTS = ("extracted_count", "landed_count", "quarantined_count", "unchanged_count", "deleted_count")
 
@@ -157,5 +158,6 @@ def _take_over(connection: duckdb.DuckDBPyConnection, path: Path, source: Source
                 f"update raw_ops.loads as loads set {counts} from workplace.raw_ops.loads as again"
                 " where loads.load_id = again.load_id and loads.source = again.source and loads.entity = again.entity"
             )
+            forget_all(connection)  # rows can have other values than the same rows had before
     finally:
         connection.execute("detach workplace")

@@ -232,6 +232,35 @@ def build(home: Home, selection: Sequence[str] = (), **options: Any) -> building
     return building.build(home, selection, consent_landings=landed, **options)
 
 
+@dataclass(frozen=True)
+class Explanation:
+    """What a build would run: the reason for each node, by its name, parents first, and what it would leave out."""
+
+    running: dict[str, str]
+    unchanged: list[str]
+
+    @property
+    def node_count(self) -> int:
+        return len(self.running) + len(self.unchanged)
+
+    def by_reason(self) -> dict[str, list[str]]:
+        """The names of the nodes that run, by reason, in the order of the build."""
+        grouped: dict[str, list[str]] = {}
+        for name, reason in self.running.items():
+            grouped.setdefault(reason, []).append(name)
+        return grouped
+
+
+def explain_build(home: Home, progress: Progress = silent) -> Explanation:
+    """What `build` without a selection would run, and why. Builds nothing. Raises LockedError, MerganserError."""
+    prepare_build(home)
+    changes, plan = building.plan_build(home, progress)
+    names = {key: node["name"] for key, node in changes.nodes.items()}
+    return Explanation(
+        {names[key]: reason for key, reason in plan.running.items()}, [names[key] for key in plan.unchanged]
+    )
+
+
 def prepare_build(home: Home) -> dict[str, str] | None:
     """Creates the declared raw tables that do not exist. Returns the tokens of consent landings (read_tokens)."""
     from ingestion.consent_landings import read_tokens

@@ -320,7 +320,7 @@ def _create_build_info() -> str:
 
 def _build_info(build: BuildReport, published_at: str) -> tuple[str | None, ...]:
     landings = None if build.consent_landings is None else json.dumps(build.consent_landings, sort_keys=True)
-    return (build.build_id, build.started_at, published_at, build.as_of or build.started_at, landings)
+    return (build.build_id, build.current_at, published_at, build.moment, landings)
 
 
 def _remove_leftovers(serving: Path) -> None:

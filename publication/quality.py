@@ -136,7 +136,7 @@ def check(home: Home, *, suites: Sequence[TableSuite] | None = None, progress: P
     started, clock = datetime.now(UTC).replace(tzinfo=None), monotonic()
     build = last_build(home)
     # The moment at which the build judged expiry, not the time of the audit.
-    moment = (build and (build.as_of or build.started_at)) or home.as_of or started.isoformat(timespec="seconds")
+    moment = (build and build.moment) or home.as_of or started.isoformat(timespec="seconds")
     with opened(home) as connection:
         known = {f"{schema}.{name}" for schema, name in connection.execute(_all_relations()).fetchall()}
         consent = count_unreadable(connection)

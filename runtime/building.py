@@ -12,6 +12,7 @@ import json
 import os
 import re
 import secrets
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,11 +22,12 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from runtime.changes import Changes, Plan
 from runtime.damage import damaged_database, full_disk, is_damage, is_full_disk
 from runtime.errors import MerganserError, WrongUseError
 from runtime.files import damaged, read_mapping, sync, write_whole
 from runtime.home import PROJECT_ROOT, Home
-from runtime.parsing import PARSE, shared_parse
+from runtime.parsing import PARSE, files_of, is_parsed, note_parse, shared_parse
 from runtime.progress import Progress, silent
 from runtime.project import project_of
 from runtime.redaction import without_values
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 _GOOD = {"success", "pass", "warn", "no-op", "partial success"}
 _HEADING = re.compile(r"\A\w+ Error in \w+ \w+ \([^)]*\)\n")
 _WRITES_MANIFEST = "Run `merganser build` again: it writes the file."
+_RUNS = "merganser_runs"  # the tag of the nodes that a build runs
 _LONGEST_MESSAGE = 2000  # characters of a database's message; dbt's log has all of it
 
 
@@ -65,6 +68,9 @@ class BuildReport:
 
     `counts`: nodes by kind and outcome, `{"model": {"success": 80}, "test": {"pass": 400, "fail": 1}}`.
     `selection`: the dbt selection; empty means everything, and only then may the result be published.
+    `unchanged_count`: nodes that did not run, because nothing that they are built from had changed. The warnings of
+    unchanged tests are among `warnings`.
+    `confirmed_at`: when a later build found that nothing had changed since (UTC); empty if none did.
     `seconds`: wall clock of the build; `seconds_per_node`: of the nodes, by name, slowest first.
     `consent_landings`: the token of each entity that bears consent, when the build began (ingestion/
     consent_landings.py); None if they could not be read.
@@ -79,14 +85,26 @@ class BuildReport:
     as_of: str = ""
     consent_landings: dict[str, str] | None = None
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    unchanged_count: int = 0
+    confirmed_at: str = ""
     failures: list[NodeFailure] = field(default_factory=list)
     warnings: list[NodeWarning] = field(default_factory=list)
     seconds_per_node: dict[str, float] = field(default_factory=dict)
 
     @property
     def whole(self) -> bool:
-        """True if every node of the project was built and none failed."""
+        """True if every node of the project was built or had not changed, and none failed."""
         return self.succeeded and not self.selection
+
+    @property
+    def current_at(self) -> str:
+        """The latest moment at which the warehouse was known to hold everything that had landed (UTC)."""
+        return self.confirmed_at or self.started_at
+
+    @property
+    def moment(self) -> str:
+        """The moment at which segments, expiry and consent were judged (UTC)."""
+        return self.as_of or self.current_at
 
     def count(self, kind: str, *outcomes: str) -> int:
         """Number of nodes of one kind with one of the given outcomes; without outcomes, all nodes of that kind."""
@@ -100,6 +118,7 @@ def build(
     *,
     exclude: Sequence[str] = (),
     full_refresh: bool = False,
+    everything: bool = False,
     unit_tests: bool = False,
     manifest: Manifest | None = None,
     consent_landings: dict[str, str] | None = None,
@@ -107,41 +126,99 @@ def build(
 ) -> BuildReport:
     """Runs `dbt build` (seeds, models, snapshots and their tests) for a home and records it in `dbt/build.json`.
 
+    Without a selection, nodes that have not changed do not run (changes.py), unless `everything` or `full_refresh`. If
+    none has changed, dbt does not start, and the result is the record of the last build with a new `confirmed_at`.
     `selection` and `exclude` are dbt's selection syntax; `unit_tests` also runs dbt's unit tests; `manifest` is the
     parsed project, if the caller knows that no file has changed since. A failing node is reported and does not raise.
     Raises LockedError if another process holds the warehouse, WrongUseError if the selection matches nothing,
     MerganserError if the project does not compile.
     """
     home.prepare()
-    arguments = ["build"]
-    arguments += ["--select", *selection] if selection else []
-    arguments += ["--exclude", *exclude] if exclude else []
-    arguments += ["--full-refresh"] if full_refresh else []
-    arguments += [] if unit_tests else ["--exclude-resource-type", "unit_test"]
     chosen = [*selection, *(f"-{name}" for name in exclude)]
     record = BuildRecord.begin(home, chosen, full_refresh=full_refresh, consent_landings=consent_landings)
     counter = _NodeCounter(progress)
     try:
-        results = [_node_result(result) for result in _invoke(home, arguments, counter, manifest)]
+        manifest = manifest or _parse_if_changed(home, counter)
+        changes = read_changes(home, record.unfinished.moment)
+        plan = None
+        if not selection:
+            tests = "resource_type:test" not in exclude
+            plan = changes.plan(everything=everything or full_refresh or not changes.is_possible, tests=tests)
+        if plan is not None and not plan.running and not unit_tests:
+            return record.end_unchanged(plan, changes)
+        arguments = ["build", *(["--full-refresh"] if full_refresh else [])]
+        arguments += ["--exclude", *exclude] if exclude else []
+        arguments += [] if unit_tests else ["--exclude-resource-type", "unit_test"]
+        manifest = manifest or parsed_manifest(home)
+        with _selected(manifest, selection, plan, unit_tests=unit_tests) as selected:
+            at_that_moment = Home(home.path, record.unfinished.moment)
+            ran = _run(at_that_moment, [*arguments, *selected], counter, manifest, write=True)
+        results = [_node_result(result) for result in ran]
     except MerganserError:
         if not counter.started:
             record.withdraw()
         raise
     finally:
         release_warehouse()
+    results = [result for result in results if result.kind != "operation" or result.outcome not in _GOOD]
     if selection and not results:
         record.withdraw()
         raise WrongUseError(
             f"No model, seed or test matches {' '.join(selection)}.",
             "Run `dbt ls` in the repository to list them.",
         )
-    report = record.end(results)
+    report = record.end(results, plan, changes)
     for failure in report.failures:
         if is_full_disk(failure.message):
             raise full_disk(home, failure.message)
         if is_damage(failure.message) and (fault := damaged_database(home)):
             raise fault
     return report
+
+
+def plan_build(home: Home, progress: Progress = silent) -> tuple[Changes, Plan]:
+    """What `build` without a selection would run, and why. Runs nothing; parses the project if a file changed."""
+    home.prepare()
+    try:
+        _parse_if_changed(home, _NodeCounter(progress))
+    finally:
+        release_warehouse()
+    changes = read_changes(home, home.as_of or _now())
+    return changes, changes.plan(everything=not changes.is_possible)
+
+
+def read_changes(home: Home, moment: str) -> Changes:
+    """The state of a home and of its project, by the manifest of its last parse. `moment`: as_of of the build."""
+    return Changes.read(home, project_of(home, PROJECT_ROOT), load_manifest(home), moment)
+
+
+def is_current(home: Home) -> bool:
+    """Whether the manifest of a home is that of the project's files as they are now."""
+    return is_parsed(project_of(home, PROJECT_ROOT), home)
+
+
+@contextlib.contextmanager
+def _selected(
+    manifest: Manifest, selection: Sequence[str], plan: Plan | None, *, unit_tests: bool
+) -> Iterator[list[str]]:
+    """dbt's options that select the nodes to run, during a block.
+
+    The nodes of a plan get a tag, because dbt compares each name of a selection with each node of the project.
+    """
+    if plan is None:
+        yield ["--select", *selection]
+    elif not plan.unchanged:
+        yield []
+    else:
+        tagged = [manifest.nodes[key] for key in plan.running if key in manifest.nodes]
+        for node in tagged:
+            node.tags.append(_RUNS)
+        try:
+            kinds = ["resource_type:unit_test"] if unit_tests else []
+            yield ["--select", f"tag:{_RUNS}", *kinds, "--indirect-selection", "empty"]
+        finally:
+            for node in tagged:
+                node.tags.remove(_RUNS)
 
 
 @dataclass(frozen=True)
@@ -155,6 +232,7 @@ class NodeResult:
     message: str
     seconds: float
     broken_count: int = 0
+    unique_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -165,6 +243,7 @@ class BuildRecord:
     unfinished: BuildReport
     clock: float
     before: bytes | None
+    last_whole: BuildReport | None
 
     @classmethod
     def begin(
@@ -188,28 +267,50 @@ class BuildRecord:
             consent_landings=consent_landings,
         )
         before = home.build_record.read_bytes() if home.build_record.exists() else None
+        last_whole = last_whole_build(home)
         _record(home, report)
-        return cls(home, report, monotonic(), before)
+        return cls(home, report, monotonic(), before, last_whole)
 
-    def end(self, results: Sequence[NodeResult]) -> BuildReport:
-        """Records the results of all nodes."""
+    def end(self, results: Sequence[NodeResult], plan: Plan | None, changes: Changes) -> BuildReport:
+        """Records the results of the nodes that ran. `plan`: which ones these were; None for a selection."""
         failed = [result for result in results if result.outcome not in _GOOD | {"skipped"}]
         timed = sorted(results, key=lambda result: (-result.seconds, result.name))
+        warnings = {
+            result.unique_id: [NodeWarning(result.name, result.path, result.broken_count)]
+            for result in results
+            if result.kind == "test" and result.outcome == "warn"
+        }
+        earlier = [NodeWarning(**known) for known in changes.warnings(plan.unchanged if plan else ())]
         report = replace(
             self.unfinished,
             seconds=round(monotonic() - self.clock, 2),
             succeeded=all(result.outcome in _GOOD for result in results),
             counts=_counts(results),
             failures=[NodeFailure(result.name, result.kind, result.path, result.message) for result in failed],
-            warnings=[
-                NodeWarning(result.name, result.path, result.broken_count)
-                for result in results
-                if result.kind == "test" and result.outcome == "warn"
-            ],
+            warnings=[warning for given in warnings.values() for warning in given] + earlier,
+            unchanged_count=len(plan.unchanged) if plan else 0,
             seconds_per_node={result.name: round(result.seconds, 3) for result in timed},
         )
+        if results:
+            changes.record(
+                report.build_id,
+                {result.unique_id: result.outcome in _GOOD for result in results},
+                {key: [asdict(warning) for warning in given] for key, given in warnings.items()},
+            )
         _record(self.home, report)
         return report
+
+    def end_unchanged(self, plan: Plan, changes: Changes) -> BuildReport:
+        """Records that no node had to run: the last build holds what this one would have created, if it was whole."""
+        if self.last_whole is None or self.unfinished.selection:
+            return self.end([], plan, changes)
+        confirmed = replace(
+            self.last_whole,
+            confirmed_at=self.unfinished.started_at,
+            consent_landings=self.unfinished.consent_landings,
+        )
+        _record(self.home, confirmed)
+        return confirmed
 
     def withdraw(self) -> None:
         """Restores the record of the previous build: no node of this one began."""
@@ -231,8 +332,10 @@ def results_in(artifact: Mapping[str, Any], manifest: Mapping[str, Any]) -> list
             message=_message(result.get("message")),
             seconds=result["execution_time"],
             broken_count=result.get("failures") or 0,
+            unique_id=result["unique_id"],
         )
         for result in artifact["results"]
+        if nodes[result["unique_id"]]["resource_type"] != "operation" or result["status"] not in _GOOD
     ]
 
 
@@ -240,7 +343,7 @@ def parse(home: Home, progress: Progress = silent) -> Path:
     """Runs `dbt parse` for a home and returns the path of its manifest. Reads no table; raises MerganserError."""
     home.prepare()
     try:
-        _invoke(home, ["parse"], _NodeCounter(progress))
+        _parse(home, _NodeCounter(progress))
     finally:
         release_warehouse()
     return home.manifest
@@ -270,7 +373,7 @@ def run_model(home: Home, name: str, *, parsed: Home, progress: Progress = silen
     home.prepare()
     try:
         arguments = ["run", "--select", name, "--full-refresh"]
-        results = _invoke(home, arguments, _NodeCounter(progress), manifest)
+        results = _run(home, arguments, _NodeCounter(progress), manifest)
     finally:
         release_warehouse()
     for failed in (result for result in map(_node_result, results) if result.outcome not in _GOOD):
@@ -284,6 +387,15 @@ def load_manifest(home: Home) -> dict[str, Any]:
     if not isinstance(manifest.get("nodes"), dict):
         raise damaged(path, _WRITES_MANIFEST)
     return manifest
+
+
+def last_whole_build(home: Home) -> BuildReport | None:
+    """The last build of this home if it was whole; None if there was none, or its record cannot be read."""
+    try:
+        before = last_build(home)
+    except MerganserError:
+        return None
+    return before if before is not None and before.whole else None
 
 
 def last_build(home: Home) -> BuildReport | None:
@@ -315,28 +427,60 @@ def rare_garbage_collection() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def _invoke(home: Home, arguments: list[str], counter: _NodeCounter, manifest: Manifest | None = None) -> list[Any]:
-    """Calls dbt and returns its node results. Raises MerganserError if no node could run.
+def _parse_if_changed(home: Home, counter: _NodeCounter) -> Manifest | None:
+    """Parses the project and returns it, unless its last parse by this home is of the same files."""
+    return None if is_current(home) else _parse(home, counter)
 
-    `manifest`: the parsed project; without it dbt parses the project.
-    """
+
+def _parse(home: Home, counter: _NodeCounter) -> Manifest:
+    """Parses the project of a home, which writes its manifest. Raises MerganserError."""
     project = project_of(home, PROJECT_ROOT)
+    with shared_parse(project, home):
+        files = files_of(project, home)  # before dbt reads them
+        outcome = _invoke(home, project, ["parse"], counter)
+        if _may_be_stale(home, outcome.exception):
+            outcome = _invoke(home, project, ["parse", "--no-partial-parse"], counter)
+    _raise_fault(home, "parse", outcome)
+    manifest = outcome.result
+    aside = home.manifest.with_name(f".{home.manifest.name}.tmp")
+    manifest.write(str(aside))
+    sync(aside)
+    aside.replace(home.manifest)
+    note_parse(home, files, manifest.env_vars)
+    return manifest
+
+
+def _run(
+    home: Home, arguments: list[str], counter: _NodeCounter, manifest: Manifest, *, write: bool = False
+) -> list[Any]:
+    """Runs nodes of the parsed project and returns dbt's results; `write`s them for other tools, too.
+
+    Raises MerganserError if no node could run.
+    """
+    outcome = _invoke(home, project_of(home, PROJECT_ROOT), arguments, counter, manifest)
+    if write and getattr(outcome.result, "results", None):
+        outcome.result.write(str(home.dbt_target / "run_results.json"))
+    _raise_fault(home, arguments[0], outcome)
+    return list(getattr(outcome.result, "results", None) or [])
+
+
+def _invoke(
+    home: Home, project: Path, arguments: list[str], counter: _NodeCounter, manifest: Manifest | None = None
+) -> Any:
+    """Calls dbt and returns its outcome."""
     common = ["--project-dir", str(project), "--profiles-dir", str(project), "--no-write-json"]
     common += ["--target-path", str(home.dbt_target), "--log-path", str(home.dbt_logs)]
     common += ["--no-send-anonymous-usage-stats"]
     quiet = ["--log-level", "none", "--log-level-file", "info", "--no-use-colors-file"]
-    parses = shared_parse(project, home) if manifest is None else contextlib.nullcontext()
-    with contextlib.redirect_stdout(io.StringIO()), rare_garbage_collection(), parses:
+    with contextlib.redirect_stdout(io.StringIO()), rare_garbage_collection():
         from dbt.cli.main import dbtRunner
 
         runner = dbtRunner(manifest=manifest, callbacks=[_environment_of(home), counter])
-        outcome = runner.invoke([*arguments, *common, *quiet])
-        if manifest is None and _may_be_stale(home, outcome.exception):
-            outcome = runner.invoke([*arguments, *common, *quiet, "--no-partial-parse"])
-        if manifest is None and not isinstance(outcome.exception, Exception):  # no exception, or KeyboardInterrupt
-            _write_manifest(home)
-            if getattr(outcome.result, "results", None):
-                outcome.result.write(str(home.dbt_target / "run_results.json"))  # other tools read it
+        return runner.invoke([*arguments, *common, *quiet])
+
+
+def _raise_fault(home: Home, command: str, outcome: Any) -> None:
+    """Raises what made dbt end early, as MerganserError or LockedError."""
     if isinstance(outcome.exception, KeyboardInterrupt):
         raise outcome.exception
     if outcome.exception is not None:
@@ -344,10 +488,9 @@ def _invoke(home: Home, arguments: list[str], counter: _NodeCounter, manifest: M
         if "Could not set lock on file" in message:
             raise opening_error(home, message) from outcome.exception
         raise MerganserError(
-            f"dbt could not {arguments[0]} the project: {message[:_LONGEST_MESSAGE]}",
+            f"dbt could not {command} the project: {message[:_LONGEST_MESSAGE]}",
             f"dbt's log is in {home.dbt_logs}.",
         ) from outcome.exception
-    return list(getattr(outcome.result, "results", None) or [])
 
 
 def _environment_of(home: Home) -> Callable[[Any], None]:
@@ -374,23 +517,6 @@ def _may_be_stale(home: Home, error: BaseException | None) -> bool:
     return isinstance(error, CompilationError | ParsingError) and (home.dbt_target / PARSE).exists()
 
 
-def _write_manifest(home: Home) -> None:
-    """Writes manifest.json if the parse is newer. dbt itself would write it twice in every run, changed or not."""
-    kept = home.dbt_target / PARSE
-    if kept.exists() and not (_is_whole(home.manifest) and home.manifest.stat().st_mtime >= kept.stat().st_mtime):
-        aside = home.manifest.with_name(f".{home.manifest.name}.tmp")
-        parsed_manifest(home).write(str(aside))
-        sync(aside)
-        aside.replace(home.manifest)
-
-
-def _is_whole(manifest: Path) -> bool:
-    try:
-        return isinstance(json.loads(manifest.read_bytes()), dict)
-    except (OSError, ValueError, RecursionError):
-        return False
-
-
 class _NodeCounter:
     """Turns dbt's events into progress: one step per finished node."""
 
@@ -412,6 +538,8 @@ class _NodeCounter:
 
 def release_warehouse() -> None:
     """Closes the connection that dbt-duckdb keeps for its next command, so that the next stage can open the file."""
+    if "dbt.adapters.duckdb.connections" not in sys.modules:  # dbt did not start, and its import takes seconds
+        return
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
     with DuckDBConnectionManager._LOCK:
@@ -430,7 +558,12 @@ def _node_result(result: Any) -> NodeResult:
         message=_message(result.message),
         seconds=result.execution_time,
         broken_count=getattr(result, "failures", None) or 0,
+        unique_id=node.unique_id,
     )
+
+
+def _now() -> str:
+    return datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
 
 
 def _text(value: Any) -> str:

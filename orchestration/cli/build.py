@@ -17,6 +17,7 @@ from orchestration.cli.command_line import EXIT_CODES, AsOfOption, HomeOption, J
 from orchestration.cli.console import new_table, out, shown_progress
 from orchestration.cli.export import delivery_table
 from orchestration.cli.ingest import show_ingest
+from runtime.errors import WrongUseError
 from runtime.locking import held
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from runtime.home import Home
 
 _SLOWEST_SHOWN = 5
+_NAMES_SHOWN = 8
 
 check_app = typer.Typer(
     help="Audit the warehouse: is what was built fit to be published?",
@@ -48,6 +50,8 @@ def build(
     select: Annotated[list[str] | None, typer.Option("--select", "-s", help="The same, with dbt's option.")] = None,
     exclude: Annotated[list[str] | None, typer.Option("--exclude", help="dbt selection to leave out.")] = None,
     full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Rebuild incremental models.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Also run what has not changed.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Print what would run and why, and run nothing.")] = False,
     unit_tests: Annotated[
         bool, typer.Option("--unit-tests", help="Also run dbt's unit tests: they test the code, not the data.")
     ] = False,
@@ -55,17 +59,24 @@ def build(
     as_of: AsOfOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Build the warehouse with dbt: seeds, models, and their tests."""
+    """Build the warehouse with dbt: seeds, models, and their tests. What has not changed since does not run.
+
+    A selection always runs what it names.
+    """
     from orchestration import stages
 
     place = home_at(home, as_of)
     chosen = [*(selection or ()), *(select or ())]
+    if explain:
+        _explain(place, chosen, as_json=as_json)
+        return
     with shown_progress(quiet=as_json) as progress, held(place, "build"):
         report = stages.build(
             place,
             chosen,
             exclude=exclude or (),
             full_refresh=full_refresh,
+            everything=everything,
             unit_tests=unit_tests,
             progress=progress("build"),
         )
@@ -74,14 +85,39 @@ def build(
     end(as_json, "build", report, raised_by(lambda: stages.fail_unless_built(report)))
 
 
+def _explain(home: Home, selection: Sequence[str], *, as_json: bool) -> None:
+    """Prints what a build would run, and why."""
+    from orchestration import stages
+
+    if selection:
+        raise WrongUseError("--explain takes no selection.", "A selection always runs what it names.")
+    with shown_progress(quiet=as_json) as progress, held(home, "build"):
+        explanation = stages.explain_build(home, progress=progress("build"))
+    if not as_json:
+        console = out()
+        for reason, names in explanation.by_reason().items():
+            more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+            console.print(f"{', '.join(names[:_NAMES_SHOWN])}{more}: {reason}", markup=False, soft_wrap=True)
+        console.print(
+            f"{len(explanation.running)} of {explanation.node_count} nodes would run.", markup=False, style="bold"
+        )
+    end(as_json, "build", explanation)
+
+
 def show_build(report: BuildReport) -> None:
     """Counts of a build, its failures and its slowest nodes."""
     console = out()
+    if report.confirmed_at:
+        console.print(f"Nothing has changed since build {report.build_id}.", markup=False, style="bold")
+        return
     for kind, outcomes in report.counts.items():
         counts = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
         console.print(f"{kind:<10} {counts}", markup=False)
     for failure in report.failures:
         console.print(f"failed     {failure.name} ({failure.path}): {failure.message}", markup=False, style="red")
+    if report.unchanged_count:
+        ran = sum(report.count(kind) for kind in report.counts)
+        console.print(f"unchanged  {report.unchanged_count} of {report.unchanged_count + ran} nodes", markup=False)
     slowest = [f"{name} {seconds:.1f} s" for name, seconds in list(report.seconds_per_node.items())[:_SLOWEST_SHOWN]]
     console.print(f"slowest    {', '.join(slowest)}", markup=False)
     verdict = "succeeded" if report.succeeded else "failed"

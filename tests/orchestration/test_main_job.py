@@ -231,10 +231,7 @@ def test_a_failed_build_stops_the_run(copied_home: Home, monkeypatch: pytest.Mon
     """A seed with invalid values: no stage runs after the build."""
     before = digest(copied_home.serving)
     monkeypatch.setenv("MERGANSER_TARGET", "ci")
-    monkeypatch.setattr(
-        "runtime.building._invoke",
-        lambda *_: [_Failed()],
-    )
+    monkeypatch.setattr("runtime.building._run", lambda *_, **__: [_Failed()])
     report = stages.run(copied_home)
     assert report.failed_stage == "build"
     assert report.error is not None
@@ -256,6 +253,7 @@ class _Failed:
         name = "dim_customers"
         resource_type = "model"
         original_file_path = "models/dim_customers.sql"
+        unique_id = "model.merganser.dim_customers"
 
 
 def test_two_homes_never_touch(demo_home: Home, tmp_path: Path, merganser: Invoke) -> None:

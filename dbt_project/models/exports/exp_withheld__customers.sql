@@ -1,3 +1,4 @@
+{{ config(meta={'clock': [{'relation': 'dim_consents', 'column': 'expires_at'}]}) }}
 {#
     grain: one row per customer who meets a sync's conditions and is not in it; key: withheld_key
     why here: no customer is dropped silently; not delivered; covers every model with meta.export

@@ -5,6 +5,7 @@
         unique_key='membership_id',
         on_schema_change='append_new_columns',
         full_refresh=false,
+        meta={'clock': []},
     )
 }}
 {#

@@ -5,6 +5,18 @@
 #}
 {% set hours = bounded_var('abandoned_cart_hours', 4, 1, 168) %}
 {% set max_days = bounded_var('abandoned_cart_max_days', 7, 1, 90) %}
+{{
+    config(
+        meta={
+            'clock': [
+                {'relation': 'fct_checkouts', 'column': 'occurred_at', 'shift': -hours, 'unit': 'hour'},
+                {'relation': 'fct_checkouts', 'column': 'occurred_at', 'shift': -max_days, 'unit': 'day'},
+                {'relation': 'fct_checkouts', 'column': 'completed_at'},
+                {'relation': 'fct_orders', 'column': 'occurred_at'},
+            ]
+        }
+    )
+}}
 with checkouts as (
 
     select * from {{ ref('fct_checkouts') }}

@@ -1,3 +1,4 @@
+{{ config(meta={'clock': 'daily'}) }}
 {#
     grain: one row per customer whose birthday is near; key: customer_id
     why here: from today (as_of) to birthday_days ahead, also across the end of the year; 29

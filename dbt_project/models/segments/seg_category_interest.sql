@@ -5,6 +5,18 @@
 #}
 {% set days = bounded_var('category_interest_days', 7, 1, 90) %}
 {% set views = bounded_var('category_interest_views', 3, 1, 100) %}
+{{
+    config(
+        meta={
+            'clock': [
+                {'relation': 'fct_events', 'column': 'occurred_at'},
+                {'relation': 'fct_events', 'column': 'occurred_at', 'shift': -days, 'unit': 'day'},
+                {'relation': 'fct_order_lines', 'column': 'occurred_at'},
+                {'relation': 'fct_order_lines', 'column': 'occurred_at', 'shift': -days, 'unit': 'day'},
+            ]
+        }
+    )
+}}
 with views as (
 
     select

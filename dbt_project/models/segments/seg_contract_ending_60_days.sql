@@ -3,6 +3,16 @@
         key: customer_id
 #}
 {% set days = bounded_var('contract_ending_days', 60, 1, 730) %}
+{{
+    config(
+        meta={
+            'clock': [
+                {'relation': 'fct_deals', 'column': 'contract_end_date'},
+                {'relation': 'fct_deals', 'column': 'contract_end_date', 'shift': days, 'unit': 'day'},
+            ]
+        }
+    )
+}}
 with deals as (
 
     select * from {{ ref('fct_deals') }}

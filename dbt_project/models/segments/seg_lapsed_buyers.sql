@@ -3,6 +3,15 @@
         customer_id
 #}
 {% set days = bounded_var('lapsed_buyer_days', 90, 1, 3650) %}
+{{
+    config(
+        meta={
+            'clock': [
+                {'relation': 'dim_customers', 'column': 'last_order_at', 'shift': -days, 'unit': 'day'},
+            ]
+        }
+    )
+}}
 with customers as (
 
     select * from {{ ref('dim_customers') }}

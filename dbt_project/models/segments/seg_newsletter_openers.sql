@@ -3,6 +3,16 @@
     why here: an e-mail of a flow (a receipt, a cart reminder) is not a newsletter
 #}
 {% set days = bounded_var('newsletter_opener_days', 30, 1, 365) %}
+{{
+    config(
+        meta={
+            'clock': [
+                {'relation': 'fct_messages', 'column': 'occurred_at'},
+                {'relation': 'fct_messages', 'column': 'occurred_at', 'shift': -days, 'unit': 'day'},
+            ]
+        }
+    )
+}}
 with messages as (
 
     select * from {{ ref('fct_messages') }}

@@ -6,6 +6,7 @@ Add here: what Dagster should know about a model, from the model's meta. Keep ou
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -15,8 +16,12 @@ from orchestration import stages
 from orchestration.defs.ingestion import raw_key
 from orchestration.defs.resources import PATIENCE, WAREHOUSE_POOL, HomeResource, environment_of, reported
 from runtime import building
+from runtime.changes import Changes, Plan
+from runtime.home import Home
 from runtime.locking import held
 from runtime.project import project_of
+
+_LONGEST_ARGUMENT = 100_000  # characters; Linux allows 131,072. Where a list of names is longer, everything runs
 
 
 class LayerTranslator(DagsterDbtTranslator):
@@ -60,13 +65,44 @@ def build_defs(manifest: Mapping[str, Any]) -> dg.Definitions:
                 project_of(place)  # as the additions and their variables are now
                 selection = [key.to_user_string() for key in context.selected_asset_keys] if context.is_subset else []
                 record = building.BuildRecord.begin(place, selection, consent_landings=landed)
-                invocation = dbt.cli(
-                    ["build", "--exclude-resource-type", "unit_test"], context=context, raise_on_error=False
-                )
+                changes, plan = _changes(place, record.unfinished.moment, everything=bool(selection))
+                for key in _unchanged_assets(changes, plan):
+                    yield dg.MaterializeResult(asset_key=key, metadata={"unchanged": True})
+                if plan is not None and not plan.running:
+                    record.end_unchanged(plan, changes)
+                    return
+                arguments = ["build", "--exclude-resource-type", "unit_test", *_excluded(changes, plan)]
+                invocation = dbt.cli(arguments, context=context, raise_on_error=False)
                 yield from invocation.stream()
-                report = record.end(building.results_in(invocation.get_artifact("run_results.json"), manifest))
+                parsed = invocation.get_artifact("manifest.json")  # what dbt ran, if a file has changed since
+                results = building.results_in(invocation.get_artifact("run_results.json"), parsed)
+                report = record.end(results, plan, replace(changes, manifest=parsed))
             if not report.succeeded:
                 names = ", ".join(failure.name for failure in report.failures[:5])
                 raise dg.Failure(f"The build failed in {len(report.failures)} places: {names}", allow_retries=False)
 
     return dg.Definitions(assets=[dbt_project])
+
+
+def _changes(home: Home, moment: str, *, everything: bool) -> tuple[Changes, Plan | None]:
+    """The state before a build, and what it must run; no plan where all that was chosen runs."""
+    is_known = building.is_current(home)
+    changes = building.read_changes(home, moment)
+    if everything or not is_known or not changes.is_possible:
+        return changes, None
+    plan = changes.plan()
+    return changes, plan if len(" ".join(_excluded(changes, plan))) < _LONGEST_ARGUMENT else None
+
+
+def _excluded(changes: Changes, plan: Plan | None) -> list[str]:
+    """dbt's options that leave out what has not changed: dagster-dbt adds a selection, so only --exclude narrows it."""
+    names = [f"fqn:{'.'.join(changes.nodes[key]['fqn'])}" for key in plan.unchanged] if plan else []
+    return ["--exclude", " ".join(names)] if names else []
+
+
+def _unchanged_assets(changes: Changes, plan: Plan | None) -> list[dg.AssetKey]:
+    """Dagster skips what depends on an asset without a materialization, so that each unchanged asset gets one. They are
+    ordered parents first, and none is built from a node that runs."""
+    translator = LayerTranslator()
+    unchanged = [changes.nodes[key] for key in plan.unchanged] if plan else []
+    return [translator.get_asset_key(node) for node in unchanged if node["resource_type"] != "test"]

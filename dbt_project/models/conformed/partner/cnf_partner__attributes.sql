@@ -1,4 +1,9 @@
-{{ config(materialized='view') }}
+{{
+    config(
+        materialized='view',
+        meta={'clock': [{'relation': 'stg_partner__customers', 'column': 'expires_at'}]},
+    )
+}}
 {#
     grain: one row per (record_type, record_id, attribute) that a current record has a value for
     rebuild: a view over staging

@@ -1,3 +1,4 @@
+{{ config(meta={'clock': [{'relation': 'dim_consents', 'column': 'expires_at'}]}) }}
 {#
     grain: one row per HubSpot contact id of a customer with an order or a deal; key: record_key
     why here: each contact receives the value of the whole customer; HubSpot resolves the id of a

@@ -1,3 +1,4 @@
+{{ config(meta={'clock': [{'relation': 'dim_consents', 'column': 'expires_at'}]}) }}
 {#
     grain: one row per lapsed buyer with consent to advertising; key: record_key
     why here: hashed as Meta matches; customers without an e-mail address and a phone number are

@@ -1,3 +1,4 @@
+{{ config(meta={'clock': [{'relation': 'dim_consents', 'column': 'expires_at'}]}) }}
 {#
     grain: one row per abandoned checkout whose customer may be e-mailed; key: record_key
     why here: the record is removed when the cart is bought or too old; the receiver then stops the

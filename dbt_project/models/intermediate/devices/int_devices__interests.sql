@@ -1,10 +1,20 @@
+{% set months = bounded_var('third_party_max_age_months', 13, 1, 24) %}
+{{
+    config(
+        meta={
+            'clock': [
+                {'column': 'expires_at'},
+                {'column': 'collected_at', 'shift': -months, 'unit': 'month'},
+            ]
+        }
+    )
+}}
 {#
     grain: one row per device, taxonomy entry and provider that is live at as_of();
         key: device_interest_id
     why here: third-party rows end at their expiry, or some months after collection if that is
         earlier; no name is joined here
 #}
-{% set months = bounded_var('third_party_max_age_months', 13, 1, 24) %}
 with interests as (
 
     {{ union_concept('device_interests') }}

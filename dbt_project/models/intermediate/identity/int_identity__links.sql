@@ -1,3 +1,4 @@
+{{ config(meta={'clock': [{'column': dbt.dateadd('day', 'usable_days', 'last_seen_at')}]}) }}
 {#
     grain: one row per (identifier_no_a, identifier_no_b, rule, source, record_id) that connects two
         identifiers

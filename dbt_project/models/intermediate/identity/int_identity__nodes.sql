@@ -1,4 +1,11 @@
-{{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='identifier_no') }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key='identifier_no',
+        meta={'clock': []},
+    )
+}}
 {#
     grain: one row per identifier that was ever observed; key: identifier_no
     rebuild: rows that changed get a new revision_no, identifiers that are no longer observed have

@@ -3,6 +3,7 @@
         materialized='incremental',
         incremental_strategy='delete+insert',
         unique_key=['identifier_no_a', 'identifier_no_b'],
+        meta={'clock': []},
     )
 }}
 {#

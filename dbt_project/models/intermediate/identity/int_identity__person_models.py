@@ -23,7 +23,13 @@ COLUMNS = ("birth_date", "city", "company_name", "email", "phone", "postal_code"
 
 
 def model(dbt, session):  # type: ignore[no-untyped-def]  # dbt's own signature
-    dbt.config(materialized="incremental", incremental_strategy="append", full_refresh=False, on_schema_change="fail")
+    dbt.config(
+        materialized="incremental",
+        incremental_strategy="append",
+        full_refresh=False,
+        on_schema_change="fail",
+        meta={"clock": []},
+    )
     if not dbt.config.get("is_on"):
         return SCHEMA.empty_table()
 

@@ -6,6 +6,7 @@
         materialized='incremental' if is_on else 'table',
         incremental_strategy='delete+insert',
         unique_key='identifier_no',
+        meta={'clock': []},
     )
 }}
 {#

@@ -1,3 +1,4 @@
+{{ config(meta={'clock': [{'column': 'expires_at'}]}) }}
 {#
     grain: one row per (customer_id, purpose, channel); key: consent_id
     rebuild: full table

@@ -1,3 +1,4 @@
+{{ config(meta={'clock': [{'column': 'decided_at'}]}) }}
 {#
     grain: one row per decision, identifier, purpose and channel; key: consent_event_id
     rebuild: full table
