@@ -1,3 +1,4 @@
+{{ config(materialized='changed_rows') }}
 {#
     grain: one row per order; key: order_id
     why here: the value of an order (refunds, cancellations, tests, currency) is computed once;

@@ -1,3 +1,4 @@
+{{ config(materialized='changed_rows') }}
 {#
     grain: one row per (identifier_type, identifier_value, customer_id) that a refusal with this
         identifier reaches

@@ -1,3 +1,4 @@
+{{ config(materialized='changed_rows') }}
 {#
     grain: one row per (identifier_no_a, identifier_no_b, rule, source, record_id) of
         int_identity__links, with the reason why it may not join, if any

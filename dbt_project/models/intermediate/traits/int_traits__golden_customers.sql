@@ -1,3 +1,4 @@
+{{ config(materialized='changed_rows') }}
 {#
     grain: one row per customer; key: customer_id
     rebuild: full table
