@@ -76,7 +76,7 @@ def test_feeds_of_ones_own_reach_the_staging_of_the_first(workbench: Workbench) 
         " from staging.stg_partner__customers order by 1"
     ) == [
         ("1", "first@example.com", None, "NK-2025-022", "personalisation", "2027-01-01 00:00:00", True),
-        ("acme:1", "acme@example.com", "+31612345678", "NK-2025-014", "advertising", "2027-06-30 00:00:00", True),
+        ("acme:1", "acme@example.com", "NL|06 12345678", "NK-2025-014", "advertising", "2027-06-30 00:00:00", True),
     ]
     assert workbench.query(
         "select cookie_id, id_type, provider, taxonomy_id from staging.stg_third_party__audience_segments"
