@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from publication import raw_metrics
+from publication.dbt_rules import KEYS, dbt_rules
 from publication.gates import NOT_READABLE, Gate, gates_of, layer_gates
 from publication.raw_metrics import Finding, Metric, Values
 
@@ -251,13 +252,9 @@ def _pairs(
 def _keys(manifest: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """The shortest key of each model, by its uniqueness tests."""
     keys: dict[str, tuple[str, ...]] = {}
-    for test in manifest["nodes"].values():
-        name, model = (test.get("test_metadata") or {}).get("name"), str(test.get("attached_node") or "")
-        if test["resource_type"] == "test" and name in ("unique", "is_unique_together"):
-            given = test["test_metadata"]["kwargs"]
-            key = (str(test["column_name"]),) if name == "unique" else tuple(given["columns"])
-            if model not in keys or len(key) < len(keys[model]):
-                keys[model] = key
+    for rule in dbt_rules(manifest):
+        if rule.kind in KEYS and not rule.where and len(rule.columns) < len(keys.get(rule.model, (*rule.columns, ""))):
+            keys[rule.model] = rule.columns
     return keys
 
 

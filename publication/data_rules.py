@@ -1,6 +1,6 @@
 """Data rules: rows that break one are counted, and only too large a share of them stops the publication.
 
-Such a rule is a dbt test of severity warn (with its share in `config.meta.tolerated_share`), or the share of a
+Such a rule is one of a dbt test of severity warn (with its share in `config.meta.tolerated_share`), or the share of a
 fact's records that are set aside (marts.fct_records_set_aside; `config.meta.set_aside_share` of the fact).
 Add here: another kind of data rule. Keep out: contracts (expectations.yml), comparisons with the last publication.
 """
@@ -8,10 +8,10 @@ Add here: another kind of data rule. Keep out: contracts (expectations.yml), com
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from publication.expectations import TOLERATED_ROWS, tolerated_share
+from publication.dbt_rules import KEYS, DbtRule, dbt_rules, relation_of
 from publication.waivers import rule_id
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from runtime.building import BuildReport
 
 SET_ASIDE = "marts.fct_records_set_aside"
+TOLERATED_ROWS = 10  # a few broken rows stop nothing, whatever their share of a small table
 SET_ASIDE_SHARE = 0.05  # of a fact's records, if its YAML declares none
 
 
@@ -50,30 +51,36 @@ def is_tolerated(broken: int, rows: int, share: float) -> bool:
 
 
 def warned_rules(
-    connection: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any], build: BuildReport, audited: set[str]
+    connection: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any], build: BuildReport
 ) -> list[CountedRule]:
-    """The dbt tests of severity warn that failed in this build, except on tables that the audit itself reads."""
-    tests = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "test"}
+    """The rules of dbt tests of severity warn that were broken in this build."""
+    by_test: dict[str, list[DbtRule]] = {}
+    for rule in dbt_rules(manifest):
+        by_test.setdefault(rule.test, []).append(rule)
     found = []
     for warning in build.warnings:
-        test = tests.get(warning.name)
-        model = manifest["nodes"].get((test or {}).get("attached_node") or "")
-        if test is None or model is None:
+        rules = by_test.get(warning.name, [])
+        broken = [rule for rule in rules if (rule.kind, ", ".join(rule.columns)) == (warning.rule, warning.columns)]
+        if broken:  # the test counted the rows itself
+            [rule] = broken
+            rows, broken_by = warning.row_count, warning.broken_rows
+        elif len(rules) == 1:
+            [rule] = rules
+            counted = connection.execute(f"select count(*) from {rule.table} where {rule.where or 'true'}").fetchone()
+            rows, broken_by = int(counted[0]) if counted else 0, _broken_by(rule)
+        elif rules:  # which of its rules is broken could not be read: none is tolerated
+            rule, rows, broken_by = replace(rules[0], kind=rules[0].test, columns=(), tolerated_share=0.0), 0, ""
+        else:
             continue
-        table = relation_of(model)
-        if table in audited and not test["config"]["where"]:
-            continue
-        where = test["config"]["where"] or "true"
-        rows = connection.execute(f"select count(*) from {table} where {where}").fetchone()
         found.append(
             CountedRule(
-                table=table,
-                rule=f"{test['test_metadata']['name']}: {_columns(test)}",
-                says=_says(test),
+                table=rule.table,
+                rule=rule.name,
+                says=rule.says,
                 broken_count=warning.broken_count,
-                row_count=int(rows[0]) if rows else 0,
-                tolerated_share=tolerated_share(test) if "tolerated_share" in test["config"]["meta"] else 1.0,
-                broken_by=_broken_by(test, table, where),
+                row_count=rows,
+                tolerated_share=rule.tolerated_share,
+                broken_by=broken_by,
             )
         )
     return found
@@ -109,51 +116,26 @@ def set_aside_rules(connection: duckdb.DuckDBPyConnection, manifest: Mapping[str
 
 
 def data_rule_ids(manifest: Mapping[str, Any]) -> list[str]:
-    """The ids of all data rules: dbt tests of severity warn, and what is set aside of each fact."""
-    nodes = manifest["nodes"]
-    ids = [
-        rule_id(relation_of(nodes[test["attached_node"]]), f"{test['test_metadata']['name']}: {_columns(test)}")
-        for test in nodes.values()
-        if test["resource_type"] == "test"
-        and test["config"]["severity"].lower() == "warn"
-        and nodes.get(test.get("attached_node") or "", {}).get("resource_type") == "model"
+    """The ids of all data rules: those of dbt tests of severity warn, and what is set aside of each fact."""
+    ids = [rule.id for rule in dbt_rules(manifest) if not rule.is_contract]
+    models = (node for node in manifest["nodes"].values() if node["resource_type"] == "model")
+    return ids + [
+        rule_id(relation_of(model), "records_set_aside") for model in models if model["name"].startswith("fct_")
     ]
-    facts = [node for node in nodes.values() if node["resource_type"] == "model" and node["name"].startswith("fct_")]
-    return ids + [rule_id(relation_of(fact), "records_set_aside") for fact in facts]
-
-
-def relation_of(model: Mapping[str, Any]) -> str:
-    """`schema.name` of a dbt model."""
-    return f"{model['schema']}.{model.get('alias') or model['name']}"
 
 
 def _set_aside() -> str:
     return f"select fact, is_waiting, sum(record_count) from {SET_ASIDE} group by 1, 2 order by 1, 2"
 
 
-def _columns(test: Mapping[str, Any]) -> str:
-    given = test["test_metadata"]["kwargs"]
-    return str(test.get("column_name") or ", ".join(given.get("columns", ())))
-
-
-def _says(test: Mapping[str, Any]) -> str:
-    given, columns = test["test_metadata"]["kwargs"], _columns(test)
-    return {
-        "not_null": f"{columns} is always filled",
-        "unique": f"{columns} is there once",
-        "is_unique_together": f"{columns} is there once",
-        "accepted_values": f"{columns} is one of {', '.join(str(value) for value in given.get('values', ()))}",
-        "relationships": f"{columns} is in {given.get('to', '')}",
-    }.get(test["test_metadata"]["name"], f"{test['test_metadata']['name']} of {columns}")
-
-
-def _broken_by(test: Mapping[str, Any], table: str, where: str) -> str:
-    given, name, column = test["test_metadata"]["kwargs"], test["test_metadata"]["name"], _columns(test)
-    if name == "not_null":
-        return f"select * from {table} where ({where}) and {column} is null"
-    if name in ("unique", "is_unique_together"):
-        return f"select * from {table} where {where} qualify count(*) over (partition by {column}) > 1"
-    if name == "accepted_values":
-        values = ", ".join("'" + str(value).replace("'", "''") + "'" for value in given["values"])
-        return f"select * from {table} where ({where}) and {column} not in ({values})"
+def _broken_by(rule: DbtRule) -> str:
+    """The rows that break a rule of a test of dbt's own, which says only how many there are."""
+    where, columns = rule.where or "true", ", ".join(rule.columns)
+    if rule.kind == "not_null":
+        return f"select * from {rule.table} where ({where}) and {columns} is null"
+    if rule.kind in KEYS:
+        return f"select * from {rule.table} where {where} qualify count(*) over (partition by {columns}) > 1"
+    if rule.kind == "accepted_values":
+        values = ", ".join("'" + str(value).replace("'", "''") + "'" for value in rule.details)
+        return f"select * from {rule.table} where ({where}) and {columns} not in ({values})"
     return ""

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from publication.dbt_rules import KEYS, DbtRule, dbt_rules
 from runtime.errors import MerganserError, WrongUseError
 
 EXPECTATIONS_FILE = Path(__file__).with_name("expectations.yml")
@@ -19,8 +20,6 @@ _SUITE_KEYS = {"table", "for_each", "title", "optional", "columns", "not_null", 
 _SUITE_KEYS |= {"min_rows", "filled_when_landed", "rules"}
 _RULE_KEYS = {"name", "says", "key", "broken_by", "needs", "kind"}
 KINDS = ("contract", "data", "gate", "notice")
-DEFAULT_SHARE = 0.02  # of the rows, if a data rule declares none
-TOLERATED_ROWS = 10  # a few broken rows stop nothing, whatever their share of a small table
 
 
 @dataclass(frozen=True)
@@ -89,8 +88,8 @@ def load_suites(
     """The declared suites. A suite with `for_each: export` is repeated for every export: a mapping with at least
     `table`, `key`, `purpose` and `channel`, which replace `<table>` and so on in the suite's texts.
 
-    `manifest` is dbt's: the column tests of a model's YAML (not_null, unique, accepted_values) are added to the suite
-    of its table. Raises MerganserError if the file has an unknown key.
+    `manifest` is dbt's: what it declares as a contract of a table was tested in the build and is left out here.
+    Raises MerganserError if the file has an unknown key.
     """
     declared = yaml.safe_load(path.read_text())["suites"]
     suites = []
@@ -99,54 +98,23 @@ def load_suites(
             suites += [_suite(_filled(entry, export)) for export in exports]
         else:
             suites.append(_suite(entry))
-    tests = declared_tests(manifest) if manifest else {}
-    return [_with_tests(suite, tests.get(suite.table)) for suite in suites]
+    return [_without(suite, dbt_rules(manifest)) for suite in suites] if manifest else suites
 
 
-def declared_tests(manifest: Mapping[str, Any]) -> dict[str, TableSuite]:
-    """The column tests of the models' YAML, by table: the not_null, unique and accepted_values tests on all rows.
-
-    A test of severity warn is a data rule with its share in `config.meta.tolerated_share`.
-    """
-    found: dict[str, TableSuite] = {}
-    for test in manifest["nodes"].values():
-        model = manifest["nodes"].get(test.get("attached_node") or "")
-        if test["resource_type"] != "test" or not model or model["resource_type"] != "model" or test["config"]["where"]:
-            continue
-        table = f"{model['schema']}.{model.get('alias') or model['name']}"
-        suite = found.get(table, TableSuite(table))
-        given, column = test["test_metadata"]["kwargs"], str(test.get("column_name") or "")
-        name = test["test_metadata"]["name"]
-        if name == "not_null":
-            suite = replace(suite, not_null=(*suite.not_null, column))
-        elif name in ("unique", "is_unique_together"):
-            key = (column,) if name == "unique" else tuple(given["columns"])
-            suite, column = replace(suite, unique=(*suite.unique, key)), ", ".join(key)
-        elif name == "accepted_values":
-            suite = replace(suite, accepted_values={**suite.accepted_values, column: tuple(given["values"])})
-        else:
-            continue
-        if test["config"]["severity"].lower() == "warn":
-            rule = f"{'unique' if name == 'is_unique_together' else name}: {column}"
-            suite = replace(suite, tolerated={**suite.tolerated, rule: tolerated_share(test)})
-        found[table] = suite
-    return found
-
-
-def tolerated_share(test: Mapping[str, Any]) -> float:
-    """The share of rows that may break a test of severity warn."""
-    return float(test["config"].get("meta", {}).get("tolerated_share", DEFAULT_SHARE))
-
-
-def _with_tests(suite: TableSuite, tests: TableSuite | None) -> TableSuite:
-    if tests is None:
-        return suite
+def _without(suite: TableSuite, tested: Sequence[DbtRule]) -> TableSuite:
+    """The suite without the contracts that dbt tests on all rows: a build in which one is broken is not published."""
+    own = (rule for rule in tested if rule.table == suite.table and rule.is_contract and not rule.where)
+    contracts = {(rule.kind, rule.columns) for rule in own}
+    keys = {columns for kind, columns in contracts if kind in KEYS}
     return replace(
         suite,
-        not_null=tuple(dict.fromkeys((*suite.not_null, *tests.not_null))),
-        unique=tuple(dict.fromkeys((*suite.unique, *tests.unique))),
-        accepted_values={**tests.accepted_values, **suite.accepted_values},
-        tolerated={**tests.tolerated, **suite.tolerated},
+        not_null=tuple(column for column in suite.not_null if ("not_null", (column,)) not in contracts),
+        unique=tuple(key for key in suite.unique if key not in keys),
+        accepted_values={
+            column: allowed
+            for column, allowed in suite.accepted_values.items()
+            if ("accepted_values", (column,)) not in contracts
+        },
     )
 
 

@@ -24,10 +24,10 @@ from publication.data_rules import (
     SET_ASIDE,
     data_rule_ids,
     is_tolerated,
-    relation_of,
     set_aside_rules,
     warned_rules,
 )
+from publication.dbt_rules import dbt_rules, relation_of
 from publication.expectations import Rule, TableSuite, declared_exports, load_suites
 from publication.gates import gate_ids
 from publication.quality_report import write_report
@@ -146,7 +146,7 @@ def check(home: Home, *, suites: Sequence[TableSuite] | None = None, progress: P
         manifest = load_manifest(home)
         suites = load_suites(declared_exports(manifest), manifest=manifest)
         with opened(home) as connection:
-            counted = _counted(connection, manifest, build, {suite.table for suite in suites}, known)
+            counted = _counted(connection, manifest, build, known)
             comparison = compare(home, connection, manifest)
     texts = {"<as_of>": f"cast('{moment}' as timestamp)", "<raw_counts>": _raw_counts(known)}
     seen = fingerprint(home)
@@ -196,7 +196,7 @@ def waivable_rules(home: Home) -> tuple[set[str], set[str]]:
     manifest = load_manifest(home)
     suites = load_suites(declared_exports(manifest), manifest=manifest)
     known: set[str] = set(data_rule_ids(manifest))
-    contracts: set[str] = set()
+    contracts = {rule.id for rule in dbt_rules(manifest) if rule.is_contract}
     for suite in suites:
         names = [f"not_null: {column}" for column in suite.not_null]
         names += [f"unique: {', '.join(key)}" for key in suite.unique]
@@ -299,10 +299,10 @@ def build_fault(build: BuildReport | None) -> str:
 
 
 def _counted(
-    connection: Any, manifest: Mapping[str, Any], build: BuildReport | None, audited: set[str], known: set[str]
+    connection: Any, manifest: Mapping[str, Any], build: BuildReport | None, known: set[str]
 ) -> list[AuditResult]:
     """The broken data rules, as results."""
-    rules = warned_rules(connection, manifest, build, audited) if build else []
+    rules = warned_rules(connection, manifest, build) if build else []
     rules += set_aside_rules(connection, manifest) if SET_ASIDE in known else []
     return [
         AuditResult(

@@ -22,6 +22,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from runtime.broken_rules import TEST, BrokenRule, read_broken_rules
 from runtime.changes import Changes, Plan
 from runtime.damage import damaged_database, full_disk, is_damage, is_full_disk
 from runtime.errors import MerganserError, WrongUseError
@@ -55,11 +56,17 @@ class NodeFailure:
 
 @dataclass(frozen=True)
 class NodeWarning:
-    """A dbt test of severity warn that failed: its name, its file and the number of rows."""
+    """A dbt test of severity warn that failed: its name, its file and the number of rows; of a `keeps_rules` test,
+    one rule that is broken (broken_rules.py)."""
 
     name: str
     path: str
     broken_count: int
+    rule: str = ""
+    columns: str = ""
+    row_count: int = 0
+    broken_rows: str = ""
+    examples: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -223,7 +230,10 @@ def _selected(
 
 @dataclass(frozen=True)
 class NodeResult:
-    """The result of one node of a build: dbt's outcome (success, pass, fail, error, skipped) and its duration."""
+    """The result of one node of a build: dbt's outcome (success, pass, fail, error, skipped) and its duration.
+
+    `code`: what a `keeps_rules` test ran; empty for all other nodes.
+    """
 
     name: str
     kind: str
@@ -233,6 +243,7 @@ class NodeResult:
     seconds: float
     broken_count: int = 0
     unique_id: str = ""
+    code: str = ""
 
 
 @dataclass(frozen=True)
@@ -274,9 +285,10 @@ class BuildRecord:
     def end(self, results: Sequence[NodeResult], plan: Plan | None, changes: Changes) -> BuildReport:
         """Records the results of the nodes that ran. `plan`: which ones these were; None for a selection."""
         failed = [result for result in results if result.outcome not in _GOOD | {"skipped"}]
+        broken = _broken_rules(self.home, results)
         timed = sorted(results, key=lambda result: (-result.seconds, result.name))
         warnings = {
-            result.unique_id: [NodeWarning(result.name, result.path, result.broken_count)]
+            result.unique_id: _warnings(result, broken.get(result.name, []))
             for result in results
             if result.kind == "test" and result.outcome == "warn"
         }
@@ -286,7 +298,11 @@ class BuildRecord:
             seconds=round(monotonic() - self.clock, 2),
             succeeded=all(result.outcome in _GOOD for result in results),
             counts=_counts(results),
-            failures=[NodeFailure(result.name, result.kind, result.path, result.message) for result in failed],
+            failures=[
+                NodeFailure(result.name, result.kind, result.path, message)
+                for result in failed
+                for message in [rule.message for rule in broken.get(result.name, [])] or [result.message]
+            ],
             warnings=[warning for given in warnings.values() for warning in given] + earlier,
             unchanged_count=len(plan.unchanged) if plan else 0,
             seconds_per_node={result.name: round(result.seconds, 3) for result in timed},
@@ -333,6 +349,7 @@ def results_in(artifact: Mapping[str, Any], manifest: Mapping[str, Any]) -> list
             seconds=result["execution_time"],
             broken_count=result.get("failures") or 0,
             unique_id=result["unique_id"],
+            code=_code(nodes[result["unique_id"]].get("test_metadata"), result.get("compiled_code")),
         )
         for result in artifact["results"]
         if nodes[result["unique_id"]]["resource_type"] != "operation" or result["status"] not in _GOOD
@@ -559,11 +576,36 @@ def _node_result(result: Any) -> NodeResult:
         seconds=result.execution_time,
         broken_count=getattr(result, "failures", None) or 0,
         unique_id=node.unique_id,
+        code=_code(getattr(node, "test_metadata", None), getattr(node, "compiled_code", None)),
     )
 
 
 def _now() -> str:
     return datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
+
+
+def _code(metadata: Any, compiled: str | None) -> str:
+    """The compiled code of a test, if it is one that reports its rules."""
+    name = metadata.get("name") if isinstance(metadata, Mapping) else getattr(metadata, "name", "")
+    return (compiled or "") if name == TEST else ""
+
+
+def _broken_rules(home: Home, results: Sequence[NodeResult]) -> dict[str, list[BrokenRule]]:
+    """The broken rules of the tests that failed, by the test's name."""
+    codes = {result.name: result.code for result in results if result.code and result.outcome in ("fail", "warn")}
+    return read_broken_rules(home, codes, load_manifest(home)) if codes else {}
+
+
+def _warnings(result: NodeResult, broken: Sequence[BrokenRule]) -> list[NodeWarning]:
+    if not broken:
+        return [NodeWarning(result.name, result.path, result.broken_count)]
+    return [
+        NodeWarning(
+            result.name, result.path, rule.broken_count, rule.rule, rule.columns, rule.row_count, rule.broken_rows,
+            rule.examples,
+        )
+        for rule in broken
+    ]  # fmt: skip
 
 
 def _text(value: Any) -> str:

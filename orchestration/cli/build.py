@@ -118,6 +118,11 @@ def show_build(report: BuildReport) -> None:
     if report.unchanged_count:
         ran = sum(report.count(kind) for kind in report.counts)
         console.print(f"unchanged  {report.unchanged_count} of {report.unchanged_count + ran} nodes", markup=False)
+    for warning in report.warnings:
+        rule = f"{warning.rule} of {warning.columns}, " if warning.rule else ""
+        shown = f" (for example {'; '.join(warning.examples)})" if warning.examples else ""
+        text = f"counted    {warning.name} ({warning.path}): {rule}{warning.broken_count:,} rows{shown}"
+        console.print(text, markup=False, style="yellow")
     slowest = [f"{name} {seconds:.1f} s" for name, seconds in list(report.seconds_per_node.items())[:_SLOWEST_SHOWN]]
     console.print(f"slowest    {', '.join(slowest)}", markup=False)
     verdict = "succeeded" if report.succeeded else "failed"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from publication.dbt_rules import KEYS, DbtRule, dbt_rules
 from publication.gates import gates_of
 
 PUBLISHED = {"marts", "segments", "exports"}
@@ -34,19 +35,13 @@ def undocumented(models: dict[str, Any]) -> list[str]:
     return wrong
 
 
-def without_tested_key(models: dict[str, Any], tests: list[dict[str, Any]]) -> list[str]:
-    """Models above staging without a uniqueness test."""
-    tested = defaultdict(set)
-    for test in tests:
-        kind = (test.get("test_metadata") or {}).get("name", "")
-        if test.get("attached_node"):
-            tested[test["attached_node"]].add(kind)
+def without_tested_key(models: dict[str, Any], rules: list[DbtRule]) -> list[str]:
+    """Models above staging without a rule about a key."""
+    tested = {rule.model for rule in rules if rule.kind in KEYS}
     return sorted(
         node["name"]
         for key, node in models.items()
-        if node["fqn"][1] != "staging"
-        and not TESTED_AS_A_UNION.fullmatch(node["name"])
-        and not any("unique" in kind for kind in tested[key])
+        if node["fqn"][1] != "staging" and not TESTED_AS_A_UNION.fullmatch(node["name"]) and key not in tested
     )
 
 
@@ -66,13 +61,42 @@ def test_an_undescribed_column_is_seen() -> None:
 
 
 def test_every_model_above_staging_has_a_tested_key(manifest: dict[str, Any], models: dict[str, Any]) -> None:
-    tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
-    assert without_tested_key(models, tests) == []
+    assert without_tested_key(models, dbt_rules(manifest)) == []
 
 
 def test_a_model_without_key_is_seen() -> None:
     events = {"name": "cnf_x__events", "fqn": ["m", "conformed"]}
-    assert without_tested_key({"x": {"name": "dim_x", "fqn": ["m", "marts"]}, "y": events}, []) == ["dim_x"]
+    models = {"x": {"name": "dim_x", "fqn": ["m", "marts"]}, "y": events, "z": {"name": "dim_z", "fqn": ["m", "marts"]}}
+    rules = [DbtRule("x", "m.x", "t", "not_null", ("x_id",)), DbtRule("z", "m.z", "t", "unique", ("z_id",))]
+    assert without_tested_key(models, rules) == ["dim_x"]
+
+
+def scattered(tests: list[dict[str, Any]]) -> list[str]:
+    """Tests of a model that are not part of its keeps_rules, and keeps_rules without their name or in a third node."""
+    wrong, nodes = [], Counter(test["attached_node"] for test in tests if test.get("attached_node"))
+    for test in tests:
+        if not test.get("attached_node"):
+            continue
+        name = f"keeps_rules_{test['attached_node'].split('.')[-1]}"
+        kind = test["test_metadata"]["name"]
+        if kind != "keeps_rules" or test["name"] not in (name, f"{name}_counted") or nodes[test["attached_node"]] > 2:
+            wrong.append(test["name"])
+    return sorted(wrong)
+
+
+def test_a_model_is_tested_in_one_read(manifest: dict[str, Any]) -> None:
+    """A node of its own costs a scan. The second node of a model has the rules of another severity."""
+    assert scattered([node for node in manifest["nodes"].values() if node["resource_type"] == "test"]) == []
+
+
+def test_a_test_that_reads_its_model_again_is_seen() -> None:
+    def test(name: str, kind: str, model: str | None = "model.m.dim_x") -> dict[str, Any]:
+        return {"name": name, "attached_node": model, "test_metadata": {"name": kind}}
+
+    good = [test("keeps_rules_dim_x", "keeps_rules"), test("assert_y", "", None)]
+    assert scattered(good) == []
+    assert scattered([*good, test("not_null_dim_x_a", "not_null")]) == ["not_null_dim_x_a"]
+    assert scattered([test("keeps_rules_dim_x__a_b_c", "keeps_rules")]) == ["keeps_rules_dim_x__a_b_c"]
 
 
 def test_models_above_staging_open_with_their_grain(root: Path, models: dict[str, Any]) -> None:

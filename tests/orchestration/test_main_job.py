@@ -157,7 +157,6 @@ BREAKS = {
         update marts.fct_orders set customer_id = 'C9999999999'
         where order_id = (select min(order_id) from marts.fct_orders)
     """,
-    ("marts.fct_deals", "accepted_values: status"): "update marts.fct_deals set status = 'perhaps'",
     ("marts.fct_messages", "filled_when_landed"): "delete from marts.fct_messages",
     ("marts.fct_ad_spend", "table_exists"): "drop table marts.fct_ad_spend",
     ("marts.fct_device_interests", "nothing_expired"): """

@@ -115,3 +115,29 @@ def test_an_unknown_key_in_the_file_is_refused(tmp_path: Path) -> None:
     path.write_text("suites: [{table: marts.x, uniqe: [customer_id]}]")
     with pytest.raises(MerganserError, match=r"marts\.x: uniqe is not known"):
         load_suites(path=path)
+
+
+def test_what_dbt_tests_is_not_repeated(tmp_path: Path) -> None:
+    """A rule is left out only where dbt tests it as a contract on all rows."""
+    path = tmp_path / "expectations.yml"
+    path.write_text(
+        "suites: [{table: marts.x, min_rows: 1, not_null: [a, b, c, d], unique: [a, [a, b]],"
+        " accepted_values: {a: [1]}}]"
+    )
+
+    def test(severity: str, where: str | None, **arguments: object) -> dict[str, object]:
+        metadata = {"name": "keeps_rules", "kwargs": arguments}
+        config = {"severity": severity, "where": where, "meta": {}}
+        return {"resource_type": "test", "name": "t", "attached_node": "x", "config": config, "test_metadata": metadata}
+
+    manifest = {
+        "nodes": {
+            "x": {"resource_type": "model", "schema": "marts", "name": "x"},
+            "1": test("error", None, not_null=["a", {"columns": "d", "where": "is_current"}], unique=[["a", "b"]]),
+            "2": test("warn", None, not_null=["b"], accepted_values={"a": [1]}),
+            "3": test("error", "is_current", not_null=["c"]),
+        }
+    }
+    [suite] = load_suites(path=path, manifest=manifest)
+    assert (suite.not_null, suite.unique, list(suite.accepted_values)) == (("b", "c", "d"), (("a",),), ["a"])
+    assert suite.min_rows == 1

@@ -303,9 +303,10 @@ def test_split_with_facts_and_segments_attached(whole: Workbench) -> None:
 def test_as_of_moves_and_expired_rows_are_gone(whole: Workbench) -> None:
     """The same warehouse two years later: every third-party row has expired, every time-bound segment is empty."""
     later = Home(whole.home.path, "2028-07-01T00:00:00")
-    # The failing twin of the data test is_live: rows that were live at the build have expired.
-    report = build(later, ("test_name:is_live",), manifest=whole.manifest)
-    assert {failure.name.split("_")[0] for failure in report.failures} == {"is"}
+    # The failing twin of the rule `live`: rows that were live at the build have expired.
+    devices = ("int_devices__interests", "fct_device_interests", "seg_anonymous_interest")
+    report = build(later, [f"keeps_rules_{name}" for name in devices], manifest=whole.manifest)
+    assert {failure.message.split(" is broken")[0] for failure in report.failures} == {"is_live of expires_at"}
     report = build(
         later,
         ("int_devices__interests+", "path:dbt_project/models/segments"),

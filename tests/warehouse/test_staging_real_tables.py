@@ -492,7 +492,8 @@ def test_a_key_that_is_current_twice_is_detected(real: RealTables) -> None:
         built = real.build("stg_hubspot__contacts", "stg_hubspot__contacts_deals")
     # A rule about sources' data is a data rule: rows are counted, and `merganser check` tests the share.
     assert built.failures == []
-    warned = {warning.name for warning in built.warnings}
-    assert len(warned) == 2
-    assert any(name.startswith("unique_stg_hubspot__contacts_contact_id") for name in warned)
-    assert any(name.startswith("is_unique_together_stg_hubspot__contacts_deals") for name in warned)
+    warned = {(warning.name, warning.rule, warning.columns) for warning in built.warnings}
+    assert warned == {
+        ("keeps_rules_stg_hubspot__contacts", "unique", "contact_id"),
+        ("keeps_rules_stg_hubspot__contacts_deals", "is_unique_together", "contact_id, deal_id"),
+    }
