@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from orchestration.translation import as_merganser_errors
 from publication import publishing, quality
+from publication.arrivals import forget_published, published_until
 from runtime import building
 from runtime.errors import MerganserError, PublicationRefusedError, WrongUseError
 from runtime.home import Home, normal_moment, sources_in_settings, value_in_settings
@@ -207,6 +208,7 @@ def rebuild(home: Home, names: Sequence[str], progress: Progress = silent) -> In
     from ingestion.registry import get_source
     from ingestion.settings import Settings
 
+    forget_published(home)  # rows keep the moment of their first arrival
     with as_merganser_errors():
         sources = known_sources(home)
         reports = [
@@ -229,7 +231,8 @@ def build(home: Home, selection: Sequence[str] = (), **options: Any) -> building
     The build's record says which consent decisions had landed before it; deliveries compare them.
     """
     landed = prepare_build(home)
-    return building.build(home, selection, consent_landings=landed, **options)
+    moment = "" if options.get("full_refresh") else published_until(home)
+    return building.build(replace(home, published_until=moment), selection, consent_landings=landed, **options)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from publication import waivers
+from publication.arrivals import record_published
 from publication.quality import CheckReport, build_fault, last_check
 from publication.raw_metrics import METRICS_TABLE
 from runtime.building import BuildReport, last_build, load_manifest
@@ -100,6 +101,7 @@ def publish(
             waivers.log_use(home, "overridden", rule, build_id=build.build_id, reason=reason.strip())
         new.replace(home.serving)
         sync(home.path)
+        record_published(home, build)
     except BaseException as error:
         _remove_leftovers(home.serving)
         if isinstance(error, MerganserError) or not (isinstance(error, OSError) or _is_duckdb_error(error)):

@@ -24,10 +24,12 @@ PROJECT_ROOT = Path(__file__).resolve().parents[1]
 @dataclass(frozen=True)
 class Home:
     """Paths of one home (absolute), and `as_of`: the moment in UTC at which segments, expiry and consent are judged, as
-    ISO text without zone; empty means now."""
+    ISO text without zone; empty means now. `published_until`: tests of staging look at rows that arrived later; empty
+    means at all (publication/arrivals.py)."""
 
     path: Path
     as_of: str = ""
+    published_until: str = ""
 
     @property
     def warehouse(self) -> Path:
@@ -66,6 +68,11 @@ class Home:
     def quality_metrics(self) -> Path:
         """Numbers of the build that was checked last; publication stores them beside the tables."""
         return self.quality / "metrics.json"
+
+    @property
+    def arrivals(self) -> Path:
+        """Until when arrived rows are tested and published (publication/arrivals.py)."""
+        return self.quality / "arrivals.json"
 
     @property
     def waivers(self) -> Path:
@@ -129,6 +136,7 @@ class Home:
         return {
             "MERGANSER_HOME": str(self.path),
             "MERGANSER_AS_OF": self.as_of,
+            "MERGANSER_PUBLISHED_UNTIL": self.published_until,
             "DBT_TARGET_PATH": str(self.dbt_target),
             "DBT_LOG_PATH": str(self.dbt_logs),
             "DAGSTER_HOME": str(self.dagster),

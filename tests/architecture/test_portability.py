@@ -32,10 +32,10 @@ def portability_problem(sql: str) -> str | None:
     return f"functions unknown to Spark: {foreign}" if foreign else None
 
 
-def test_every_model_transpiles_to_spark(models: dict[str, Any]) -> None:
+def test_every_model_and_test_transpiles_to_spark(manifest: dict[str, Any]) -> None:
     problems = {}
-    for node in models.values():
-        if node["language"] == "sql":
+    for node in manifest["nodes"].values():
+        if node["resource_type"] in ("model", "test") and node["language"] == "sql":
             problem = portability_problem(node["compiled_code"])
             if problem:
                 problems[node["name"]] = problem

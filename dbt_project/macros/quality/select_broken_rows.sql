@@ -1,6 +1,10 @@
-{# A statement that selects the rows which break a rule (of listed_rules), in one line. #}
-{% macro select_broken_rows(rule, relation) -%}
-    {%- set rows = 'select * from ' ~ relation ~ (' where ' ~ rule.where if rule.where else '') -%}
+{#
+    A statement that selects the rows which break a rule (of listed_rules). Where new is
+    given (SQL): of the rows that fulfil it; of a key, all rows that have it.
+#}
+{% macro select_broken_rows(rule, relation, new=none) -%}
+    {%- set conditions = [rule.where, new if rule.is_broken is defined else none] | select | list -%}
+    {%- set rows = 'select * from ' ~ relation ~ (' where (' ~ conditions | join(') and (') ~ ')' if conditions else '') -%}
     {%- if rule.parent is defined -%}
         {%- set column = rule.columns[0] -%}
         {%- set statement -%}
@@ -13,17 +17,14 @@
             select * from ({{ rows }}) as tested where {{ rule.is_broken }}
         {%- endset -%}
     {%- else -%}
-        {%- set key = rule.columns | join(', ') -%}
         {%- set statement -%}
             select tested.* from ({{ rows }}) as tested
-            inner join (
-                select {{ key }} from ({{ rows }}) as tested group by {{ key }} having count(*) > 1
-            ) as repeated on
+            inner join ({{ select_repeated_keys(rule, relation, new) }}) as repeated on
             {%- for column in rule.columns %}
                 tested.{{ column }} is not distinct from repeated.{{ column }}
                 {%- if not loop.last %} and{% endif %}
             {%- endfor %}
         {%- endset -%}
     {%- endif -%}
-    {{ return(modules.re.sub('\\s+', ' ', statement) | trim) }}
+    {{ return(statement | trim) }}
 {%- endmacro %}

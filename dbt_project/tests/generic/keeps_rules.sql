@@ -9,6 +9,8 @@
     live: [column]: not null, and after as_of(). Expired rows must be in no table above staging.
     A rule about some of the rows has a `where`: {columns: ..., where: is_current} in not_null, unique
     and live; {to: model.column, where: ...} in relationships.
+    A test with meta.new_rows_by looks at rows that arrived since the last publication, and for their
+    keys in all rows.
 #}
 {% test keeps_rules(
     model, not_null=[], unique=[], accepted_values={}, between={}, relationships={}, live=[]
@@ -24,6 +26,7 @@
 {%- endif %}
 
 {%- set rules = listed_rules(not_null, unique, accepted_values, between, relationships, live) %}
+{%- set new = arrived_since_publication(model) %}
 
 select
     rule,
@@ -53,9 +56,9 @@ from (
             {%- if rule.where %},
             count(case when {{ rule.where }} then 1 end) as rows_{{ loop.index }}
             {%- endif %},
-            {{ count_of_broken(rule) }} as broken_{{ loop.index }}
+            {{ count_of_broken(rule, model, new) }} as broken_{{ loop.index }}
             {%- endfor %}
-        from {{ model }} as tested
+        from {{ '(select * from ' ~ model ~ ' where ' ~ new ~ ')' if new else model }} as tested
         {%- for rule in rules if rule.parent %}
         left join (select distinct {{ rule.field }} as found_{{ rule.no }} from {{ rule.parent }}) as parent_{{ rule.no }}
             on tested.{{ rule.columns[0] }} = parent_{{ rule.no }}.found_{{ rule.no }}
@@ -67,7 +70,7 @@ from (
             {{ loop.index }} as rule_no,
             '{{ rule.rule }}' as rule,
             '{{ rule.columns | join(", ") }}' as column_names,
-            {{ dbt.string_literal(dbt.escape_single_quotes(select_broken_rows(rule, model))) }} as broken_rows
+            {{ dbt.string_literal(dbt.escape_single_quotes(select_broken_rows(rule, model, new))) }} as broken_rows
         {%- if not loop.last %}
         union all
         {%- endif %}

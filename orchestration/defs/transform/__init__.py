@@ -15,6 +15,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtC
 from orchestration import stages
 from orchestration.defs.ingestion import raw_key
 from orchestration.defs.resources import PATIENCE, WAREHOUSE_POOL, HomeResource, environment_of, reported
+from publication.arrivals import published_until
 from runtime import building
 from runtime.changes import Changes, Plan
 from runtime.home import Home
@@ -60,7 +61,8 @@ def build_defs(manifest: Mapping[str, Any]) -> dg.Definitions:
         # `context` has no annotation: Dagster rejects postponed annotations, and all are postponed here.
         with reported():
             place = home.opened()
-            with held(place, "build"), environment_of(place):
+            tested = replace(place, published_until=published_until(place))
+            with held(place, "build"), environment_of(tested):
                 landed = stages.prepare_build(place)
                 project_of(place)  # as the additions and their variables are now
                 selection = [key.to_user_string() for key in context.selected_asset_keys] if context.is_subset else []

@@ -189,7 +189,7 @@ def test_an_erasure_takes_nobody_else_along(sent: Sent) -> None:
 SENSELESS = {
     "update seeds.identifier_types set max_per_customer = -1 where identifier_type = 'email'": "max_per_customer",
     "update seeds.identifier_types set valid_pattern = '([a-z' where identifier_type = 'email'": "patterns_of_rules",
-    "delete from seeds.identifier_types where identifier_type = 'klaviyo_person_id'": "relationships of identifier_t",
+    "delete from seeds.identifier_types where identifier_type = 'klaviyo_person_id'": "relationships of",
 }
 LACKS_A_COLUMN = "alter table seeds.identifier_types drop column usable_days"
 
