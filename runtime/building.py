@@ -158,7 +158,7 @@ def build(
         arguments += [] if unit_tests else ["--exclude-resource-type", "unit_test"]
         manifest = manifest or parsed_manifest(home)
         with _selected(manifest, selection, plan, unit_tests=unit_tests) as selected:
-            at_that_moment = Home(home.path, record.unfinished.moment)
+            at_that_moment = replace(home, as_of=record.unfinished.moment)
             ran = _run(at_that_moment, [*arguments, *selected], counter, manifest, write=True)
         results = [_node_result(result) for result in ran]
     except MerganserError:
