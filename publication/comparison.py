@@ -14,6 +14,7 @@ from publication import raw_metrics
 from publication.dbt_rules import KEYS, dbt_rules
 from publication.gates import NOT_READABLE, Gate, gates_of, layer_gates
 from publication.raw_metrics import Finding, Metric, Values
+from publication.serving_file import unchanged_tables
 
 if TYPE_CHECKING:
     import duckdb
@@ -63,8 +64,11 @@ class _Pair:
         return Finding(self.table, gate.name, says, int(count), source)
 
 
-def compare(home: Home, connection: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any]) -> Comparison:
-    """Compares the warehouse behind a connection with the home's serving file.
+def compare(
+    home: Home, connection: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any], versions: Mapping[str, str]
+) -> Comparison:
+    """Compares the warehouse behind a connection with the home's serving file. `versions`: by relation
+    (runtime/changes.py); a table with the version that was published is the same.
 
     Raises MerganserError if a model declares an unknown gate.
     """
@@ -87,8 +91,10 @@ def compare(home: Home, connection: duckdb.DuckDBPyConnection, manifest: Mapping
     now = {(metric.relation, metric.measure, metric.subject): metric.value for metric in metrics}
     findings = [*raw_metrics.find(before, now), *raw_metrics.emptied(connection, str(built[1]))]
     pairs = list(_pairs(connection, manifest, frozenset(raw_metrics.new_sources(before, metrics))))
+    same = unchanged_tables(home, versions)
     for pair in pairs:
-        findings += _differences(pair)
+        if pair.table not in same:
+            findings += _differences(pair)
     return Comparison(str(built[0]), str(built[1]), findings, metrics, [pair.table for pair in pairs])
 
 

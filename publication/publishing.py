@@ -1,7 +1,8 @@
-"""Publishes a build that is complete and passed its audit: copies its tables to a new serving file, which replaces the
-last good one in one rename. Readers that have the old file open keep reading it.
+"""Publishes a build that is complete and passed its audit: a new serving file replaces the last good one in one rename.
+Readers that have the old file open keep reading it.
 
-Add here: what the file contains besides the tables. Keep out: audits (quality.py), what a table means (dbt).
+Add here: what the file contains besides the tables. Keep out: how tables get into it (serving_file.py), audits
+(quality.py), what a table means (dbt).
 """
 
 from __future__ import annotations
@@ -19,45 +20,27 @@ from publication import waivers
 from publication.arrivals import record_published
 from publication.quality import CheckReport, build_fault, last_check
 from publication.raw_metrics import METRICS_TABLE
+from publication.serving_file import Relation, literal, published_version, record_published, write_tables
 from runtime.building import BuildReport, last_build, load_manifest
+from runtime.changes import versions as versions_of
 from runtime.errors import MerganserError, PublicationRefusedError, WrongUseError
 from runtime.files import read_mapping, sync
 from runtime.home import Home
 from runtime.progress import Progress, silent
-from runtime.warehouse import fingerprint, opened, opened_serving, opening_error
+from runtime.warehouse import fingerprint, opened, opened_serving
 
 if TYPE_CHECKING:
     import duckdb
 
-# Every DuckDB from 1.0 on opens this format. BI tools bundle such a version, and all refuse the default of 2.0.
-STORAGE_VERSION = "v1.0.0"
 PUBLISHED_SCHEMAS = ("marts", "segments", "exports")
 _BUILD_INFO = "build_info"
 _KEPT_METRICS = 30  # publications whose numbers the serving file contains
 
 
 @dataclass(frozen=True)
-class Relation:
-    """A table or view of the warehouse that is published as a table, with the descriptions of its contract."""
-
-    schema: str
-    name: str
-    description: str = ""
-    columns: dict[str, str] = field(default_factory=dict)
-    published_schema: str = ""  # in the serving file, where it differs
-
-    @property
-    def quoted(self) -> str:
-        return f"{_identifier(self.schema)}.{_identifier(self.name)}"
-
-    @property
-    def target_schema(self) -> str:
-        return self.published_schema or self.schema
-
-
-@dataclass(frozen=True)
 class PublishReport:
-    """The result of a publication: rows by table (`schema.table`), and the size of the file."""
+    """The result of a publication: rows by table (`schema.table`), the size of the file, and how many tables were
+    written; the others are those of the last publication."""
 
     build_id: str
     published_at: str
@@ -65,6 +48,7 @@ class PublishReport:
     path: str
     size_bytes: int
     row_counts: dict[str, int]
+    written_count: int
     overridden: list[str] = field(default_factory=list)
 
 
@@ -74,9 +58,11 @@ def publish(
     relations: Sequence[Relation] | None = None,
     overrides: Sequence[str] = (),
     reason: str = "",
+    whole: bool = False,
     progress: Progress = silent,
 ) -> PublishReport:
-    """Writes a new serving.duckdb from the warehouse.
+    """Writes a new serving.duckdb from the warehouse: the last one, with the tables that changed since. `whole` writes
+    every table, and leaves no trace of replaced rows in the file.
 
     `relations` replaces the models that dbt's manifest publishes (tests do that). `overrides` names broken gates and
     data rules that this publication ignores, for `reason`; each is logged.
@@ -95,7 +81,16 @@ def publish(
     _remove_leftovers(home.serving)
     new = home.serving.with_name(f"{home.serving.name.removesuffix('.duckdb')}.{build.build_id}.tmp")
     try:
-        counts = _write(home, new, chosen, _build_info(build, published_at), progress)
+        versions = _published_versions(home, chosen)
+        counts, written = write_tables(
+            home,
+            new,
+            chosen,
+            versions,
+            progress,
+            whole=whole,
+            finish=lambda connection: _describe(home, connection, _build_info(build, published_at)),
+        )
         sync(new)
         for rule in overridden:  # before the publication, so that no override is unlogged
             waivers.log_use(home, "overridden", rule, build_id=build.build_id, reason=reason.strip())
@@ -111,6 +106,8 @@ def publish(
             f"The last good file is untouched. If the disk of {home.path} is full, free space; then run "
             "`merganser publish` again.",
         ) from error
+    with contextlib.suppress(OSError, MerganserError):  # without the record, the next publication writes every table
+        record_published(home, versions)
     return PublishReport(
         build_id=build.build_id,
         published_at=published_at,
@@ -118,6 +115,7 @@ def publish(
         path=str(home.serving),
         size_bytes=home.serving.stat().st_size,
         row_counts=counts,
+        written_count=written,
         overridden=overridden,
     )
 
@@ -201,12 +199,8 @@ def _overridden(audit: CheckReport, overrides: Sequence[str]) -> list[str]:
     return sorted(set(ids))
 
 
-def _write(
-    home: Home, new: Path, relations: list[Relation], info: tuple[str | None, ...], progress: Progress
-) -> dict[str, int]:
-    """Copies the relations into a new file and compares the counts; returns rows by table."""
-    import duckdb
-
+def _published_versions(home: Home, relations: Sequence[Relation]) -> dict[str, str]:
+    """The version of each relation, by its label. Raises PublicationRefusedError if one was not built."""
     with opened(home) as warehouse:  # a lock of another process gets its own error, not that of a full disk
         built = {f"{schema}.{name}" for schema, name in warehouse.execute(_all_relations()).fetchall()}
     absent = sorted({f"{relation.schema}.{relation.name}" for relation in relations} - built)
@@ -215,31 +209,18 @@ def _write(
             f"Nothing is published: {', '.join(absent)} is declared and was not built.",
             "Run `merganser build`, then check.",
         )
-    connection = duckdb.connect(":memory:")
-    try:
-        connection.execute("set enable_progress_bar = false")
-        connection.execute(f"set temp_directory = {_literal(str(home.spill))}")
-        try:
-            connection.execute(f"attach {_literal(str(home.warehouse))} as warehouse (read_only)")
-        except duckdb.Error as error:
-            raise opening_error(home, str(error)) from error
-        connection.execute(f"attach {_literal(str(new))} as serving (storage_version '{STORAGE_VERSION}')")
-        for schema in sorted({relation.target_schema for relation in relations}):
-            connection.execute(f"create schema serving.{_identifier(schema)}")
-        counts = {}
-        for number, relation in enumerate(relations):
-            label = f"{relation.target_schema}.{relation.name}"
-            progress(number, len(relations), label)
-            counts[label] = _copy(connection, relation)
-        connection.execute(_create_build_info())
-        connection.execute(f"insert into serving.main.{_BUILD_INFO} values (?, ?, ?, ?, ?)", list(info))
-        _keep_metrics(home, connection, build_id=str(info[0]), published_at=str(info[2]))
-        connection.execute("detach warehouse")
-        connection.execute("checkpoint serving")
-        progress(len(relations), len(relations), "")
-    finally:
-        connection.close()
-    return counts
+    known = versions_of(home)
+    return {
+        relation.label: published_version(relation, known.get(f"{relation.schema}.{relation.name}", ""))
+        for relation in relations
+    }
+
+
+def _describe(home: Home, connection: duckdb.DuckDBPyConnection, info: tuple[str | None, ...]) -> None:
+    """Writes the tables about the publication itself."""
+    connection.execute(_create_build_info())
+    connection.execute(f"insert into serving.main.{_BUILD_INFO} values (?, ?, ?, ?, ?)", list(info))
+    _keep_metrics(home, connection, build_id=str(info[0]), published_at=str(info[2]))
 
 
 def _keep_metrics(home: Home, connection: duckdb.DuckDBPyConnection, *, build_id: str, published_at: str) -> None:
@@ -249,7 +230,7 @@ def _keep_metrics(home: Home, connection: duckdb.DuckDBPyConnection, *, build_id
     connection.execute(_create_metrics())
     if home.serving.exists():
         with contextlib.suppress(duckdb.Error):  # an older file has none, and a damaged one is replaced
-            connection.execute(f"attach {_literal(str(home.serving))} as previous (read_only)")
+            connection.execute(f"attach {literal(str(home.serving))} as previous (read_only)")
             connection.execute(_copy_metrics(), [build_id, _KEPT_METRICS])
     if home.quality_metrics.exists():
         recorded = read_mapping(home.quality_metrics, "Run `merganser check` again: it writes the file.")
@@ -282,30 +263,6 @@ def _insert_metrics() -> str:
         from (select unnest(cast($3 as json[])) as row)"""
 
 
-def _copy(connection: duckdb.DuckDBPyConnection, relation: Relation) -> int:
-    target = f"serving.{_identifier(relation.target_schema)}.{_identifier(relation.name)}"
-    origin = f"warehouse.{relation.quoted}"
-    connection.execute(f"create table {target} as select * from {origin}")
-    copied = _count(connection, target)
-    if copied != _count(connection, origin):
-        raise MerganserError(
-            f"{relation.schema}.{relation.name} changed while it was being published.", "Run `merganser publish` again."
-        )
-    if relation.description:
-        connection.execute(f"comment on table {target} is {_literal(relation.description)}")
-    present = {row[0] for row in connection.execute(f"describe {target}").fetchall()}
-    for column, description in relation.columns.items():
-        if description and column in present:
-            text = _literal(description)
-            connection.execute(f"comment on column {target}.{_identifier(column)} is {text}")
-    return copied
-
-
-def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
-    row = connection.execute(f"select count(*) from {relation}").fetchone()
-    return int(row[0]) if row else 0
-
-
 def _all_relations() -> str:
     return "select table_schema, table_name from information_schema.tables where table_catalog = current_database()"
 
@@ -335,11 +292,3 @@ def _is_duckdb_error(error: BaseException) -> bool:
     import duckdb
 
     return isinstance(error, duckdb.Error)
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

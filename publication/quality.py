@@ -32,6 +32,7 @@ from publication.expectations import Rule, TableSuite, declared_exports, load_su
 from publication.gates import gate_ids
 from publication.quality_report import write_report
 from runtime.building import BuildReport, last_build, load_manifest
+from runtime.changes import versions
 from runtime.files import damaged, read_mapping, write_whole
 from runtime.home import Home
 from runtime.progress import Progress, silent
@@ -145,9 +146,10 @@ def check(home: Home, *, suites: Sequence[TableSuite] | None = None, progress: P
     if suites is None:
         manifest = load_manifest(home)
         suites = load_suites(declared_exports(manifest), manifest=manifest)
+        known_versions = versions(home)
         with opened(home) as connection:
             counted = _counted(connection, manifest, build, known)
-            comparison = compare(home, connection, manifest)
+            comparison = compare(home, connection, manifest, known_versions)
     texts = {"<as_of>": f"cast('{moment}' as timestamp)", "<raw_counts>": _raw_counts(known)}
     seen = fingerprint(home)
     results = _run(home, [_filled(suite, texts) for suite in suites], known, progress)

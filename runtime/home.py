@@ -53,6 +53,11 @@ class Home:
         return self.path / "exports"
 
     @property
+    def publication_record(self) -> Path:
+        """What serving.duckdb contains (publication/serving_file.py writes it)."""
+        return self.path / "published.json"
+
+    @property
     def quality(self) -> Path:
         return self.path / "quality"
 

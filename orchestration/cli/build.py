@@ -249,6 +249,10 @@ def publish(
         typer.Option("--override", help="A broken gate or data rule that this publication ignores."),
     ] = None,
     reason: Annotated[str, typer.Option("--reason", help="Why the override is right. It is logged.")] = "",
+    whole: Annotated[
+        bool,
+        typer.Option("--whole", help="Write every table, and leave no trace of replaced rows in the file."),
+    ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -257,7 +261,9 @@ def publish(
 
     place = home_at(home, None)
     with shown_progress(quiet=as_json) as progress, held(place, "publish"):
-        report = publishing.publish(place, overrides=overrides or (), reason=reason, progress=progress("publish"))
+        report = publishing.publish(
+            place, overrides=overrides or (), reason=reason, whole=whole, progress=progress("publish")
+        )
     if not as_json:
         show_publication(report)
     end(as_json, "publish", report)
@@ -266,7 +272,7 @@ def publish(
 def show_publication(report: PublishReport) -> None:
     """What was published."""
     out().print(
-        f"Published build {report.build_id}: {len(report.row_counts)} tables, "
+        f"Published build {report.build_id}: {len(report.row_counts)} tables ({report.written_count} written), "
         f"{sum(report.row_counts.values()):,} rows, {report.size_bytes / 1e6:.1f} MB in {report.path}",
         markup=False,
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from publication.expectations import Rule, TableSuite
-from publication.publishing import Relation
+from publication.serving_file import Relation
 from runtime import building
 from runtime.home import Home
 

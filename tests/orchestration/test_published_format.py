@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from publication import publishing, quality
-from publication.publishing import Relation
+from publication.serving_file import Relation
 from runtime.home import Home
 from tests.orchestration.handmade import SUITES, record_build, write
 

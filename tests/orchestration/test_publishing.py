@@ -13,6 +13,7 @@ import duckdb
 import pytest
 
 from publication import publishing, quality
+from publication.serving_file import Relation
 from runtime.errors import LockedError, MerganserError, PublicationRefusedError
 from runtime.home import Home
 from tests.command import held_open
@@ -78,7 +79,7 @@ def test_a_check_of_another_build_does_not_count(checked_by_hand: Home) -> None:
 
 def test_a_model_that_was_declared_after_the_build_is_missed(checked_by_hand: Home) -> None:
     with pytest.raises(PublicationRefusedError, match=r"marts\.dim_new is declared and was not built"):
-        publishing.publish(checked_by_hand, relations=[*RELATIONS, publishing.Relation("marts", "dim_new")])
+        publishing.publish(checked_by_hand, relations=[*RELATIONS, Relation("marts", "dim_new")])
     assert leftovers(checked_by_hand) == []
 
 
@@ -146,12 +147,13 @@ def test_a_full_disk_leaves_the_last_good_file(checked_by_hand: Home) -> None:
     publish_in_little_space = textwrap.dedent("""
         import resource, sys
         from publication import publishing
+        from publication.serving_file import Relation
         from runtime.errors import MerganserError
         from runtime.home import open_home
         home = open_home(sys.argv[1], "2026-06-30")
         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
         try:
-            publishing.publish(home, relations=[publishing.Relation("marts", "dim_customers")])
+            publishing.publish(home, relations=[Relation("marts", "dim_customers")])
         except MerganserError as error:
             print(error.message, "|", error.hint)
             raise SystemExit(7)

@@ -1,0 +1,224 @@
+"""Writes a new serving file: a copy of the last one, in which the tables that changed are replaced.
+
+published.json in the home says what the last file contains: its digest, and the version of each table
+(runtime/changes.py). A file that differs from its digest, or that is mostly free space, is not copied: then every table
+is written. DuckDB does not erase the blocks of a replaced table, it writes over them later; a file without a trace of
+them is written with `whole`.
+
+Add here: how tables get into the file. Keep out: whether a build may be published (publishing.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runtime.errors import MerganserError
+from runtime.files import write_whole
+from runtime.home import Home
+from runtime.progress import Progress
+from runtime.warehouse import opening_error
+
+if TYPE_CHECKING:
+    import duckdb
+
+# Every DuckDB from 1.0 on opens this format. BI tools bundle such a version, and all refuse the default of 2.0.
+STORAGE_VERSION = "v1.0.0"
+_MOST_FREE_SPACE = 0.5  # share of the file's blocks; above it, the file is written anew
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table or view of the warehouse that is published as a table, with the descriptions of its contract."""
+
+    schema: str
+    name: str
+    description: str = ""
+    columns: dict[str, str] = field(default_factory=dict)
+    published_schema: str = ""  # in the serving file, where it differs
+
+    @property
+    def quoted(self) -> str:
+        """The name in the warehouse, for SQL."""
+        return f"{identifier(self.schema)}.{identifier(self.name)}"
+
+    @property
+    def target_schema(self) -> str:
+        """The schema in the serving file."""
+        return self.published_schema or self.schema
+
+    @property
+    def label(self) -> str:
+        """`schema.table` in the serving file."""
+        return f"{self.target_schema}.{self.name}"
+
+
+@dataclass(frozen=True)
+class Published:
+    """What the serving file contains. `versions`: the version of each table that a build recorded; a table without one
+    is written in each publication."""
+
+    digest: str
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+def read_published(home: Home) -> Published | None:
+    """What the serving file contains; None if that is unknown, or the file is not the one that was published."""
+    try:
+        recorded = Published(**json.loads(home.publication_record.read_text()))
+        is_same = recorded.digest == digest(home.serving)
+    except (OSError, ValueError, TypeError):
+        return None
+    return recorded if is_same else None
+
+
+def unchanged_tables(home: Home, versions: Mapping[str, str]) -> set[str]:
+    """The tables whose published rows are those that the warehouse has now. `versions`: of the warehouse."""
+    last = read_published(home)
+    known = last.versions if last else {}
+    return {table for table, version in versions.items() if version and known.get(table, "").split(" ")[0] == version}
+
+
+def record_published(home: Home, versions: Mapping[str, str]) -> None:
+    """Records what the serving file contains, after it has got its name."""
+    write_whole(home.publication_record, json.dumps(asdict(Published(digest(home.serving), dict(versions)))))
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_tables(
+    home: Home,
+    new: Path,
+    relations: Sequence[Relation],
+    versions: Mapping[str, str],
+    progress: Progress,
+    *,
+    whole: bool,
+    finish: Callable[[duckdb.DuckDBPyConnection], None],
+) -> tuple[dict[str, int], int]:
+    """Writes the relations to a new file. Returns the rows by table, and how many tables were written.
+
+    `versions`: by label; a table with the version of the last file is kept. `finish` writes what the file contains
+    besides; the file is attached as `serving`. Raises MerganserError if a table changes meanwhile, and what DuckDB and
+    the disk raise.
+    """
+    import duckdb
+
+    kept = {} if whole else _copy_of_last(home, new)
+    connection = duckdb.connect(":memory:")
+    try:
+        connection.execute("set enable_progress_bar = false")
+        connection.execute(f"set temp_directory = {literal(str(home.spill))}")
+        try:
+            connection.execute(f"attach {literal(str(home.warehouse))} as warehouse (read_only)")
+        except duckdb.Error as error:
+            raise opening_error(home, str(error)) from error
+        connection.execute(f"attach {literal(str(new))} as serving (storage_version '{STORAGE_VERSION}')")
+        chosen = {relation.label for relation in relations}
+        present = _tables(connection)
+        for table in sorted(present - chosen):
+            connection.execute(f"drop table serving.{_quoted(table)}")
+        for schema in sorted({relation.target_schema for relation in relations}):
+            connection.execute(f"create schema if not exists serving.{identifier(schema)}")
+        counts, written = {}, 0
+        for number, relation in enumerate(relations):
+            progress(number, len(relations), relation.label)
+            version = versions.get(relation.label)
+            if version and kept.get(relation.label) == version and relation.label in present:
+                counts[relation.label] = _count(connection, f"serving.{_quoted(relation.label)}")
+                continue
+            counts[relation.label] = _copy(connection, relation)
+            written += 1
+        finish(connection)
+        connection.execute("detach warehouse")
+        connection.execute("checkpoint serving")
+        progress(len(relations), len(relations), "")
+    finally:
+        connection.close()
+    return counts, written
+
+
+def published_version(relation: Relation, version: str) -> str:
+    """The version of a relation together with its descriptions, which the file contains too; empty if unknown."""
+    if not version:
+        return ""
+    described = json.dumps([relation.description, relation.columns], sort_keys=True)
+    return f"{version} {hashlib.sha256(described.encode()).hexdigest()[:16]}"
+
+
+def _copy_of_last(home: Home, new: Path) -> dict[str, str]:
+    """Copies the last serving file to `new`; returns the versions of its tables, or nothing where none is usable."""
+    import duckdb
+
+    last = read_published(home)
+    if last is None or not last.versions:
+        return {}
+    new.touch(mode=0o600)
+    shutil.copyfile(home.serving, new)
+    try:
+        with duckdb.connect(str(new)) as connection:
+            row: Any = connection.execute(
+                "select free_blocks, total_blocks from pragma_database_size() where database_name <> 'temp'"
+            ).fetchone()
+            connection.execute("drop table if exists main.build_info")
+            connection.execute("drop table if exists main.quality_metrics")
+    except duckdb.Error:
+        row = (1, 1)
+    if row[0] > _MOST_FREE_SPACE * row[1]:
+        new.unlink()
+        return {}
+    return last.versions
+
+
+def _tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    found = connection.execute(
+        "select schema_name, table_name from duckdb_tables() where database_name = 'serving' and schema_name <> 'main'"
+    ).fetchall()
+    return {f"{schema}.{name}" for schema, name in found}
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, relation: Relation) -> int:
+    target = f"serving.{identifier(relation.target_schema)}.{identifier(relation.name)}"
+    origin = f"warehouse.{relation.quoted}"
+    connection.execute(f"create or replace table {target} as select * from {origin}")
+    copied = _count(connection, target)
+    if copied != _count(connection, origin):
+        raise MerganserError(
+            f"{relation.schema}.{relation.name} changed while it was being published.", "Run `merganser publish` again."
+        )
+    if relation.description:
+        connection.execute(f"comment on table {target} is {literal(relation.description)}")
+    present = {row[0] for row in connection.execute(f"describe {target}").fetchall()}
+    for column, description in relation.columns.items():
+        if description and column in present:
+            connection.execute(f"comment on column {target}.{identifier(column)} is {literal(description)}")
+    return copied
+
+
+def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
+    row = connection.execute(f"select count(*) from {relation}").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _quoted(label: str) -> str:
+    schema, name = label.split(".", 1)
+    return f"{identifier(schema)}.{identifier(name)}"
+
+
+def identifier(name: str) -> str:
+    """A name, quoted for SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text, quoted for SQL."""
+    return "'" + text.replace("'", "''") + "'"
