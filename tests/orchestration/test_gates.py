@@ -14,6 +14,7 @@ import pytest
 from publication.comparison import Comparison, compare
 from publication.gates import gate_ids, gate_names, gates_of, layer_gates
 from publication.raw_metrics import METRICS_TABLE, Finding, measure
+from publication.serving_file import record_published
 from runtime.errors import MerganserError
 from runtime.home import Home
 from tests.orchestration.handmade import write
@@ -93,9 +94,9 @@ def published(home: Home) -> Home:
     return home
 
 
-def compared(home: Home, manifest: dict[str, Any] = MANIFEST) -> Comparison:
+def compared(home: Home, manifest: dict[str, Any] = MANIFEST, versions: dict[str, str] | None = None) -> Comparison:
     with duckdb.connect(str(home.warehouse), read_only=True) as connection:
-        return compare(home, connection, manifest)
+        return compare(home, connection, manifest, versions or {})
 
 
 def tripped(findings: list[Finding]) -> set[tuple[str, str]]:
@@ -191,6 +192,16 @@ def test_a_bad_load_is_named(published: Home, statement: str, table: str, gate: 
 def test_noise_and_growth_pass(published: Home, statement: str) -> None:
     write(published, statement)
     assert compared(published).findings == []
+
+
+def test_a_table_with_the_published_version_is_not_compared(published: Home) -> None:
+    with duckdb.connect(str(published.warehouse)) as connection:
+        connection.execute("update marts.dim_customers set phone = null")
+    record_published(published, {"marts.dim_customers": "v1 described"})
+    assert tripped(compared(published, versions={"marts.dim_customers": "v1"}).findings) == set()
+    assert "marts.dim_customers" in compared(published, versions={"marts.dim_customers": "v1"}).tables
+    for versions in ({}, {"marts.dim_customers": "v2"}, {"marts.dim_customers": ""}):
+        assert tripped(compared(published, versions=versions).findings) == {("marts.dim_customers", "values_lost")}
 
 
 def test_a_new_source_is_no_growth(published: Home) -> None:

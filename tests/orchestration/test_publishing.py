@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -14,6 +15,7 @@ import pytest
 
 from publication import publishing, quality
 from publication.serving_file import Relation
+from runtime.building import last_build
 from runtime.errors import LockedError, MerganserError, PublicationRefusedError
 from runtime.home import Home
 from tests.command import held_open
@@ -237,3 +239,27 @@ def test_serving_file_is_complete_and_readable_by_duckdb_alone(checked_by_hand: 
         connection.execute("select * from segments.seg_first")
         assert connection.fetchall() == [("C0",)]
     assert not checked_by_hand.serving.with_suffix(".duckdb.wal").exists()
+
+
+def test_a_check_is_extended_to_a_build_that_found_nothing_new(checked_by_hand: Home) -> None:
+    """Each ingest writes its records into the warehouse, also if nothing landed."""
+    write(checked_by_hand, "create table nothing_landed as select 1 as load_id")
+    with pytest.raises(PublicationRefusedError, match="was written to after it was checked"):
+        publishing.publish(checked_by_hand, relations=RELATIONS)
+    build = last_build(checked_by_hand)
+    assert build is not None
+    assert quality.confirm(checked_by_hand, build) is None  # it ran nodes
+    unchanged = replace(build, confirmed_at="2026-06-30T01:00:00")
+    assert quality.confirm(checked_by_hand, replace(unchanged, build_id="b0")) is None
+    confirmed = quality.confirm(checked_by_hand, unchanged)
+    assert confirmed is not None
+    assert confirmed.passed
+    assert publishing.publish(checked_by_hand, relations=RELATIONS).build_id == "b1"
+
+
+def test_a_failed_check_is_not_extended(built_by_hand: Home) -> None:
+    write(built_by_hand, "update marts.dim_customers set email = null, customer_id = null")
+    assert not quality.check(built_by_hand, suites=SUITES).passed
+    build = last_build(built_by_hand)
+    assert build is not None
+    assert quality.confirm(built_by_hand, replace(build, confirmed_at="2026-06-30T01:00:00")) is None
