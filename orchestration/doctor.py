@@ -15,6 +15,7 @@ from orchestration.stages import known_sources
 from orchestration.summary import read_held, read_sources
 from orchestration.translation import as_merganser_errors
 from publication import publishing
+from publication.serving_file import read_published
 from runtime import building
 from runtime.errors import MerganserError
 from runtime.home import Home, sources_in_settings
@@ -182,7 +183,9 @@ def connection_page(source: SourceSpec) -> str:
 
 
 def _readers(home: Home) -> Iterator[Finding]:
-    if home.serving.exists():
+    if home.serving.exists() and home.publication_record.exists() and read_published(home) is None:
+        yield Finding("serving", "look", f"{home.serving.name} is not the file that was published", "merganser publish")
+    elif home.serving.exists():
         yield Finding(
             "serving", "fine", f"published build {publishing.published_build(home).get('build_id', '')}".strip()
         )

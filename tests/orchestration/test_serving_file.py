@@ -9,6 +9,7 @@ from dataclasses import replace
 import duckdb
 import pytest
 
+from orchestration import doctor
 from publication import publishing, quality, serving_file
 from publication.serving_file import Relation
 from runtime.home import Home
@@ -147,3 +148,11 @@ def test_older_programs_open_a_file_after_several_publications(built_by_hand: Ho
         row = connection.execute("select tags from duckdb_databases() where database_name = 'serving'").fetchone()
     assert row is not None
     assert row[0]["storage_version"].startswith("v1.0.0")
+
+
+def test_doctor_notices_a_file_that_lost_its_end(built_by_hand: Home, publish: Publish) -> None:
+    publish()
+    assert [finding.state for finding in doctor._readers(built_by_hand)] == ["fine"]
+    content = built_by_hand.serving.read_bytes()
+    built_by_hand.serving.write_bytes(content[: -len(content) // 50])
+    assert [finding.state for finding in doctor._readers(built_by_hand)] == ["look"]
