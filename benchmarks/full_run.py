@@ -1,4 +1,5 @@
-"""The main job at 100,000 customers: seconds and memory per stage, the ratio to the bound, a re-run over 1 % new data.
+"""The main job at 100,000 customers: seconds and memory per stage, against the bound, and the cost of a run that has
+little or nothing to do.
 
 The bound is the work that every pipeline on DuckDB must do: scan every raw table once, and write tables of the marts'
 size. Add here: another figure about the whole run. Keep out: the benchmark of one package.
@@ -9,54 +10,103 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from benchmarks.measuring import measured_cli, run, show, timed
+from benchmarks.measuring import Measured, measured_cli, run, show, timed
 from ingestion.synthetic import WorldConfig
 
 CUSTOMERS = 100_000
+SMALL = 5_000
 STAGES = (("ingest", "--all"), ("build",), ("check",), ("publish",), ("export", "deliver", "--all"))
+SEGMENT = "benchmark"
+# The last weeks of a world have events planted for its segments, so their rows differ from all others, and gates hold
+# them. The benchmark stops before.
+UNUSUAL_DAYS = 60
 
 
 def measure(scale: float = 1.0) -> dict[str, Any]:
-    """Full run, bound and increment for `scale` times 100,000 customers; seconds, MB and ratios."""
-    world = WorldConfig(customers=max(100, int(CUSTOMERS * scale)))
-    # The last hundredth of the days has about a hundredth of the rows; the result contains the exact share.
-    last_days = max(1, world.history_days // 100)
-    cut = (world.until - timedelta(days=last_days)).date()
+    """Figures for `scale` times 100,000 customers: seconds, MB and ratios."""
     with tempfile.TemporaryDirectory(prefix="merganser-bench-") as directory:
-        home = Path(directory)
-        environment = {"MERGANSER_HOME": directory, "MERGANSER_AS_OF": f"{world.until:%Y-%m-%dT%H:%M:%S}"}
-        written = _write(world, home, f"through=date({cut.year}, {cut.month}, {cut.day})")
-        full = _stages(environment)
-        events, raw_rows = _sizes(home)
-        bound, _ = timed(lambda: _bound(home))
-        after = cut + timedelta(days=1)
-        _write(world, home, f"since=date({after.year}, {after.month}, {after.day})")
-        increment = _stages(environment)
-        _, raw_rows_after = _sizes(home)
-    total = sum(stage["seconds"] for stage in full.values())
-    total_increment = sum(stage["seconds"] for stage in increment.values())
+        return {
+            **_large(Path(directory) / "large", max(100, int(CUSTOMERS * scale))),
+            "small": _small(Path(directory) / "small", max(100, int(SMALL * scale))),
+        }
+
+
+def _large(home: Path, customers: int) -> dict[str, Any]:
+    """A full run, the same again with nothing new, an edited segment, and a run over the next hundredth of the days."""
+    world = WorldConfig(customers=customers)
+    days = world.history_days - UNUSUAL_DAYS
+    last_days = max(1, days // 100)
+    cut = (world.until - timedelta(days=UNUSUAL_DAYS)).date()
+    end = cut + timedelta(days=last_days)
+    home.mkdir()
+    environment = {
+        "MERGANSER_HOME": str(home),
+        "MERGANSER_AS_OF": f"{end + timedelta(days=1)}T00:00:00",
+        "MERGANSER_CUSTOM": str(home / "custom"),
+    }
+    (home / "custom").mkdir()
+    written = _write(world, home, f"through=date({cut.year}, {cut.month}, {cut.day})")
+    measured_cli(["new", "segment", SEGMENT, "--json"], environment)
+    full = _stages(environment)
+    events, raw_rows = _sizes(home)
+    bound, _ = timed(lambda: _bound(home))
+    nothing = _stages(environment)
+    edited = _edit_segment(home, environment)
+    measured_cli(["build", "--json"], environment)  # so that the increment does not pay for the edit
+    since = cut + timedelta(days=1)
+    window = f"since=date({since.year}, {since.month}, {since.day}), through=date({end.year}, {end.month}, {end.day})"
+    _write(world, home, window)
+    increment = _stages(environment)
+    _, raw_rows_after = _sizes(home)
     return {
-        "customers": world.customers,
+        "customers": customers,
         "web_events": events,
         "raw_rows": raw_rows,
         "write_world_seconds": written,
-        "full": {"stages": full, "seconds": round(total, 2), "peak_mb": max(s["peak_mb"] for s in full.values())},
+        "full": _summary(full),
         "bound_seconds": bound,
-        "ratio_to_bound": round(total / bound, 1),
-        "build_ratio_to_bound": round(full["build"]["seconds"] / bound, 1),
+        "ratio_to_bound": round(_seconds(full) / bound, 1),
+        "build_ratio_to_bound": round(full["build"].seconds / bound, 1),
+        "nothing_new": _summary(nothing, full),
+        "nothing_new_build_share": round(nothing["build"].seconds / full["build"].seconds, 3),
+        "edited_segment_seconds": edited,
         "increment": {
             "new_rows_share": round((raw_rows_after - raw_rows) / raw_rows, 4),
-            "stages": increment,
-            "seconds": round(total_increment, 2),
-            "share_of_full": round(total_increment / total, 3),
+            **_summary(increment, full),
         },
     }
+
+
+def _small(home: Path, customers: int) -> dict[str, Any]:
+    """The whole demo, and `merganser run` with nothing new, against the start of dbt alone."""
+    environment = {"MERGANSER_HOME": str(home), "MERGANSER_AS_OF": ""}
+    demo = measured_cli(["demo", "--customers", str(customers), "--json"], environment)
+    again = measured_cli(["run", "--json"], environment)
+    with tempfile.TemporaryDirectory(prefix="merganser-bench-") as empty:
+        program = "from runtime.building import parse; from runtime.home import open_home; parse(open_home())"
+        started = run([sys.executable, "-c", program], {"MERGANSER_HOME": empty})
+    return {
+        "customers": customers,
+        "demo_seconds": demo.seconds,
+        "nothing_new_seconds": again.seconds,
+        "nothing_new_share": round(again.seconds / demo.seconds, 3),
+        "dbt_start_seconds": started.seconds,
+        "demo_ratio_to_dbt_start": round(demo.seconds / started.seconds, 1),
+    }
+
+
+def _edit_segment(home: Path, environment: Mapping[str, str]) -> float:
+    """Seconds of `merganser build seg_x` after an edit of its SQL."""
+    model = next((home / "custom").rglob(f"seg_{SEGMENT}.sql"))
+    model.write_text(model.read_text() + "-- edited\n")
+    return measured_cli(["build", f"seg_{SEGMENT}", "--json"], environment).seconds
 
 
 def _write(world: WorldConfig, home: Path, window: str) -> float:
@@ -70,13 +120,26 @@ def _write(world: WorldConfig, home: Path, window: str) -> float:
     return run([sys.executable, "-c", program]).seconds
 
 
-def _stages(environment: dict[str, str]) -> dict[str, dict[str, float]]:
+def _stages(environment: Mapping[str, str]) -> dict[str, Measured]:
     figures = {}
     for stage in STAGES:
-        done = measured_cli([*stage, "--json"], environment)
-        json.loads(done.output)
-        figures[stage[0]] = {"seconds": done.seconds, "peak_mb": done.peak_mb}
+        figures[stage[0]] = measured_cli([*stage, "--json"], environment)
+        json.loads(figures[stage[0]].output)
     return figures
+
+
+def _seconds(stages: Mapping[str, Measured]) -> float:
+    return round(sum(stage.seconds for stage in stages.values()), 2)
+
+
+def _summary(stages: Mapping[str, Measured], full: Mapping[str, Measured] | None = None) -> dict[str, Any]:
+    """Seconds and MB by stage, and the share of the full run."""
+    return {
+        "stages": {name: {"seconds": stage.seconds, "peak_mb": stage.peak_mb} for name, stage in stages.items()},
+        "seconds": _seconds(stages),
+        "peak_mb": max(stage.peak_mb for stage in stages.values()),
+        **({"share_of_full": round(_seconds(stages) / _seconds(full), 3)} if full else {}),
+    }
 
 
 def _sizes(home: Path) -> tuple[int, int]:

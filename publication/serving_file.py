@@ -84,7 +84,7 @@ def unchanged_tables(home: Home, versions: Mapping[str, str]) -> set[str]:
     return {table for table, version in versions.items() if version and known.get(table, "").split(" ")[0] == version}
 
 
-def record_published(home: Home, versions: Mapping[str, str]) -> None:
+def record_tables(home: Home, versions: Mapping[str, str]) -> None:
     """Records what the serving file contains, after it has got its name."""
     write_whole(home.publication_record, json.dumps(asdict(Published(digest(home.serving), dict(versions)))))
 
