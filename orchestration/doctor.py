@@ -183,11 +183,13 @@ def connection_page(source: SourceSpec) -> str:
 
 
 def _readers(home: Home) -> Iterator[Finding]:
-    if home.serving.exists() and home.publication_record.exists() and read_published(home) is None:
-        yield Finding("serving", "look", f"{home.serving.name} is not the file that was published", "merganser publish")
-    elif home.serving.exists():
-        yield Finding(
-            "serving", "fine", f"published build {publishing.published_build(home).get('build_id', '')}".strip()
-        )
+    if home.serving.exists():
+        build_id = publishing.published_build(home).get("build_id", "")  # raises if the file cannot be opened
+        if home.publication_record.exists() and read_published(home) is None:
+            yield Finding(
+                "serving", "look", f"{home.serving.name} is not the file that was published", "merganser publish"
+            )
+        else:
+            yield Finding("serving", "fine", f"published build {build_id}".strip())
     else:
         yield Finding("serving", "look", "nothing is published yet", "merganser run")

@@ -39,7 +39,7 @@ _FORMAT = 1  # increase it when the meaning of an entry changes: then everything
 _PYTHON = ("identity", "predictions")  # the packages that Python models may import
 _RAW = "raw:"
 _COMMENT = re.compile(r"\{#.*?#\}|--[^\n]*", re.DOTALL)
-_OF_THE_HOME = {"MERGANSER_AS_OF", "MERGANSER_HOME"}
+_OF_THE_HOME = {"MERGANSER_AS_OF", "MERGANSER_HOME", "MERGANSER_PUBLISHED_UNTIL"}
 _READS_DECLARATIONS = re.compile(r"\bgraph\b|ref\.manifest")
 _RUNS_PYTHON = re.compile(r"language\s*=\s*['\"]python")
 USES_THE_TIME = re.compile(
