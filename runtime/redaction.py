@@ -55,7 +55,7 @@ _WORDS = frozenset(
     """,
     )
 )
-_SAFE = re.compile(rf"(?<![\w.+@'-])(?:{_TYPE}|[A-Za-z][a-z/']*)(?![\w@'-]|[.]\w)|[\s:;,.()\[\]!?<>=*/+…-]+")
+_SAFE = re.compile(rf"(?<![\w.+@'/-])(?:{_TYPE}|[A-Za-z][a-z/']*)(?![\w@'/-]|[.]\w)|[\s:;,.()\[\]!?<>=*/+…-]+")
 _NAMES_A_COLUMN = re.compile(r'NOT NULL constraint failed: [\w."]+\s*')
 _SOURCE_COLUMN = re.compile(r" when casting from source column (\w+)\s*\Z")
 _WHERE = re.compile(r"\n+\s*LINE (\d+): [^\n]*(?:\n[\s^]*)?\Z")
