@@ -24,9 +24,10 @@ CUSTOMERS = 100_000
 SMALL = 5_000
 STAGES = (("ingest", "--all"), ("build",), ("check",), ("publish",), ("export", "deliver", "--all"))
 SEGMENT = "benchmark"
+CHECK_FAILED = 3
 # The last weeks of a world have events planted for its segments, so their rows differ from all others, and gates hold
-# them. The benchmark stops before.
-UNUSUAL_DAYS = 60
+# them. The benchmark stops before, on days with a campaign: events without any are held, too.
+UNUSUAL_DAYS = 30
 
 
 def measure(scale: float = 1.0) -> dict[str, Any]:
@@ -48,7 +49,7 @@ def _large(home: Path, customers: int) -> dict[str, Any]:
     home.mkdir()
     environment = {
         "MERGANSER_HOME": str(home),
-        "MERGANSER_AS_OF": f"{end + timedelta(days=1)}T00:00:00",
+        "MERGANSER_AS_OF": f"{cut + timedelta(days=1)}T00:00:00",
         "MERGANSER_CUSTOM": str(home / "custom"),
     }
     (home / "custom").mkdir()
@@ -63,7 +64,7 @@ def _large(home: Path, customers: int) -> dict[str, Any]:
     since = cut + timedelta(days=1)
     window = f"since=date({since.year}, {since.month}, {since.day}), through=date({end.year}, {end.month}, {end.day})"
     _write(world, home, window)
-    increment = _stages(environment)
+    increment = _stages({**environment, "MERGANSER_AS_OF": f"{end + timedelta(days=1)}T00:00:00"})
     _, raw_rows_after = _sizes(home)
     return {
         "customers": customers,
@@ -121,10 +122,16 @@ def _write(world: WorldConfig, home: Path, window: str) -> float:
 
 
 def _stages(environment: Mapping[str, str]) -> dict[str, Measured]:
-    figures = {}
+    """Measures each stage. The publication overrides gates that trip: five days of a made-up business at once may."""
+    figures, overrides = {}, []
     for stage in STAGES:
-        figures[stage[0]] = measured_cli([*stage, "--json"], environment)
-        json.loads(figures[stage[0]].output)
+        more = overrides if stage[0] == "publish" else []
+        accepted = (0, CHECK_FAILED) if stage[0] == "check" else (0,)
+        figures[stage[0]] = measured_cli([*stage, *more, "--json"], environment, accepted)
+        result = json.loads(figures[stage[0]].output)
+        if stage[0] == "check" and not result["passed"]:
+            tripped = [f"{one['table']}.{one['rule']}" for one in result["results"] if not one["passed"]]
+            overrides = [word for rule in tripped for word in ("--override", rule)] + ["--reason", "benchmark"]
     return figures
 
 

@@ -31,10 +31,12 @@ class Measured:
     processor_seconds: float = 0.0
 
 
-def run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Measured:
+def run(
+    command: Sequence[str], environment: Mapping[str, str] | None = None, accepted: Sequence[int] = (0,)
+) -> Measured:
     """Runs a process to its end and measures it, by the kernel's accounting.
 
-    Raises CalledProcessError with its output if it fails.
+    Raises CalledProcessError with its output if its exit code is not among the accepted ones.
     """
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
         started = time.monotonic()
@@ -46,15 +48,16 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None) ->
         process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         errors.seek(0)
-        if process.returncode != 0:
+        if process.returncode not in accepted:
             raise subprocess.CalledProcessError(process.returncode, list(command), output.read(), errors.read())
         processor = round(usage.ru_utime + usage.ru_stime, 2)
         return Measured(round(seconds, 2), round(usage.ru_maxrss / 1024, 1), output.read(), processor)
 
 
-def measured_cli(arguments: Sequence[str], environment: Mapping[str, str]) -> Measured:
+def measured_cli(arguments: Sequence[str], environment: Mapping[str, str], accepted: Sequence[int] = (0,)) -> Measured:
     """Runs the `merganser` command in its own process."""
-    return run([sys.executable, "-c", "from orchestration.cli.main import main; main()", *arguments], environment)
+    command = [sys.executable, "-c", "from orchestration.cli.main import main; main()", *arguments]
+    return run(command, environment, accepted)
 
 
 def middle(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
