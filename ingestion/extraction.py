@@ -41,11 +41,6 @@ PAYLOAD_SCHEMA = pa.schema([("_payload", pa.string()), ("_page", pa.int64()), ("
 _FINISHED = re.compile(r"(?P<load_id>\d+\.\d+)\.(?P<file>[^.]+)\.parquet")
 
 
-def has_connector(source: SourceSpec) -> bool:
-    """Whether this source can be read from its vendor's API."""
-    return source.api is not None
-
-
 def extract(
     settings: Settings,
     source: SourceSpec,

@@ -20,7 +20,7 @@ from publication import waivers
 from publication.arrivals import record_published
 from publication.quality import CheckReport, build_fault, last_check
 from publication.raw_metrics import METRICS_TABLE
-from publication.serving_file import Relation, literal, published_version, record_tables, write_tables
+from publication.serving_file import Relation, literal, record_tables, write_tables
 from runtime.building import BuildReport, last_build, load_manifest
 from runtime.changes import versions as versions_of
 from runtime.errors import MerganserError, PublicationRefusedError, WrongUseError
@@ -107,7 +107,7 @@ def publish(
             "`merganser publish` again.",
         ) from error
     with contextlib.suppress(OSError, MerganserError):  # without the record, the next publication writes every table
-        record_tables(home, versions)
+        record_tables(home, chosen, versions)
     return PublishReport(
         build_id=build.build_id,
         published_at=published_at,
@@ -210,10 +210,7 @@ def _published_versions(home: Home, relations: Sequence[Relation]) -> dict[str, 
             "Run `merganser build`, then check.",
         )
     known = versions_of(home)
-    return {
-        relation.label: published_version(relation, known.get(f"{relation.schema}.{relation.name}", ""))
-        for relation in relations
-    }
+    return {relation.label: known.get(f"{relation.schema}.{relation.name}", "") for relation in relations}
 
 
 def _describe(home: Home, connection: duckdb.DuckDBPyConnection, info: tuple[str | None, ...]) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 # Every DuckDB from 1.0 on opens this format. BI tools bundle such a version, and all refuse the default of 2.0.
 STORAGE_VERSION = "v1.0.0"
-_MOST_FREE_SPACE = 0.5  # share of the file's blocks; above it, the file is written anew
+_MOST_FREE_SPACE = 0.5  # share of the file's blocks; above it, every table is written
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,11 @@ class Relation:
         return self.published_schema or self.schema
 
     @property
+    def described(self) -> str:
+        """The hash of its descriptions."""
+        return hashlib.sha256(json.dumps([self.description, self.columns], sort_keys=True).encode()).hexdigest()
+
+    @property
     def label(self) -> str:
         """`schema.table` in the serving file."""
         return f"{self.target_schema}.{self.name}"
@@ -61,10 +66,17 @@ class Relation:
 @dataclass(frozen=True)
 class Published:
     """What the serving file contains. `versions`: the version of each table that a build recorded; a table without one
-    is written in each publication."""
+    is written in each publication. `descriptions`: the hash of each table's descriptions, which the file has too."""
 
     digest: str
     versions: dict[str, str] = field(default_factory=dict)
+    descriptions: dict[str, str] = field(default_factory=dict)
+
+    def has(self, relation: Relation, version: str) -> bool:
+        """Whether the file has this version of a table, with these descriptions."""
+        if not version or self.versions.get(relation.label) != version:
+            return False
+        return self.descriptions.get(relation.label) == relation.described
 
 
 def read_published(home: Home) -> Published | None:
@@ -81,12 +93,14 @@ def unchanged_tables(home: Home, versions: Mapping[str, str]) -> set[str]:
     """The tables whose published rows are those that the warehouse has now. `versions`: of the warehouse."""
     last = read_published(home)
     known = last.versions if last else {}
-    return {table for table, version in versions.items() if version and known.get(table, "").split(" ")[0] == version}
+    return {table for table, version in versions.items() if version and known.get(table) == version}
 
 
-def record_tables(home: Home, versions: Mapping[str, str]) -> None:
+def record_tables(home: Home, relations: Sequence[Relation], versions: Mapping[str, str]) -> None:
     """Records what the serving file contains, after it has got its name."""
-    write_whole(home.publication_record, json.dumps(asdict(Published(digest(home.serving), dict(versions)))))
+    described = {relation.label: relation.described for relation in relations}
+    published = Published(digest(home.serving), dict(versions), described)
+    write_whole(home.publication_record, json.dumps(asdict(published)))
 
 
 def digest(path: Path) -> str:
@@ -113,7 +127,7 @@ def write_tables(
     """
     import duckdb
 
-    kept = {} if whole else _copy_of_last(home, new)
+    last = None if whole else _copy_of_last(home, new)
     connection = duckdb.connect(":memory:")
     try:
         connection.execute("set enable_progress_bar = false")
@@ -132,8 +146,7 @@ def write_tables(
         counts, written = {}, 0
         for number, relation in enumerate(relations):
             progress(number, len(relations), relation.label)
-            version = versions.get(relation.label)
-            if version and kept.get(relation.label) == version and relation.label in present:
+            if last and last.has(relation, versions.get(relation.label, "")) and relation.label in present:
                 counts[relation.label] = _count(connection, f"serving.{_quoted(relation.label)}")
                 continue
             counts[relation.label] = _copy(connection, relation)
@@ -147,21 +160,13 @@ def write_tables(
     return counts, written
 
 
-def published_version(relation: Relation, version: str) -> str:
-    """The version of a relation together with its descriptions, which the file contains too; empty if unknown."""
-    if not version:
-        return ""
-    described = json.dumps([relation.description, relation.columns], sort_keys=True)
-    return f"{version} {hashlib.sha256(described.encode()).hexdigest()[:16]}"
-
-
-def _copy_of_last(home: Home, new: Path) -> dict[str, str]:
-    """Copies the last serving file to `new`; returns the versions of its tables, or nothing where none is usable."""
+def _copy_of_last(home: Home, new: Path) -> Published | None:
+    """Copies the last serving file to `new`; returns what it contains, or None where it is not usable."""
     import duckdb
 
     last = read_published(home)
-    if last is None or not last.versions:
-        return {}
+    if last is None:
+        return None
     new.touch(mode=0o600)
     shutil.copyfile(home.serving, new)
     try:
@@ -175,8 +180,8 @@ def _copy_of_last(home: Home, new: Path) -> dict[str, str]:
         row = (1, 1)
     if row[0] > _MOST_FREE_SPACE * row[1]:
         new.unlink()
-        return {}
-    return last.versions
+        return None
+    return last
 
 
 def _tables(connection: duckdb.DuckDBPyConnection) -> set[str]:

@@ -197,7 +197,7 @@ def test_noise_and_growth_pass(published: Home, statement: str) -> None:
 def test_a_table_with_the_published_version_is_not_compared(published: Home) -> None:
     with duckdb.connect(str(published.warehouse)) as connection:
         connection.execute("update marts.dim_customers set phone = null")
-    record_tables(published, {"marts.dim_customers": "v1 described"})
+    record_tables(published, [], {"marts.dim_customers": "v1"})
     assert tripped(compared(published, versions={"marts.dim_customers": "v1"}).findings) == set()
     assert "marts.dim_customers" in compared(published, versions={"marts.dim_customers": "v1"}).tables
     for versions in ({}, {"marts.dim_customers": "v2"}, {"marts.dim_customers": ""}):

@@ -120,7 +120,7 @@ def test_an_unreadable_record_means_that_everything_is_written(
     assert publish().written_count == ALL
 
 
-def test_a_file_that_is_mostly_free_space_is_written_anew(
+def test_a_file_that_is_mostly_free_space_is_rewritten(
     built_by_hand: Home, publish: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish()

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-import duckdb
 import pytest
 
-from runtime.home import PROJECT_ROOT
-from tests.warehouse.workbench import run_own_project
+from tests.warehouse.workbench import OwnProject
 
 FILES = {
     "dbt_project.yml": """
@@ -30,31 +27,17 @@ models:
 }
 
 
-class Project:
-    """A dbt project of one model over a table, with the product's own materialization."""
+class Project(OwnProject):
+    """A project of one model over a table."""
 
     def __init__(self, place: Path) -> None:
-        self.place = place
-        for name, text in FILES.items():
-            (place / name).parent.mkdir(exist_ok=True)
-            (place / name).write_text(text.replace("PLACE", str(place)))
-        (place / "macros").mkdir()
-        shutil.copy(PROJECT_ROOT / "dbt_project/macros/platform/changed_rows.sql", place / "macros")
+        super().__init__(place, FILES, "changed_rows")
         self.query("create schema input")
         self.query(
             "create table input.people as select range::integer as number, 'n' || range as name, 'x' as note "
             "from range(1000)"
         )
         self.query("insert into input.people values (1000, null, null)")
-
-    def run(self, *arguments: str) -> bool:
-        succeeded, told = run_own_project(self.place, *arguments)
-        print(told)
-        return succeeded
-
-    def query(self, sql: str) -> list[tuple[object, ...]]:
-        with duckdb.connect(str(self.place / "own.duckdb")) as connection:
-            return connection.execute(sql).fetchall()
 
     def order(self) -> list[object]:
         """The numbers in the order of the stored rows: a row that is written again is at the end."""

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-import duckdb
 import pytest
 
-from runtime.home import PROJECT_ROOT
-from tests.warehouse.workbench import run_own_project
+from tests.warehouse.workbench import OwnProject
 
 FILES = {
     "dbt_project.yml": "{name: merganser, version: 0.1.0, profile: views, flags: {send_anonymous_usage_stats: false}}",
-    "profiles.yml": "views: {target: dev, outputs: {dev: {type: duckdb, path: PLACE/views.duckdb, threads: 1}}}",
+    "profiles.yml": "views: {target: dev, outputs: {dev: {type: duckdb, path: PLACE/own.duckdb, threads: 1}}}",
     "models/_models.yml": """
 models:
 - name: promised
@@ -25,32 +22,12 @@ models:
 }
 
 
-class Project:
-    """A dbt project of two views, one of which reads the other, with the product's own materialization."""
-
-    def __init__(self, place: Path) -> None:
-        self.place = place
-        for name, text in FILES.items():
-            (place / name).parent.mkdir(exist_ok=True)
-            (place / name).write_text(text.replace("PLACE", str(place)))
-        (place / "macros").mkdir()
-        shutil.copy(PROJECT_ROOT / "dbt_project/macros/platform/view.sql", place / "macros")
-
-    def run(self) -> bool:
-        succeeded, _ = run_own_project(self.place)
-        return succeeded
-
-    def query(self, sql: str) -> list[tuple[object, ...]]:
-        with duckdb.connect(str(self.place / "views.duckdb")) as connection:
-            return connection.execute(sql).fetchall()
-
-
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return Project(tmp_path)
+def project(tmp_path: Path) -> OwnProject:
+    return OwnProject(tmp_path, FILES, "view")
 
 
-def test_a_view_takes_the_place_of_what_stands_there(project: Project) -> None:
+def test_a_view_takes_the_place_of_what_stands_there(project: OwnProject) -> None:
     project.query("create table promised as select 'a table once' as number")
     for answer in (1, 2):
         (project.place / "models/promised.sql").write_text(f"select {answer} as number")
@@ -62,7 +39,7 @@ def test_a_view_takes_the_place_of_what_stands_there(project: Project) -> None:
         assert project.query("select number from reader") == [(answer,)]
 
 
-def test_a_view_that_breaks_its_contract_replaces_nothing(project: Project) -> None:
+def test_a_view_that_breaks_its_contract_replaces_nothing(project: OwnProject) -> None:
     assert project.run()
     (project.place / "models/promised.sql").write_text("select 'two' as number, 3 as more")
     assert not project.run()

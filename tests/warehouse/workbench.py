@@ -9,7 +9,7 @@ import contextlib
 import io
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from ingestion.settings import Settings
 from ingestion.synthetic import WorldConfig, write_world
 from orchestration.stages import build
 from runtime.building import BuildReport, release_warehouse
-from runtime.home import Home
+from runtime.home import PROJECT_ROOT, Home
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -111,3 +111,29 @@ def run_own_project(directory: Path, *arguments: str) -> tuple[bool, str]:
         outcome = dbtRunner().invoke(["run", *places, *kept, *arguments])
         release_warehouse()
     return outcome.success, told.getvalue()[-3000:]
+
+
+class OwnProject:
+    """A test's own small dbt project, with one materialization of the product and a warehouse of its own.
+
+    `files`: content by path; PLACE stands for the project's folder.
+    """
+
+    def __init__(self, place: Path, files: Mapping[str, str], materialization: str) -> None:
+        self.place = place
+        for name, text in files.items():
+            (place / name).parent.mkdir(exist_ok=True)
+            (place / name).write_text(text.replace("PLACE", str(place)))
+        (place / "macros").mkdir()
+        shutil.copy(PROJECT_ROOT / f"dbt_project/macros/platform/{materialization}.sql", place / "macros")
+
+    def run(self, *arguments: str) -> bool:
+        """Runs dbt; whether it succeeded."""
+        succeeded, told = run_own_project(self.place, *arguments)
+        print(told)
+        return succeeded
+
+    def query(self, sql: str) -> list[tuple[object, ...]]:
+        """The rows of a statement in the project's warehouse."""
+        with duckdb.connect(str(self.place / "own.duckdb")) as connection:
+            return connection.execute(sql).fetchall()
