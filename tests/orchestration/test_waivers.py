@@ -18,7 +18,7 @@ from tests.orchestration.handmade import RELATIONS, write
 
 KNOWN = {"marts.fct_orders.rows_fell", "marts.dim_customers.accepted_values:status"}
 CONTRACTS = {"exports.exp_ads__lapsed.consent_is_live"}
-TOMORROW = (waivers.today() + timedelta(days=1)).isoformat()
+LATER = (waivers.today() + timedelta(days=2)).isoformat()  # not the next day: midnight may pass
 YESTERDAY = (waivers.today() - timedelta(days=1)).isoformat()
 VOCABULARY = [
     TableSuite(
@@ -30,7 +30,7 @@ VOCABULARY = [
 Invoke = Callable[..., tuple[int, str, str]]
 
 
-def waive(home: Home, rule: str = "accepted_values:status", until: str = TOMORROW, **words: str) -> waivers.Waiver:
+def waive(home: Home, rule: str = "accepted_values:status", until: str = LATER, **words: str) -> waivers.Waiver:
     given = {"owner": "ada", "reason": "the source is being corrected", **words}
     return waivers.waive(home, rule, until=until, known=KNOWN, contracts=CONTRACTS, **given)
 
@@ -59,7 +59,7 @@ def test_a_waived_rule_is_shown_and_logged_and_stops_nothing(built_by_hand: Home
     report = quality.check(built_by_hand, suites=VOCABULARY)
     assert report.passed
     assert report.failures == []
-    assert report.waived[0].waiver == {"owner": "ada", "until": TOMORROW, "reason": "the source is being corrected"}
+    assert report.waived[0].waiver == {"owner": "ada", "until": LATER, "reason": "the source is being corrected"}
     publishing.publish(built_by_hand, relations=RELATIONS)
     assert [entry["how"] for entry in log(built_by_hand)] == ["granted", "waived"]
     assert "waived" in built_by_hand.quality_report.read_text()
@@ -71,7 +71,7 @@ def test_an_expired_waiver_has_no_effect(built_by_hand: Home, monkeypatch: pytes
     break_data_rule(built_by_hand)
     waive(built_by_hand)
     assert quality.check(built_by_hand, suites=VOCABULARY).passed
-    later = waivers.today() + timedelta(days=2)
+    later = waivers.today() + timedelta(days=4)
     monkeypatch.setattr(waivers, "today", lambda: later)
     with pytest.raises(PublicationRefusedError, match="accepted_values"):
         publishing.publish(built_by_hand, relations=RELATIONS)  # checked before the waiver expired, published after
@@ -81,13 +81,13 @@ def test_an_expired_waiver_has_no_effect(built_by_hand: Home, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("rule", "until", "words", "message"),
     [
-        ("accepted_values:statsu", TOMORROW, {}, "no rule"),
-        ("consent_is_live", TOMORROW, {}, "contract"),
-        ("exp_ads__lapsed.consent_is_live", TOMORROW, {}, "contract"),
+        ("accepted_values:statsu", LATER, {}, "no rule"),
+        ("consent_is_live", LATER, {}, "contract"),
+        ("exp_ads__lapsed.consent_is_live", LATER, {}, "contract"),
         ("rows_fell", YESTERDAY, {}, "has passed"),
         ("rows_fell", "soon", {}, "not a date"),
-        ("rows_fell", TOMORROW, {"owner": " "}, "owner"),
-        ("rows_fell", TOMORROW, {"reason": ""}, "reason"),
+        ("rows_fell", LATER, {"owner": " "}, "owner"),
+        ("rows_fell", LATER, {"reason": ""}, "reason"),
     ],
 )
 def test_what_cannot_be_waived_is_refused(

@@ -28,12 +28,10 @@ from tests.ingestion.servers.google_ads import (
 )
 from vendors import retries
 
-TODAY = datetime.now(ZoneInfo("Europe/Berlin")).date()  # as the account of the server has it
-
 
 def day(number: int) -> str:
-    """Today less a number of days."""
-    return (TODAY - timedelta(days=number)).isoformat()
+    """Today less a number of days, in the time zone of the server's account. Today is read anew: midnight may pass."""
+    return (datetime.now(ZoneInfo("Europe/Berlin")).date() - timedelta(days=number)).isoformat()
 
 
 def click(gclid: str, days_ago: int) -> dict[str, Any]:
@@ -224,7 +222,7 @@ def test_the_demo_business_is_the_same_by_file_and_by_api(tmp_path: Path, world:
         bench = Bench(tmp_path / "home", server)
         bench.ingest("campaign_stats", "campaigns")
     files = str(world / "google_ads" / "campaign_stats" / "*")
-    since = (TODAY - timedelta(days=1095 + 30)).isoformat()
+    since = day(1095 + 30)
     by_file = bench.query(
         "select count(*), sum(cost_micros::bigint), sum(clicks::bigint) from"
         f" (select distinct on (id, date, device) * from read_csv('{files}', all_varchar = true)"
