@@ -1,8 +1,8 @@
-"""Writes a new serving file: a copy of the last one, in which the tables that changed are replaced.
+"""Writes a new serving file: a copy of the last one, in which the rows that differ are replaced.
 
 published.json in the home says what the last file contains: its digest, and the version of each table
 (runtime/changes.py). A file that differs from its digest, or that is mostly free space, is not copied: then every table
-is written. DuckDB does not erase the blocks of a replaced table, it writes over them later; a file without a trace of
+is written. DuckDB does not erase the blocks of replaced rows, it writes over them later; a file without a trace of
 them is written with `whole`.
 
 Add here: how tables get into the file. Keep out: whether a build may be published (publishing.py).
@@ -149,7 +149,7 @@ def write_tables(
             if last and last.has(relation, versions.get(relation.label, "")) and relation.label in present:
                 counts[relation.label] = _count(connection, f"serving.{_quoted(relation.label)}")
                 continue
-            counts[relation.label] = _copy(connection, relation)
+            counts[relation.label] = copy_table(connection, relation, is_present=relation.label in present)
             written += 1
         finish(connection)
         connection.execute("detach warehouse")
@@ -191,22 +191,67 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
     return {f"{schema}.{name}" for schema, name in found}
 
 
-def _copy(connection: duckdb.DuckDBPyConnection, relation: Relation) -> int:
+def copy_table(connection: duckdb.DuckDBPyConnection, relation: Relation, *, is_present: bool) -> int:
+    """Writes a table of the database `warehouse` to `serving`, with its descriptions; if it `is_present`, only
+    the rows that differ. Returns its number of rows. Raises MerganserError if the table changes meanwhile.
+    """
     target = f"serving.{identifier(relation.target_schema)}.{identifier(relation.name)}"
     origin = f"warehouse.{relation.quoted}"
-    connection.execute(f"create or replace table {target} as select * from {origin}")
+    if not (is_present and _write_differences(connection, target, origin)):
+        connection.execute(f"create or replace table {target} as select * from {origin}")
     copied = _count(connection, target)
     if copied != _count(connection, origin):
         raise MerganserError(
             f"{relation.schema}.{relation.name} changed while it was being published.", "Run `merganser publish` again."
         )
-    if relation.description:
-        connection.execute(f"comment on table {target} is {literal(relation.description)}")
-    present = {row[0] for row in connection.execute(f"describe {target}").fetchall()}
-    for column, description in relation.columns.items():
-        if description and column in present:
-            connection.execute(f"comment on column {target}.{identifier(column)} is {literal(description)}")
+    connection.execute(f"comment on table {target} is {_comment(relation.description)}")
+    for column, _ in _columns(connection, target):
+        description = relation.columns.get(column, "")
+        connection.execute(f"comment on column {target}.{identifier(column)} is {_comment(description)}")
     return copied
+
+
+def _write_differences(connection: duckdb.DuckDBPyConnection, target: str, origin: str) -> bool:
+    """Deletes and inserts the rows that differ, by a hash of all columns. Returns False where the table must be written
+    as a whole: it has other columns or types, equal rows, or mostly rows that differ.
+    """
+    columns = _columns(connection, target)
+    if columns != _columns(connection, origin):
+        return False
+    names = ", ".join(identifier(column) for column, _ in columns)
+    connection.execute(
+        "create or replace temporary table known_rows as"
+        f" select rowid as known_row, hash({names}) as row_hash from {target}"
+    )
+    connection.execute(
+        "create or replace temporary table differences as"
+        f" select current_rows.*, known_rows.known_row from (select *, hash({names}) as row_hash from {origin})"
+        " as current_rows full outer join known_rows on current_rows.row_hash = known_rows.row_hash"
+        " where current_rows.row_hash is null or known_rows.row_hash is null"
+    )
+    row: Any = connection.execute(
+        "select (select count(*) from known_rows), (select count(distinct row_hash) from known_rows),"
+        " (select count(known_row) from differences), (select count(*) from differences where known_row is null)"
+    ).fetchone()
+    known, distinct, gone, new = row
+    if known != distinct or gone + new > known:
+        return False
+    connection.execute("begin")
+    connection.execute(
+        f"delete from {target} where rowid in (select known_row from differences where known_row is not null)"
+    )
+    connection.execute(f"insert into {target} select {names} from differences where known_row is null")
+    is_complete = _count(connection, target) == _count(connection, origin)  # not if the warehouse has equal rows
+    connection.execute("commit" if is_complete else "rollback")
+    return is_complete
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, relation: str) -> list[tuple[str, str]]:
+    return [(row[0], row[1]) for row in connection.execute(f"describe {relation}").fetchall()]
+
+
+def _comment(description: str) -> str:
+    return literal(description) if description else "null"
 
 
 def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:

@@ -8,6 +8,8 @@ from dataclasses import replace
 
 import duckdb
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestration import doctor
 from publication import publishing, quality, serving_file
@@ -73,6 +75,56 @@ def test_a_table_without_a_version_is_written_each_time(
     rename(built_by_hand, "C4")
     assert publish().written_count == 1
     assert emails(built_by_hand)["C4"] == "new@example.com"
+
+
+VALUES = st.tuples(
+    st.one_of(st.none(), st.integers(0, 3)),
+    st.one_of(st.none(), st.sampled_from(["", "a", "NULL"])),
+    st.one_of(st.none(), st.sampled_from([0.5, float("nan")])),
+)
+
+
+@given(st.lists(VALUES, max_size=8), st.lists(VALUES, max_size=8))
+def test_differences_make_the_table_that_of_the_warehouse(before: list[object], after: list[object]) -> None:
+    with duckdb.connect() as connection:
+        for database, rows in (("warehouse", after), ("serving", before)):
+            connection.execute(f"attach ':memory:' as {database}")
+            connection.execute(f"create schema {database}.marts")
+            connection.execute(f"create table {database}.marts.t (number integer, word varchar, amount double)")
+            if rows:
+                connection.executemany(f"insert into {database}.marts.t values (?, ?, ?)", rows)
+        assert serving_file.copy_table(connection, Relation("marts", "t"), is_present=True) == len(after)
+        for one, other in (("warehouse", "serving"), ("serving", "warehouse")):
+            left = f"select * from {one}.marts.t except all select * from {other}.marts.t"
+            assert connection.execute(left).fetchall() == []
+
+
+def test_only_rows_that_differ_are_written(built_by_hand: Home, publish: Publish, versions: dict[str, str]) -> None:
+    def stored() -> list[object]:
+        return [
+            row[0] for row in read(built_by_hand.serving, "select customer_id from marts.dim_customers order by rowid")
+        ]
+
+    publish()
+    before = stored()
+    rename(built_by_hand, "C3")
+    versions["marts.dim_customers"] = "v2"
+    publish()
+    before.remove("C3")
+    assert stored() == [*before, "C3"]
+
+
+def test_a_column_more_or_of_another_type_is_published(
+    built_by_hand: Home, publish: Publish, versions: dict[str, str]
+) -> None:
+    publish()
+    for number, change in enumerate(("add column score integer default 7", "alter column score type varchar")):
+        write(built_by_hand, f"alter table marts.dim_customers {change}")
+        versions["marts.dim_customers"] = f"v{number + 2}"
+        publish()
+        assert {type(row[0]) for row in read(built_by_hand.serving, "select score from marts.dim_customers")} == {
+            [int, str][number]
+        }
 
 
 def test_the_version_decides(built_by_hand: Home, publish: Publish) -> None:
