@@ -141,7 +141,7 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Change:
-    """One change of a customer's id, in the build whose latest record arrived at `changed_at` (UTC)."""
+    """One change of a customer's id, known from `changed_at` (UTC): see int_identity__membership_history.valid_from."""
 
     changed_at: datetime
     change_type: str

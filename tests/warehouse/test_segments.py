@@ -67,6 +67,8 @@ def test_stays_follow_the_segments_through_time(workbench: Workbench) -> None:
     workbench.build("fct_segment_memberships", full_refresh=True, as_of="2026-07-03T00:00:00")
     assert workbench.rows(MEMBERSHIPS) == rows
 
+    owners = set(workbench.query(f"select membership_id, customer_id from {MEMBERSHIPS}"))
+
     # Two members become one customer: one membership continues, the other is closed as merged, under the surviving id.
     (segment, oldest), *_ = sorted(second, key=lambda pair: (pair[0], pair[1]))
     younger = next(customer for name, customer in sorted(second) if name == segment and customer != oldest)
@@ -88,6 +90,14 @@ def test_stays_follow_the_segments_through_time(workbench: Workbench) -> None:
         f"select count(*) from {MEMBERSHIPS} where segment = ? and customer_id = ? and exit_reason = 'merged'",
         [segment, oldest],
     ) == [(1,)]
+
+    # The merge is undone: each membership belongs to the customer who entered, and none is there twice.
+    with duckdb.connect(str(workbench.home.warehouse)) as connection:
+        connection.execute("delete from marts.dim_customer_redirects")
+    build_segments(workbench, "2026-07-03T00:00:00")
+    assert open_stays(workbench) == second
+    assert set(workbench.query(f"select membership_id, customer_id from {MEMBERSHIPS}")) >= owners
+    assert workbench.query(f"select count(*) - count(distinct membership_id) from {MEMBERSHIPS}") == [(0,)]
 
 
 @pytest.mark.parametrize("value", ["0", "-4", "169", "four"])

@@ -36,12 +36,32 @@ redirects as (
 ),
 
 {% if is_incremental() %}
+    known as (
+
+        select
+            membership_id,
+            customer_id,
+            {% if lacks_column(this, 'entered_customer_id') -%}
+                customer_id as entered_customer_id,
+            {%- else -%}
+                coalesce(entered_customer_id, customer_id) as entered_customer_id,
+            {%- endif %}
+            segment,
+            exit_reason,
+            entered_at,
+            exited_at
+        from {{ this }}
+
+    ),
+
     stays as (
 
-        -- Known memberships under today's customer ids.
+        -- Known memberships under today's customer ids. A stay follows the customer that entered,
+        -- so it returns with that customer when a merge is undone.
         select
             known.membership_id,
-            coalesce(redirects.customer_id, known.customer_id) as customer_id,
+            coalesce(redirects.customer_id, known.entered_customer_id) as customer_id,
+            known.entered_customer_id,
             known.customer_id as known_customer_id,
             known.segment,
             known.exit_reason as known_exit_reason,
@@ -50,13 +70,23 @@ redirects as (
             -- If two merged customers were both in the segment, the longer stay continues.
             row_number() over (
                 partition by
-                    coalesce(redirects.customer_id, known.customer_id),
+                    coalesce(redirects.customer_id, known.entered_customer_id),
                     known.segment,
                     known.exited_at is null
                 order by known.entered_at, known.membership_id
-            ) as stay_rank
-        from {{ this }} as known
-        left join redirects on known.customer_id = redirects.retired_customer_id
+            ) as stay_rank,
+            row_number() over (
+                partition by
+                    coalesce(redirects.customer_id, known.entered_customer_id),
+                    known.segment
+                order by
+                    known.exited_at desc,
+                    case when known.exit_reason = 'merged' then 0 else 1 end,
+                    known.entered_at,
+                    known.membership_id
+            ) as recency
+        from known
+        left join redirects on known.entered_customer_id = redirects.retired_customer_id
 
     ),
 
@@ -65,13 +95,16 @@ redirects as (
         select
             stays.membership_id,
             stays.customer_id,
+            stays.entered_customer_id,
             stays.known_customer_id,
             stays.segment,
+            stays.known_exit_reason,
             case
                 when stays.known_exited_at is not null then stays.known_exit_reason
                 when stays.stay_rank > 1 then 'merged'
                 when members.customer_id is null then 'left'
             end as exit_reason,
+            stays.recency,
             stays.entered_at,
             case
                 when stays.known_exited_at is not null then stays.known_exited_at
@@ -85,23 +118,7 @@ redirects as (
 
     ),
 
-    changed as (
-
-        select
-            membership_id,
-            customer_id,
-            segment,
-            exit_reason,
-            entered_at,
-            exited_at
-        from judged
-        where
-            customer_id <> known_customer_id
-            or (exited_at is not null and known_exited_at is null)
-
-    ),
-
-    entered as (
+    unopened as (
 
         select
             members.customer_id,
@@ -113,6 +130,39 @@ redirects as (
                 and members.segment = judged.segment
                 and judged.exited_at is null
         where judged.membership_id is null
+
+    ),
+
+    -- The merge that closed the stay was undone: the customer was in the segment all along.
+    reopened as (
+
+        select
+            judged.membership_id,
+            judged.customer_id,
+            judged.entered_customer_id,
+            judged.segment,
+            cast(null as {{ dbt.type_string() }}) as exit_reason,
+            judged.entered_at,
+            cast(null as timestamp) as exited_at
+        from judged
+        inner join unopened
+            on judged.customer_id = unopened.customer_id and judged.segment = unopened.segment
+        where
+            judged.recency = 1
+            and judged.known_exit_reason = 'merged'
+            and judged.entered_customer_id = judged.customer_id
+
+    ),
+
+    entered as (
+
+        select
+            unopened.customer_id,
+            unopened.segment
+        from unopened
+        left join reopened
+            on unopened.customer_id = reopened.customer_id and unopened.segment = reopened.segment
+        where reopened.membership_id is null
 
     ),
 {% else %}
@@ -132,6 +182,7 @@ opened as (
         {{ md5_hex("segment || '|' || customer_id || '|' || cast(" ~ as_of() ~ " as " ~ dbt.type_string() ~ ")") }}
             as membership_id,
         customer_id,
+        customer_id as entered_customer_id,
         segment,
         cast(null as {{ dbt.type_string() }}) as exit_reason,
         {{ as_of() }} as entered_at,
@@ -140,16 +191,50 @@ opened as (
 
 ),
 
-final as (
+{% if is_incremental() %}
+    -- Who left and entered again at the same moment continues the stay.
+    resumed as (
 
-    select * from opened
-    {% if is_incremental() %}
-
+        select * from opened
         union all
+        select * from reopened
 
+    ),
+
+    changed as (
+
+        select
+            judged.membership_id,
+            judged.customer_id,
+            judged.entered_customer_id,
+            judged.segment,
+            judged.exit_reason,
+            judged.entered_at,
+            judged.exited_at
+        from judged
+        left join resumed on judged.membership_id = resumed.membership_id
+        where
+            resumed.membership_id is null
+            and (
+                judged.customer_id <> judged.known_customer_id
+                or (judged.exited_at is not null and judged.known_exited_at is null)
+            )
+
+    ),
+
+    final as (
+
+        select * from resumed
+        union all
         select * from changed
-    {% endif %}
 
-)
+    )
+{% else %}
+    final as (
+
+        select * from opened
+
+    )
+{% endif %}
 
 select * from final

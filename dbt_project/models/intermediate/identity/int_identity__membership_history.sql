@@ -4,6 +4,7 @@
         incremental_strategy='append',
         on_schema_change='append_new_columns',
         full_refresh=false,
+        meta={'clock': []},
     )
 }}
 {#
@@ -37,23 +38,37 @@ nodes as (
 
 ),
 
-{# The time of a build is its latest arrival: history depends on data, not on the clock. #}
-moment as (
+overrides as (
 
-    select max(last_loaded_at) as valid_from from {{ ref('int_identity__records') }}
+    select * from {{ ref('int_identity__overrides') }}
+
+),
+
+{# The time of a build is the latest arrival or decision that it has read: history depends on data. #}
+latest as (
+
+    select max(known_at) as known_at
+    from (
+        select max(last_loaded_at) as known_at from {{ ref('int_identity__records') }}
+
+        union all
+
+        select max(decided_at) as known_at
+        from overrides
+        where problem is null and decided_at <= {{ build_started_at() }}
+    ) as moments
 
 ),
 
 {% if is_incremental() %}
-{# An older history table lacks carrier_no until this build adds it. #}
-{%- set there = adapter.get_columns_in_relation(this) | map(attribute='name') | list %}
 history as (
 
     select
         identifier_no,
         customer_no,
-        {{ 'cast(null as bigint) as carrier_no' if there and 'carrier_no' not in there else 'carrier_no' }},
+        {{ 'cast(null as bigint) as carrier_no' if lacks_column(this, 'carrier_no') else 'carrier_no' }},
         revision_no,
+        valid_from,
         row_number() over (partition by identifier_no order by revision_no desc) as recency
     from {{ this }}
 
@@ -124,7 +139,24 @@ placed as (
 
 revision as (
 
-    select coalesce(max(revision_no), 0) + 1 as revision_no from history
+    select
+        coalesce(max(revision_no), 0) + 1 as revision_no,
+        max(valid_from) as valid_from
+    from history
+
+),
+
+{# A build with nothing new, after a changed rule or a withdrawn decision, has the time of its start. #}
+moment as (
+
+    select
+        case
+            when revision.valid_from is null or latest.known_at > revision.valid_from
+                then latest.known_at
+            else greatest({{ build_started_at() }}, revision.valid_from)
+        end as valid_from
+    from latest
+    cross join revision
 
 ),
 
@@ -159,6 +191,12 @@ changed as (
     revision as (
 
         select 1 as revision_no
+
+    ),
+
+    moment as (
+
+        select known_at as valid_from from latest
 
     ),
 
