@@ -1,5 +1,5 @@
 """Decisions of users about two identifiers: one customer (join) or two (split). A decision is a row of the seed
-identity_overrides, which the next build reads. A preview runs the identity models themselves on a copy.
+identity_overrides, which the next build reads. A preview runs the identity macros themselves on a copy.
 
 Add here: another kind of decision, another reason to refuse one. Keep out: the effect of a decision
 (dbt_project/models/intermediate/identity), the terminal (orchestration/cli/identity.py).
@@ -12,19 +12,18 @@ import fcntl
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from identity.graph import Identifier, opened_graph, resolve
+from identity import preview
+from identity.graph import Identifier, is_customer_id, opened_graph, resolve
 from runtime import building
 from runtime import home as places
 from runtime.errors import MerganserError, WrongUseError
 from runtime.files import append_line
 from runtime.home import Home
-from runtime.locking import held
-from runtime.progress import Progress, silent
 
 if TYPE_CHECKING:
     import duckdb
@@ -32,7 +31,9 @@ if TYPE_CHECKING:
 JOIN, SPLIT = "include", "exclude"
 QUEUE = "int_identity__review_queue"
 _FILE = Path("dbt_project") / "seeds" / "identity" / "identity_overrides.csv"
-_PARENTS = ("int_identity__nodes", "int_identity__pairs", "int_identity__identifiers")
+_OF_IDENTIFIER = """
+    identifier_no, identifier_type, identifier_value, customer_id, identifier_status, first_seen_at, last_seen_at
+"""
 _PROFILE = ("first_name", "last_name", "birth_date", "email", "phone", "street", "postal_code", "city", "country_code")
 
 
@@ -66,14 +67,17 @@ class Group:
 
 @dataclass(frozen=True)
 class Plan:
-    """A decision and the customers that it changes; both lists are empty if it changes none.
+    """The rows of a decision, and the customers that the next build changes; both lists are empty if it changes none.
 
-    `unbuilt`: decisions of the file that the last build has not read. The preview ignores them.
+    A decision about two customers may need several rows. `is_one_customer`: whether the two are one customer then, with
+    all the identifiers that they have now. `unbuilt`: the number of decisions that were written or withdrawn since the
+    last build; the preview includes them.
     """
 
-    decision: Decision
+    decisions: list[Decision]
     before: list[Group]
     after: list[Group]
+    is_one_customer: bool
     unbuilt: int
 
 
@@ -104,14 +108,16 @@ def read_decisions() -> list[Decision]:
         return _parse(file.read())
 
 
-def write(decision: Decision) -> Path:
-    """Appends a decision to the file and returns its path. Raises WrongUseError if an earlier decision contradicts it:
-    two users may decide at the same time."""
+def write(*decisions: Decision) -> Path:
+    """Appends decisions to the file, all or none, and returns its path. Raises WrongUseError if an earlier decision
+    contradicts one of them: two users may decide at the same time."""
     with _opened_file() as file:
-        refuse_contradiction(_parse(file.read()), decision)
-        row = io.StringIO()
-        csv.writer(row, lineterminator="").writerow(astuple(decision))
-        append_line(overrides_file(), row.getvalue())
+        known = _parse(file.read())
+        for number, decision in enumerate(decisions):
+            refuse_contradiction([*known, *decisions[:number]], decision)
+        rows = io.StringIO()
+        csv.writer(rows, lineterminator="\n").writerows(map(astuple, decisions))
+        append_line(overrides_file(), rows.getvalue().removesuffix("\n"))
     return overrides_file()
 
 
@@ -187,41 +193,116 @@ def _parse(text: str) -> list[Decision]:
 # --- what a decision would change -------------------------------------------------------------------------------------
 
 
-def plan(
-    home: Home, action: str, first: str, second: str, *, by: str, reason: str, progress: Progress = silent
-) -> Plan:
-    """The decision on two identifiers, and what it would change in the next build. Writes nothing.
+def plan(home: Home, action: str, first: str, second: str, *, by: str, reason: str) -> Plan:
+    """The decision on two identifiers or customers, and what the next build changes with it. Writes nothing.
 
     Raises WrongUseError if it is not possible (an identifier without a customer, a contradiction), and what
     `resolve` and `opened_graph` raise.
     """
     with opened_graph(home) as connection:
-        ends = [resolve(connection, first), resolve(connection, second)]
-        decision = decide(action, *ends, by=by, reason=reason)
         (enabled,) = connection.execute(_joining_is_on()).fetchall() or [(False,)]
+        named = [_named(connection, text) for text in (first, second)]
+        asked = decide(action, *named, by=by, reason=reason)
         if action == JOIN and not enabled[0]:
             raise WrongUseError("The rule override_include is switched off.", "Switch it on in the seed match_rules.")
-        decisions = read_decisions()
-        refuse_contradiction(decisions, decision)
-        built = {tuple(row) for row in connection.execute(_built_decisions()).fetchall()}
-        numbers = sorted(end.identifier_no for end in ends)
-        parents = {name: connection.sql(_part_of(name), params=numbers).to_arrow_table() for name in _PARENTS}
-        members = {row[0]: Identifier(*row) for row in connection.execute(_members(), numbers).fetchall()}
+        known = read_decisions()
+        decided = [asked]
+        if action == JOIN and is_customer_id(first) and is_customer_id(second):
+            others = [
+                Identifier(*row)
+                for row in connection.execute(_limited(), [[end.customer_id for end in named]]).fetchall()
+                if row[0] not in {end.identifier_no for end in named}
+            ]
+            decided += [
+                replace(decide(action, named[0], end, by=by, reason=reason), decided_at=asked.decided_at)
+                for end in others
+            ]
+            ends = {decision.ends for decision in known if decision.action == action}
+            decided = [decision for decision in decided if decision.ends not in ends] or [asked]
+        for number, decision in enumerate(decided):
+            refuse_contradiction([*known, *decided[:number]], decision)
+        actions = {SPLIT, JOIN} if enabled[0] else {SPLIT}
+        built = {row[:2]: row[2] for row in connection.execute(_built_decisions()).fetchall() if row[2] in actions}
+        known = [decision for decision in known if decision.action in actions]
+        pending = _changed(built, _counting(connection, known))
+        changed = _changed(built, _counting(connection, [*known, *decided]))
+        components = _components(connection, [end.identifier_no for end in named], changed)
+        nodes, identifiers = (
+            connection.sql(_part_of(name), params=[components]).to_arrow_table()
+            for name in ("int_identity__nodes", "int_identity__identifiers")
+        )
+        decided_pairs = [[pair[0] for pair in changed], [pair[1] for pair in changed], [*changed.values()]]
+        pairs = connection.sql(_decided_pairs(), params=[components, *decided_pairs]).to_arrow_table()
+        members = {row[0]: Identifier(*row) for row in connection.execute(_members(), [components]).fetchall()}
         carried = connection.execute(_carried(), [list(members)]).fetchall()
-    progress(0, None, "asking the engine")
-    customer_nos = _try_out(home, parents, action, numbers, progress)
+    numbers = preview.customers_of(nodes=nodes, identifiers=identifiers, pairs=pairs, size_cap=_size_cap(home))
     now = _grouped(members, {number: str(member.customer_id) for number, member in members.items()})
-    named: dict[int, int] = {}
+    kept: dict[int, int] = {}
     for carrier, erased in carried:
-        number = customer_nos[carrier]
-        named[number] = min(erased, named.get(number, number))
-    then = _grouped(members, {number: f"C{named.get(root, root):010}" for number, root in customer_nos.items()})
+        number = numbers[carrier]
+        kept[number] = min(erased, kept.get(number, number))
+    then = _grouped(members, {number: f"C{kept.get(root, root):010}" for number, root in numbers.items()})
+    concerned = {end.customer_id for end in named}
     return Plan(
-        decision=decision,
+        decisions=decided,
         before=[group for group in now if group not in then],
         after=[group for group in then if group not in now],
-        unbuilt=sum((known.action, known.decided_by, known.decided_at) not in built for known in decisions),
+        is_one_customer=len({numbers[no] for no, member in members.items() if member.customer_id in concerned}) == 1,
+        unbuilt=len(pending),
     )
+
+
+def _named(connection: duckdb.DuckDBPyConnection, text: str) -> Identifier:
+    """The identifier that a user named; of a customer, the one that says most about the person."""
+    found = resolve(connection, text)
+    if not is_customer_id(text):
+        return found
+    return Identifier(*connection.execute(_strongest_of(), [found.customer_id]).fetchall()[0])
+
+
+def _counting(connection: duckdb.DuckDBPyConnection, decisions: Sequence[Decision]) -> dict[tuple[int, int], str]:
+    """The action that counts of each two identifiers, as in int_identity__overrides: the latest; at equal times, the
+    split. Decisions about identifiers without a customer have no effect."""
+    named = {end for decision in decisions for end in decision.ends}
+    types, values = ([*column] for column in zip(*named, strict=True)) if named else ([], [])
+    numbers = {(row[0], row[1]): row[2] for row in connection.execute(_numbers_of(), [types, values]).fetchall()}
+    counting: dict[tuple[int, int], str] = {}
+    for decision in sorted(decisions, key=lambda one: (one.decided_at, one.action == SPLIT)):
+        ends = sorted(numbers[end] for end in decision.ends if end in numbers)
+        if len(ends) == 2:
+            counting[ends[0], ends[1]] = decision.action
+    return counting
+
+
+def _changed(
+    built: Mapping[tuple[int, int], str], counting: Mapping[tuple[int, int], str]
+) -> dict[tuple[int, int], str]:
+    """The action of each two identifiers on which the last build had another decision; empty if it was withdrawn."""
+    return {
+        pair: counting.get(pair, "") for pair in sorted({*built, *counting}) if built.get(pair) != counting.get(pair)
+    }
+
+
+def _components(
+    connection: duckdb.DuckDBPyConnection, numbers: Sequence[int], changed: Mapping[tuple[int, int], str]
+) -> list[int]:
+    """The raw components of identifiers, and those that changed decisions connect with them."""
+    ends = sorted({*numbers, *(number for pair in changed for number in pair)})
+    component_of = dict(connection.execute(_component_nos(), [ends]).fetchall())
+    reached, before = {component_of[number] for number in numbers}, 0
+    while len(reached) > before:
+        before = len(reached)
+        for pair in changed:
+            found = {component_of[number] for number in pair if number in component_of}
+            if found & reached:
+                reached |= found
+    return sorted(reached)
+
+
+def _size_cap(home: Home) -> int:
+    """The most identifiers of a customer, in the last build."""
+    node = building.load_manifest(home)["nodes"]["model.merganser.int_identity__partition"]
+    return int(node["config"]["size_cap"])
 
 
 def decide(action: str, first: Identifier, second: Identifier, *, by: str, reason: str) -> Decision:
@@ -248,39 +329,6 @@ def decide(action: str, first: Identifier, second: Identifier, *, by: str, reaso
         decided_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"),
         reason=" ".join(reason.split()),
     )
-
-
-def _try_out(
-    home: Home, parents: Mapping[str, Any], action: str, numbers: list[int], progress: Progress
-) -> dict[int, int]:
-    """Customer number by identifier number, after the identity models have cut the two raw components with the
-    decision.
-
-    They run on a copy of the components in a temporary warehouse, which is deleted: it has personal values.
-    """
-    import duckdb
-
-    scratch = Home(home.path / "dbt" / "preview", home.as_of)
-    with held(scratch, "identity preview"):
-        _remove(scratch)
-        try:
-            with duckdb.connect(str(scratch.warehouse)) as connection:
-                connection.execute("create schema intermediate")
-                for name, rows in parents.items():
-                    connection.register("rows", rows)
-                    connection.execute(f"create table intermediate.{name} as select * from rows")
-                    connection.unregister("rows")
-                connection.execute(_with_decision(action), numbers)
-            building.run_model(scratch, "int_identity__partition", parsed=home, progress=progress)
-            with duckdb.connect(str(scratch.warehouse), read_only=True) as connection:
-                return dict(connection.execute(_partition()).fetchall())
-        finally:
-            _remove(scratch)
-
-
-def _remove(scratch: Home) -> None:
-    for path in scratch.path.glob(f"{scratch.warehouse.name}*"):
-        path.unlink()
 
 
 def _grouped(members: Mapping[int, Identifier], customers: Mapping[int, str]) -> list[Group]:
@@ -329,32 +377,111 @@ def _profiles(connection: duckdb.DuckDBPyConnection, customer_ids: Sequence[str]
 
 
 def _around() -> str:
-    """The members of the raw components of two identifiers."""
+    """The members of raw components."""
     return """
-        select identifier_no from intermediate.int_identity__partition where component_no in (
-            select component_no from intermediate.int_identity__partition where identifier_no in (?, ?)
-        )
+        select identifier_no from intermediate.int_identity__partition
+        where component_no in (select unnest(?::bigint[]))
     """
 
 
 def _part_of(name: str) -> str:
-    """The rows of a parent of the partition that concern the raw components of two identifiers."""
-    if name == "int_identity__pairs":
-        return f"""
-            with around as ({_around()})
-            select * from intermediate.int_identity__pairs
-            where identifier_no_a in (select identifier_no from around)
-                and identifier_no_b in (select identifier_no from around)
-        """
+    """The rows of a parent of the partition that concern raw components."""
     return f"select * from intermediate.{name} where identifier_no in ({_around()})"
+
+
+def _decided_pairs() -> str:
+    """The pairs inside raw components as the next build has them: the evidence of a pair whose decision changed (ends
+    and action: include, exclude or nothing) and that decision."""
+    return f"""
+        with around as ({_around()}),
+        decided as (
+            select unnest(?::bigint[]) as identifier_no_a, unnest(?::bigint[]) as identifier_no_b,
+                unnest(?::varchar[]) as action
+        ),
+        evidence as (
+            select
+                decided.identifier_no_a,
+                decided.identifier_no_b,
+                decided.action,
+                min(links.tier) filter (where links.refusal_reason is null) as tier,
+                coalesce(sum(links.times_seen) filter (where links.refusal_reason is null), 0) as times_seen,
+                count(distinct links.source) filter (where links.refusal_reason is null) as source_count,
+                max(links.last_seen_at) filter (where links.refusal_reason is null) as last_seen_at
+            from decided
+            left join intermediate.int_identity__judged_links as links
+                on decided.identifier_no_a = links.identifier_no_a
+                and decided.identifier_no_b = links.identifier_no_b
+                and links.source <> 'override'
+            group by all
+        )
+        select
+            pairs.identifier_no_a, pairs.identifier_no_b, pairs.tier, pairs.times_seen, pairs.source_count,
+            pairs.is_joining, pairs.is_excluded, pairs.last_seen_at
+        from intermediate.int_identity__pairs as pairs
+        anti join decided
+            on pairs.identifier_no_a = decided.identifier_no_a and pairs.identifier_no_b = decided.identifier_no_b
+        where pairs.identifier_no_a in (select identifier_no from around)
+            and pairs.identifier_no_b in (select identifier_no from around)
+        union all
+        select
+            identifier_no_a, identifier_no_b,
+            case when action = '{JOIN}' then 0 else tier end,
+            times_seen + case when action = '{JOIN}' then 1 else 0 end,
+            source_count + case when action = '{JOIN}' then 1 else 0 end,
+            action = '{JOIN}' or tier is not null,
+            action = '{SPLIT}',
+            coalesce(last_seen_at, timestamp '1970-01-01')
+        from evidence
+        where identifier_no_a in (select identifier_no from around)
+            and identifier_no_b in (select identifier_no from around)
+    """
 
 
 def _members() -> str:
     return f"""
-        select
-            identifier_no, identifier_type, identifier_value, customer_id, identifier_status, first_seen_at,
-            last_seen_at
-        from marts.bdg_customer_identifiers where identifier_no in ({_around()})
+        select {_OF_IDENTIFIER} from marts.bdg_customer_identifiers where identifier_no in ({_around()})
+    """
+
+
+def _strongest_of() -> str:
+    """The identifier of a customer that is trusted most to mean one person, and the oldest of these."""
+    return f"""
+        select {_OF_IDENTIFIER}
+        from marts.bdg_customer_identifiers as bridge
+        inner join seeds.identifier_types as types using (identifier_type)
+        where customer_id = ?
+        order by case when types.scope = 'person' then 0 else 1 end, types.tier, identifier_no
+        limit 1
+    """
+
+
+def _limited() -> str:
+    """The identifiers of customers of whose type they have more together than one customer may have."""
+    return f"""
+        select {_OF_IDENTIFIER}
+        from marts.bdg_customer_identifiers as bridge
+        inner join seeds.identifier_types as types using (identifier_type)
+        where customer_id in (select unnest(?::varchar[]))
+        qualify count(*) over (partition by identifier_type) > types.max_per_customer
+        order by identifier_no
+    """
+
+
+def _component_nos() -> str:
+    return """
+        select identifier_no, component_no from intermediate.int_identity__partition
+        where identifier_no in (select unnest(?::bigint[]))
+    """
+
+
+def _numbers_of() -> str:
+    """Numbers of the identifiers (type, value) that have a customer."""
+    return """
+        select identifier_type, identifier_value, identifier_no
+        from intermediate.int_identity__identifiers
+        inner join (select unnest(?::varchar[]) as identifier_type, unnest(?::varchar[]) as identifier_value) as named
+            using (identifier_type, identifier_value)
+        inner join intermediate.int_identity__partition using (identifier_no)
     """
 
 
@@ -377,46 +504,12 @@ def _joining_is_on() -> str:
 
 
 def _built_decisions() -> str:
+    """The decisions that the last build applied."""
     return """
-        select action, decided_by, strftime(decided_at, '%Y-%m-%d %H:%M:%S')
+        select identifier_no_a, identifier_no_b, action
         from intermediate.int_identity__overrides
+        where problem is null
     """
-
-
-def _with_decision(action: str) -> str:
-    """The row of int_identity__pairs for two identifiers (the smaller number first), with the decision."""
-    if action == JOIN:
-        kept = """
-            null as refusal_reason, 0 as tier, coalesce(known.times_seen, 0) + 1 as times_seen,
-            coalesce(known.source_count, 0) + 1 as source_count, true as is_joining,
-            coalesce(known.is_excluded, false) as is_excluded
-        """
-    else:
-        kept = """
-            known.refusal_reason, known.tier, known.times_seen, known.source_count,
-            coalesce(known.is_joining, false) as is_joining, true as is_excluded
-        """
-    return f"""
-        merge into intermediate.int_identity__pairs as pairs
-        using (
-            select
-                ends.a as identifier_no_a, ends.b as identifier_no_b, {kept},
-                coalesce(known.last_seen_at, timestamp '1970-01-01') as last_seen_at,
-                1 as cause_rank, 1 as revision_no
-            from (select ?::bigint as a, ?::bigint as b) as ends
-            left join intermediate.int_identity__pairs as known
-                on ends.a = known.identifier_no_a and ends.b = known.identifier_no_b
-        ) as decided
-        on pairs.identifier_no_a = decided.identifier_no_a and pairs.identifier_no_b = decided.identifier_no_b
-        when matched then update set
-            refusal_reason = decided.refusal_reason, tier = decided.tier, times_seen = decided.times_seen,
-            source_count = decided.source_count, is_joining = decided.is_joining, is_excluded = decided.is_excluded
-        when not matched then insert by name
-    """
-
-
-def _partition() -> str:
-    return "select identifier_no, customer_no from intermediate.int_identity__partition"
 
 
 def _queue_is_there() -> str:

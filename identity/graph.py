@@ -335,13 +335,18 @@ def read_stats(home: Home) -> Stats:
 # --- names and paths --------------------------------------------------------------------------------------------------
 
 
+def is_customer_id(text: str) -> bool:
+    """Whether a user named a customer, not an identifier."""
+    return _CUSTOMER_ID.fullmatch(text.strip()) is not None
+
+
 def resolve(connection: duckdb.DuckDBPyConnection, text: str) -> Identifier:
     """The identifier for `type:value`, for a value that only one type has, or for a customer's id (its oldest
     identifier). Ignores case, surrounding spaces and the spacing of phone numbers.
 
     Raises WrongUseError, without repeating the value, if there is none or the value is ambiguous.
     """
-    if _CUSTOMER_ID.fullmatch(text.strip()):
+    if is_customer_id(text):
         found = connection.execute(_oldest_of(), [text.strip(), text.strip()]).fetchall()
         if not found:
             raise WrongUseError(

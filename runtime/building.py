@@ -381,22 +381,6 @@ def parsed_manifest(home: Home) -> Manifest:
     return manifest
 
 
-def run_model(home: Home, name: str, *, parsed: Home, progress: Progress = silent) -> None:
-    """Rebuilds one model in a home that has its parents, with the manifest of another home's last build.
-
-    Runs no tests and writes no record. Raises MerganserError if the model fails.
-    """
-    manifest = parsed_manifest(parsed)
-    home.prepare()
-    try:
-        arguments = ["run", "--select", name, "--full-refresh"]
-        results = _run(home, arguments, _NodeCounter(progress), manifest)
-    finally:
-        release_warehouse()
-    for failed in (result for result in map(_node_result, results) if result.outcome not in _GOOD):
-        raise MerganserError(f"{name} cannot be built: {failed.message}", f"dbt's log is in {home.dbt_logs}.")
-
-
 def load_manifest(home: Home) -> dict[str, Any]:
     """The manifest.json of this home as a mapping. Parses the project if there is none."""
     path = home.manifest if home.manifest.exists() else parse(home)

@@ -1,7 +1,8 @@
 """The commands `merganser identity`: paths of evidence, conflicts, history, and decisions of people.
 
 A user names an identifier as type:value, as a value alone if only one type has it, or as a customer's id, which means
-its oldest identifier. Add here: a command about identity. Keep out: the work (identity/).
+the customer in a decision and its oldest identifier elsewhere. Add here: a command about identity. Keep out: the work
+(identity/).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestration.cli.command_line import EXIT_CODES, HomeOption, JsonOption, end, home_at
-from orchestration.cli.console import new_table, out, show_error, shown_progress
+from orchestration.cli.console import new_table, out, show_error
 from runtime.errors import WrongUseError
 from runtime.printable import printable
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from identity.graph import Conflict, Edge, GraphAnswer, HistoryAnswer, Identifier, PathAnswer, Stats
 
 PREVIEW = "Shows first what would change.\n\nWith --json there is no question, and only --yes writes the decision."
-IDENTIFIER_HELP = "type:value, a value that only one type has, or a customer's id (its oldest identifier)."
+IDENTIFIER_HELP = "type:value, a value that only one type has, or a customer's id."
 
 identity_app = typer.Typer(
     help="Who is who, and why: paths of evidence, conflicts, history, and decisions of people.",
@@ -316,16 +317,13 @@ def decide(
     verb = str(context.command.name)
     action = decisions.JOIN if verb == "join" else decisions.SPLIT
     place, decider = home_at(home, None), _decider(by)
-    with shown_progress(quiet=as_json) as progress:
-        plan = decisions.plan(
-            place, action, identifier, other, by=decider, reason=reason, progress=progress("identity")
-        )
+    plan = decisions.plan(place, action, identifier, other, by=decider, reason=reason)
     if not as_json:
         show_plan(plan, is_join=verb == "join")
     wanted = not dry_run and (yes or (not as_json and typer.confirm("Write this decision?", default=False)))
-    path = decisions.write(plan.decision) if wanted else None
+    path = decisions.write(*plan.decisions) if wanted else None
     if not as_json and not dry_run:
-        show_written(path, int(wanted))
+        show_written(path, len(plan.decisions) if wanted else 0)
     end(as_json, f"identity {verb}", {"plan": plan, "is_written": wanted, "path": path})
 
 
@@ -337,24 +335,19 @@ def show_plan(plan: Plan, *, is_join: bool) -> None:
     else:
         _show_groups("Now", plan.before)
         _show_groups("After the decision", plan.after)
-    if is_join and not _is_joined(plan):
+    if is_join and not plan.is_one_customer:
         console.print(
-            "The two customers would not become one: limits keep the rest of them apart. Join instead the two "
-            "identifiers of each limited type; `merganser identity conflicts` names it.",
+            "The two customers would not become one: limits or decisions keep the rest of them apart. Name the two "
+            "customers by their ids instead; `merganser identity conflicts` shows the limits.",
             markup=False,
             style="yellow",
         )
     if plan.unbuilt:
         console.print(
-            f"{plan.unbuilt} earlier decisions were not built yet. This preview ignores them.",
+            f"{plan.unbuilt} decisions were written or withdrawn since the last build. This preview includes them.",
             markup=False,
             style="yellow",
         )
-
-
-def _is_joined(plan: Plan) -> bool:
-    """Whether the decision makes the two customers one, with all the identifiers that they have now."""
-    return not plan.before or len(plan.after) < len(plan.before)
 
 
 def _show_groups(title: str, groups: Iterable[Group]) -> None:

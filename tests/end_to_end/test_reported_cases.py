@@ -21,6 +21,10 @@ REPAIRED = {
     "01-segment-screen": lambda rows: rows == [("screen",)],
     "10-opt-out-by-phone": lambda rows: [row[2] for row in rows if row[1] == "sms_marketing"] == ["withdrawn"],
     "11-reconsent": lambda rows: [row[2] for row in rows if row[1] == "email_marketing"] == ["granted"],
+    "12-phone-extension": lambda rows: (
+        len({row[2] for row in rows if row[0] == "email"}) == 2
+        and not {row[2] for row in rows if row[0] == "phone"} & {row[2] for row in rows if row[0] == "email"}
+    ),
     "39-40-consent-words": lambda rows: (
         {(row[0].partition("@")[0], row[1]): row[2] for row in rows}.items()
         >= {
@@ -31,6 +35,7 @@ REPAIRED = {
         }.items()
     ),
     "52-withdrawal-in-quarantine": lambda rows: rows == [],
+    "60-placeholder-user-ids": lambda rows: len(rows) > 0 and {row[1] for row in rows} == {1},
     "67-call-without-moment": lambda rows: rows == [],
 }
 SCREENS = "select event_type from marts.fct_events where event_id like '%scr-0001'"

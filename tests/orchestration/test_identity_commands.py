@@ -11,9 +11,10 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -22,13 +23,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from identity import decisions, graph, picture
+from identity import decisions, graph, picture, preview
 from identity.decisions import Decision
 from identity.graph import Edge, GraphAnswer, Identifier
 from orchestration.cli import identity as identity_cli
 from runtime import building
 from runtime import home as places
-from runtime.errors import MerganserError, WrongUseError
+from runtime.errors import WrongUseError
 from runtime.home import Home
 from tests.command import copy_of, held_open
 from tests.orchestration.handmade import read, write
@@ -405,7 +406,6 @@ def test_the_next_build_equals_the_preview(
         assert plans[one]["is_written"]
     assert [plan["plan"]["unbuilt"] for plan in plans.values()] == [0, 1, 2]
     assert (small.path / "warehouse.duckdb").read_bytes() == untouched
-    assert list((small.path / "dbt" / "preview").glob("*.duckdb*")) == [], "a copy of persons stays nowhere"
 
     rows = list(csv.DictReader(overrides.open()))
     assert [row["action"] for row in rows] == ["exclude", "include", "include"]
@@ -418,6 +418,25 @@ def test_the_next_build_equals_the_preview(
     for one, answer in plans.items():
         then = shown(answer["plan"]["after"])
         assert grouped(small, set().union(*then.values())) == then, one
+
+    # A withdrawn decision is not built yet either: the preview already leaves it out.
+    decided = overrides.read_text().splitlines(keepends=True)
+    overrides.write_text("".join(line for line in decided if O1.partition(":")[2] not in line))
+    withdrawn = planned(merganser, small, "join", Z1, E3)
+    assert withdrawn["unbuilt"] == 1
+    assert sorted(map(len, shown(withdrawn["after"]).values())) == [2, 2]
+    overrides.write_text("".join(decided))
+
+    # History before the decision still has the former customer.
+    (moment,) = {row["decided_at"] for row in rows if row["identifier_type_a"] == "zendesk_user_id"}
+    (gone,) = set(shown(plans[Z1]["plan"]["before"])) - set(shown(plans[Z1]["plan"]["after"]))
+    on = (datetime.fromisoformat(moment) - timedelta(seconds=1)).isoformat()
+    stays = read(
+        small.warehouse,
+        "select count(*) from marts.bdg_customer_identifiers_history "
+        f"where customer_id = '{gone}' and valid_from <= timestamp '{on}' and valid_to >= timestamp '{moment}'",
+    )
+    assert stays == [(2,)]
     assert len(shown(plans[H1]["plan"]["after"])) == 2
     assert len(shown(plans[Z1]["plan"]["after"])) == len(shown(plans[U1]["plan"]["after"])) == 1
 
@@ -432,6 +451,41 @@ def test_the_next_build_equals_the_preview(
     apart = json.loads(merganser("identity", "explain", H1, K1, "--json", "--home", small.path)[1])
     assert not apart["is_one_customer"]
     assert "override_exclude" in {edge["refused"] for step in apart["steps"] for edge in step["edges"]}
+
+
+def customer_of(home: Home, identifier: str) -> str:
+    return next(str(customer) for name, customer in read(home.warehouse, MEMBERS) if name == identifier)
+
+
+def planned(merganser: Invoke, home: Home, *arguments: str) -> dict[str, Any]:
+    code, output, error = merganser("identity", *arguments, *WHY, "--json", "--home", home.path)
+    assert code == 0, error
+    plan: dict[str, Any] = json.loads(output)["plan"]
+    return plan
+
+
+def test_customers_are_joined_as_persons(small: Home, overrides: Path, merganser: Invoke) -> None:
+    """Not their oldest cookies: of each limited type, the join names what the two have."""
+    ids = [customer_of(small, identifier) for identifier in (U1, U2)]
+    plan = planned(merganser, small, "join", *ids)
+    assert plan["is_one_customer"]
+    assert len(shown(plan["after"])) == 1
+    (row,) = plan["decisions"]
+    assert {row["identifier_type_a"], row["identifier_type_b"]} == {"user_id"}
+    assert "same identifier" in refusal(merganser, small, "join", ids[0], ids[0], *WHY)
+
+
+def test_a_preview_includes_decisions_that_are_not_built(small: Home, overrides: Path, merganser: Invoke) -> None:
+    """A join across a split that the next build reads leaves two customers."""
+    assert planned(merganser, small, "join", E1, E2)["before"] == []
+    planned(merganser, small, "split", H1, K1, "--yes")
+    plan = planned(merganser, small, "join", E1, E2)
+    assert plan["unbuilt"] == 1
+    assert not plan["is_one_customer"]
+    assert len(plan["after"]) == 2
+    output = merganser("identity", "join", E1, E2, *WHY, "--dry-run", "--home", small.path)[1]
+    assert "would not become one" in output
+    assert "No customer would change" not in output
 
 
 def test_a_join_without_effect_is_reported(small: Home, overrides: Path, merganser: Invoke) -> None:
@@ -465,7 +519,6 @@ def test_nothing_is_written_without_a_yes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
-    monkeypatch.setattr(decisions, "_try_out", lambda *_: {})
     merganser("identity", "join", Z1, O1, *WHY, *arguments, "--home", small.path)
     assert (overrides.read_text().count("\n") == 2) is is_written
 
@@ -678,16 +731,32 @@ def test_a_locked_warehouse(arguments: tuple[str, ...], built_by_hand: Home, mer
         assert str(holder) in refusal(merganser, built_by_hand, *arguments, code=4)
 
 
-def test_a_failed_preview_leaves_nothing_behind(
-    small: Home, overrides: Path, merganser: Invoke, monkeypatch: pytest.MonkeyPatch
+def test_a_failed_preview_writes_nothing(
+    *, small: Home, project: Path, overrides: Path, tmp_path: Path, merganser: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise MerganserError("int_identity__partition cannot be built: no room")
-
-    monkeypatch.setattr(building, "run_model", fail)
-    assert "cannot be built" in refusal(merganser, small, "join", Z1, O1, *WHY, "--yes", code=1)
-    assert list((small.path / "dbt" / "preview").glob("*.duckdb*")) == []
+    """A macro that needs more of dbt than a preview has."""
+    macros = tmp_path / "dbt_project" / "macros"
+    shutil.copytree(project / "dbt_project" / "macros", macros)
+    changed = macros / "identity" / "select_claims.sql"
+    changed.write_text(changed.read_text().replace("with\n", "{{ target.schema }} with\n", 1))
+    monkeypatch.setattr(preview, "places", SimpleNamespace(PROJECT_ROOT=tmp_path))
+    assert "do not run without dbt" in refusal(merganser, small, "join", Z1, O1, *WHY, "--yes", code=1)
     assert decisions.read_decisions() == []
+
+
+def test_the_preview_of_all_components_is_the_partition(demo_home: Home) -> None:
+    """The macros give in memory what dbt built, limits included."""
+    with duckdb.connect(str(demo_home.warehouse), read_only=True) as connection:
+        nodes, identifiers, pairs = (
+            connection.sql(f"select * from intermediate.int_identity__{name}").to_arrow_table()
+            for name in ("nodes", "identifiers", "pairs")
+        )
+        built = connection.execute(
+            "select identifier_no, customer_no, component_no from intermediate.int_identity__partition"
+        ).fetchall()
+    numbers = preview.customers_of(nodes=nodes, identifiers=identifiers, pairs=pairs, size_cap=1000)
+    assert numbers == {number: customer for number, customer, _ in built}
+    assert any(customer != component for _, customer, component in built)
 
 
 # --- the demo business ------------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ def lookup() -> ModuleType:
     ],
 )
 def test_numbers_are_parsed(lookup: ModuleType, typed: str, country_code: str, expected: str) -> None:
-    e164, phone_type, is_valid = lookup.parse_phone(f"{country_code}|{typed}")
+    e164, phone_type, is_valid, _ = lookup.parse_phone(f"{country_code}|{typed}")
     assert (e164, is_valid) == (expected, True)
     assert phone_type in {"mobile", "fixed_line", "fixed_line_or_mobile", "other"}
 
@@ -58,7 +58,23 @@ def test_numbers_are_parsed(lookup: ModuleType, typed: str, country_code: str, e
     ],
 )
 def test_what_is_no_number_is_null(lookup: ModuleType, typed: str, country_code: str) -> None:
-    assert lookup.parse_phone(f"{country_code}|{typed}") == (None, None, False)
+    assert lookup.parse_phone(f"{country_code}|{typed}") == (None, None, False, None)
+
+
+@pytest.mark.parametrize(
+    ("typed", "extension"),
+    [
+        ("+1 415-555-0123 ext. 101", "101"),
+        ("+1 415-555-0123 x102", "102"),
+        ("tel:+1-415-555-0123;ext=103", "103"),
+        ("+49 30 901820", None),
+        ("+49 151 23456789 ext. 2", None),  # a mobile phone has none
+    ],
+)
+def test_an_extension_is_kept_apart_from_its_number(lookup: ModuleType, typed: str, extension: str | None) -> None:
+    e164, _, is_valid, found = lookup.parse_phone(f"|{typed}")
+    assert (is_valid, found) == (True, extension)
+    assert "ext" not in e164
 
 
 def test_placeholders_of_any_plan(lookup: ModuleType) -> None:

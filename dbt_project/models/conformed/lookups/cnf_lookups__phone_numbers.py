@@ -11,6 +11,7 @@ SCHEMA = pa.schema(
         ("phone_e164", pa.string()),
         ("phone_type", pa.string()),
         ("is_valid", pa.bool_()),
+        ("phone_extension", pa.string()),
     ]
 )
 TYPES = {
@@ -26,27 +27,30 @@ def is_placeholder(national_number: str) -> bool:
     return len(set(national_number)) == 1 or any(national_number in digits * 2 for digits in COUNTING)
 
 
-def parse_phone(phone_text: str) -> tuple[str | None, str | None, bool]:
-    """Return E.164, type and validity of `<country>|<as typed>`; (None, None, False) if it is not a phone number.
+def parse_phone(phone_text: str) -> tuple[str | None, str | None, bool, str | None]:
+    """Return E.164, type, validity and extension of `<country>|<as typed>`; (None, None, False, None) if it is not a
+    phone number.
 
-    A national number is parsed only with the country of its record: without it, the number is ambiguous.
+    A national number is parsed only with the country of its record: without it, the number is ambiguous. A mobile phone
+    has no extensions: what is written there is a note.
     """
     country_code, _, typed = phone_text.partition("|")
     try:
         number = phonenumbers.parse(typed, country_code or None)
     except phonenumbers.NumberParseException:
-        return None, None, False
+        return None, None, False, None
     phone_type = phonenumbers.number_type(number)  # unknown for each number that is not valid
     if phone_type == phonenumbers.PhoneNumberType.UNKNOWN:
-        return None, None, False
+        return None, None, False, None
     if is_placeholder(phonenumbers.national_significant_number(number)):
-        return None, None, False
+        return None, None, False, None
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    return e164, TYPES.get(phone_type, "other"), True
+    kind = TYPES.get(phone_type, "other")
+    return e164, kind, True, None if kind == "mobile" else number.extension
 
 
 def model(dbt, session):  # type: ignore[no-untyped-def]  # dbt's own signature
-    dbt.config(materialized="incremental", incremental_strategy="append", on_schema_change="fail")
+    dbt.config(materialized="incremental", incremental_strategy="append", on_schema_change="append_new_columns")
     values = dbt.ref("cnf_lookups__phone_values").select("phone_text")
     if dbt.is_incremental:
         values = values.except_(session.table(str(dbt.this)).select("phone_text"))
@@ -55,9 +59,10 @@ def model(dbt, session):  # type: ignore[no-untyped-def]  # dbt's own signature
     return pa.table(
         {
             "phone_text": new,
-            "phone_e164": [e164 for e164, _, _ in parsed],
-            "phone_type": [phone_type for _, phone_type, _ in parsed],
-            "is_valid": [is_valid for _, _, is_valid in parsed],
+            "phone_e164": [e164 for e164, *_ in parsed],
+            "phone_type": [phone_type for _, phone_type, *_ in parsed],
+            "is_valid": [is_valid for _, _, is_valid, _ in parsed],
+            "phone_extension": [extension for *_, extension in parsed],
         },
         schema=SCHEMA,
     )

@@ -45,6 +45,15 @@ links as (
 
 ),
 
+{# A number with extensions belongs to an office, even where a record does not name its extension. #}
+switchboards as (
+
+    select distinct phone_e164
+    from {{ ref('cnf_lookups__phone_numbers') }}
+    where phone_extension is not null
+
+),
+
 typed as (
 
     select
@@ -111,20 +120,45 @@ compared as (
     inner join pattern_matches on typed.identifier_no = pattern_matches.identifier_no
     where pattern_matches.is_match
 
+    union all
+
+    select
+        identifier_no,
+        identifier_type,
+        'word' as match,
+        {{ placeholder_word(
+            "case when identifier_type = 'email' then " ~ dbt.split_part('identifier_value', "'@'", 1)
+            ~ " else identifier_value end"
+        ) }} as value
+    from typed
+
+),
+
+{# Without a type, a row is about every type. #}
+listed as (
+
+    select
+        identifier_type,
+        match,
+        case when match = 'word' then {{ placeholder_word('value') }} else value end as value,
+        keep_as_attribute,
+        reason
+    from blocklist
+
 ),
 
 blocked as (
 
     select
         compared.identifier_no,
-        min(blocklist.reason) as reason,
-        min(case when blocklist.keep_as_attribute then 1 else 0 end) = 1 as is_attribute
+        min(listed.reason) as reason,
+        min(case when listed.keep_as_attribute then 1 else 0 end) = 1 as is_attribute
     from compared
-    inner join blocklist
+    inner join listed
         on
-            compared.identifier_type = blocklist.identifier_type
-            and compared.match = blocklist.match
-            and compared.value = blocklist.value
+            compared.match = listed.match
+            and compared.value = listed.value
+            and coalesce(listed.identifier_type, compared.identifier_type) = compared.identifier_type
     group by 1
 
 ),
@@ -199,6 +233,7 @@ final as (
             when not judged.is_valid then 'invalid'
             when judged.blocked_reason is not null then 'blocked'
             when persons.person_count > judged.max_persons_before_shared then 'shared'
+            when switchboards.phone_e164 is not null then 'shared'
             else 'usable'
         end as identifier_status,
         case
@@ -206,6 +241,7 @@ final as (
             when judged.blocked_reason is not null then judged.blocked_reason
             when persons.person_count > judged.max_persons_before_shared
                 then 'touches more persons than its type allows'
+            when switchboards.phone_e164 is not null then 'a switchboard: a record names an extension of it'
         end as reason,
         judged.scope,
         coalesce(persons.person_count, 0) as person_count,
@@ -215,6 +251,8 @@ final as (
         judged.is_valid and judged.is_attribute as is_attribute
     from judged
     left join persons on judged.identifier_no = persons.identifier_no
+    left join switchboards
+        on judged.identifier_type = 'phone' and judged.identifier_value = switchboards.phone_e164
 
 )
 
