@@ -30,13 +30,13 @@ checkouts as (
 stated as (
 
     {% for relation in ['identifiers', 'consents', 'checkouts'] %}
-        select {{ unparsed_phone("identifier_type = 'phone'", 'identifier_value') }} as phone_text
+        select {{ unparsed_phone('identifier_type', 'identifier_value') }} as phone_text
         from {{ relation }}
 
         union all
 
     {% endfor %}
-    select {{ unparsed_phone("attribute in ('phone', 'mobile_phone')", 'value') }} as phone_text
+    select {{ unparsed_phone('attribute', 'value') }} as phone_text
     from attributes
 
 ),

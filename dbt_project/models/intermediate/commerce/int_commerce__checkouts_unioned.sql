@@ -12,31 +12,11 @@ with checkouts as (
 
 ),
 
-phone_numbers as (
-
-    select * from {{ ref('cnf_lookups__phone_numbers') }}
-
-),
-
-texts as (
-
-    select
-        *,
-        {{ unparsed_phone("identifier_type = 'phone'", 'identifier_value') }} as phone_text
-    from checkouts
-
-),
-
 parsed as (
 
-    select
-        texts.*,
-        case
-            when texts.phone_text is null then texts.identifier_value
-            else phone_numbers.phone_e164
-        end as parsed_value
-    from texts
-    left join phone_numbers on texts.phone_text = phone_numbers.phone_text
+    {{ parse_phones('checkouts', [
+        {'kind': 'identifier_type', 'value': 'identifier_value', 'parsed': 'parsed_value'},
+    ]) }}
 
 ),
 

@@ -12,43 +12,27 @@ offered as (
 
 ),
 
-phone_numbers as (
-
-    select * from {{ ref('cnf_lookups__phone_numbers') }}
-
-),
-
-texts as (
-
-    select
-        *,
-        {{ unparsed_phone("attribute in ('phone', 'mobile_phone')", 'value') }} as phone_text
-    from offered
-
-),
-
 parsed as (
 
-    select
-        texts.source,
-        texts.record_type,
-        texts.record_id,
-        texts.identifier_type,
-        texts.identifier_value,
-        texts.attribute,
-        case when texts.phone_text is null then texts.value else phone_numbers.phone_e164 end as value,
-        texts.allows_matching,
-        texts.allows_attributes,
-        texts.observed_at
-    from texts
-    left join phone_numbers on texts.phone_text = phone_numbers.phone_text
+    {{ parse_phones('offered', [{'kind': 'attribute', 'value': 'value', 'parsed': 'parsed_value'}]) }}
 
 ),
 
 final as (
 
-    select * from parsed
-    where value is not null
+    select
+        source,
+        record_type,
+        record_id,
+        identifier_type,
+        identifier_value,
+        attribute,
+        parsed_value as value,
+        allows_matching,
+        allows_attributes,
+        observed_at
+    from parsed
+    where parsed_value is not null
 
 )
 

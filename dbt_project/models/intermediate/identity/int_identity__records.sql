@@ -14,47 +14,12 @@ named as (
 
 ),
 
-phone_numbers as (
-
-    select * from {{ ref('cnf_lookups__phone_numbers') }}
-
-),
-
-texts as (
-
-    select
-        *,
-        {{ unparsed_phone("own_type = 'phone'", 'own_value') }} as own_phone_text,
-        {{ unparsed_phone("identifier_type = 'phone'", 'identifier_value') }} as phone_text
-    from named
-
-),
-
 parsed as (
 
-    select
-        texts.source,
-        texts.record_type,
-        texts.record_id,
-        texts.own_type,
-        case
-            when texts.own_phone_text is null then texts.own_value
-            else own_numbers.phone_e164
-        end as own_value,
-        texts.identifier_type,
-        case
-            when texts.phone_text is null then texts.identifier_value
-            else numbers.phone_e164
-        end as identifier_value,
-        texts.times_seen,
-        texts.is_living,
-        texts.first_loaded_at,
-        texts.last_loaded_at,
-        texts.first_seen_at,
-        texts.last_seen_at
-    from texts
-    left join phone_numbers as own_numbers on texts.own_phone_text = own_numbers.phone_text
-    left join phone_numbers as numbers on texts.phone_text = numbers.phone_text
+    {{ parse_phones('named', [
+        {'kind': 'own_type', 'value': 'own_value', 'parsed': 'parsed_own_value'},
+        {'kind': 'identifier_type', 'value': 'identifier_value', 'parsed': 'parsed_value'},
+    ]) }}
 
 ),
 
@@ -65,9 +30,9 @@ final as (
         record_type,
         record_id,
         own_type,
-        own_value,
+        parsed_own_value as own_value,
         identifier_type,
-        identifier_value,
+        parsed_value as identifier_value,
         cast(sum(times_seen) as bigint) as times_seen,
         max(case when is_living then 1 else 0 end) = 1 as is_living,
         min(first_loaded_at) as first_loaded_at,
@@ -75,7 +40,7 @@ final as (
         min(first_seen_at) as first_seen_at,
         max(last_seen_at) as last_seen_at
     from parsed
-    where own_value is not null and identifier_value is not null
+    where parsed_own_value is not null and parsed_value is not null
     group by 1, 2, 3, 4, 5, 6, 7
 
 )
