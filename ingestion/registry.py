@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -61,15 +62,22 @@ def get_source(name: str, sources: dict[str, SourceSpec] | None = None) -> Sourc
 def read_source(path: Path) -> SourceSpec:
     """The declaration in one file. Raises DeclarationError."""
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark is not None else ""
-        raise DeclarationError(f"{path}: not YAML{where}: {getattr(error, 'problem', 'cannot be parsed')}.") from error
+        return _declared(path, path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
         raise DeclarationError(f"{path}: not UTF-8; save it as UTF-8.") from error
     except OSError as error:
         raise DeclarationError(f"{path}: cannot be read: {error.strerror}.") from error
+
+
+@lru_cache(maxsize=256)  # every stage reads all declarations, and Dagster runs a stage per source
+def _declared(path: Path, text: str) -> SourceSpec:
+    """The declaration that a file contains. Raises DeclarationError."""
+    try:
+        content = yaml.load(text, Loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark is not None else ""
+        raise DeclarationError(f"{path}: not YAML{where}: {getattr(error, 'problem', 'cannot be parsed')}.") from error
     if not isinstance(content, dict):
         raise DeclarationError(f"{path}: a source is a mapping that starts with `source: <name>`.")
     try:

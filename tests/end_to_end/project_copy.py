@@ -16,6 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import msgpack
+
+from runtime.home import Home
+from runtime.parsing import _by_profile
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = {  # arguments of this interpreter
@@ -90,7 +94,26 @@ def copy_project(target: Path, home: Path | None = None) -> ProjectCopy:
     copy = ProjectCopy(target)
     if home is not None:
         shutil.copytree(home, copy.home)
+    _share_parse(copy)
     return copy
+
+
+def _share_parse(copy: ProjectCopy) -> None:
+    """Gives the copy the checkout's parse with the copy's own paths: dbt parses only the files that differ, by their
+    checksums."""
+    (_, parsed), (_, own) = (_by_profile(project, Home(copy.home)) for project in (ROOT, copy.path))
+    if not parsed.exists():
+        return
+
+    def moved(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: moved(part) for name, part in value.items()}
+        if isinstance(value, list):
+            return [moved(part) for part in value]
+        return str(copy.path) if value == str(ROOT) else value
+
+    own.parent.mkdir(parents=True, mode=0o700)
+    own.write_bytes(msgpack.packb(moved(msgpack.unpackb(parsed.read_bytes(), strict_map_key=False))))
 
 
 def restore_project(saved: ProjectCopy, target: Path) -> ProjectCopy:

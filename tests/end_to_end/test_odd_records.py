@@ -9,8 +9,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import pytest
-
 from ingestion.registry import load_sources
 from ingestion.spec import EntitySpec
 from runtime.home import Home
@@ -131,8 +129,9 @@ def _names_a_scope_of_its_own(entity: EntitySpec, record: Mapping[str, Any]) -> 
     return not names or any(str(record.get(name) or "").strip().startswith("odd") for name in names)
 
 
-def test_valid_calls_and_records_of_the_less_usual_kinds_are_published(copied_home: Home) -> None:
-    """A screen, group and alias call, a screen_view, a call without a moment, a new status."""
+def test_less_usual_records_are_published_and_a_missing_look_up_holds_back_only_its_own(copied_home: Home) -> None:
+    """A screen, group and alias call, a screen_view, a call without a moment, a new status; and two messages, one
+    without a metric and one whose metric has not landed."""
     call = {"anonymous_id": "odd-device", "timestamp": "2026-06-20T09:00:00Z", "received_at": "2026-06-20T09:00:01Z"}
     land_in(copied_home, "segment", "screens", {"id": "odd-screen", "name": "Basket", **call})
     land_in(copied_home, "segment", "groups", {"id": "odd-group", "group_id": "g1", **call})
@@ -147,6 +146,10 @@ def test_valid_calls_and_records_of_the_less_usual_kinds_are_published(copied_ho
     )
     land_in(copied_home, "hubspot_fivetran", "engagement_call", {"engagement_id": "odd-call"})
     land_in(copied_home, "stripe", "subscription_history", {"id": "odd-sub", "status": "hibernating"})
+    event = {"person_id": "P1", "datetime": "2026-06-20T09:00:00Z"}
+    no_metric = {"id": "odd-no-metric", "metric_id": None, **event}
+    unknown_metric = {"id": "odd-unknown-metric", "metric_id": "no-such-metric", **event}
+    land_in(copied_home, "klaviyo", "event", no_metric, unknown_metric)
     report = published(copied_home)
     kinds = "select distinct event_type from marts.fct_events where event_id in ('odd-screen', 'odd-group')"
     assert set(read(copied_home.serving, kinds)) == {("screen",), ("group",)}
@@ -160,14 +163,5 @@ def test_valid_calls_and_records_of_the_less_usual_kinds_are_published(copied_ho
         if (r["table"], r["rule"]) == ("marts.fct_subscriptions", "accepted_values: status")
     )
     assert (status["passed"], status["kind"], status["broken_count"]) == (True, "data", 1)
-
-
-@pytest.mark.parametrize("metric", [None, "no-such-metric"])
-def test_a_missing_look_up_holds_back_only_its_own_records(copied_home: Home, metric: str | None) -> None:
-    event = {"id": "odd-event", "person_id": "P1", "metric_id": metric, "datetime": "2026-06-20T09:00:00Z"}
-    land_in(copied_home, "klaviyo", "event", event)
-    published(copied_home)
-    rows = read(
-        copied_home.serving, "select record_id, is_waiting from marts.fct_records_set_aside where source = 'klaviyo'"
-    )
-    assert rows == [("odd-event", metric is not None)]
+    held_back = "select record_id, is_waiting from marts.fct_records_set_aside where source = 'klaviyo' order by 1"
+    assert read(copied_home.serving, held_back) == [("odd-no-metric", False), ("odd-unknown-metric", True)]

@@ -13,8 +13,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from runtime.home import PROJECT_ROOT, Home
-from tests.command import merganser
+from orchestration import demo, stages
+from publication import publishing, quality
+from runtime.home import PROJECT_ROOT, Home, open_home
 
 CASES = PROJECT_ROOT.parent / "shared" / "cases"
 REPAIRED = {
@@ -43,18 +44,20 @@ SCREENS = "select event_type from marts.fct_events where event_id like '%scr-000
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """The demo for which the cases were written, with all of them landed, checked and published."""
+    """The demo for which the cases were written, with all of them landed after it, checked and published."""
     if not CASES.is_dir():
         pytest.skip("skipped: needs ../shared/cases")
-    home = Home(tmp_path_factory.mktemp("cases") / "home")
-    merganser("demo", "--customers", 150, "--home", home.path)
+    home = demo.prepare(open_home(tmp_path_factory.mktemp("cases") / "home"), customers=150, seed=7)
+    stages.ingest(home)
     for name in REPAIRED:
         if (CASES / name / "landing").is_dir():
             shutil.copytree(CASES / name / "landing", home.landing, dirs_exist_ok=True)
     (home.landing / "segment/screens").mkdir(parents=True, exist_ok=True)
     shutil.copy(CASES / "01-segment-screen/screens.ndjson", home.landing / "segment/screens")
-    for command in (("ingest", "--all"), ("build",), ("check",), ("publish",)):
-        merganser(*command, "--home", home.path)
+    stages.ingest(home)
+    assert stages.build(home).whole
+    assert quality.check(home).passed
+    publishing.publish(home)
     return home
 
 

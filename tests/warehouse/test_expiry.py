@@ -76,6 +76,7 @@ def test_what_expires_takes_effect_although_nothing_landed(copied_home: Home) ->
             [later],
         ).fetchone() == (0,)
     left_out = content(home)
-    assert build(home, everything=True).unchanged_count == 0
+    rebuilt = build(home, everything=True, exclude=["resource_type:test"])  # the tables are compared, not tested again
+    assert (rebuilt.succeeded, rebuilt.unchanged_count) == (True, 0)
     everything = content(home)
     assert {name for name, rows in everything.items() if rows != left_out[name]} == set()

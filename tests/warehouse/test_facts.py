@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -53,9 +55,24 @@ def arrive(bench: Workbench, batch: str, pages: Sequence[dict[str, Any]]) -> Non
     bench.land()
 
 
+@pytest.fixture(scope="module")
+def _no_events(_bench: Workbench, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse that was built before any event landed."""
+    _bench.empty()
+    _bench.build("+int_events__sessions")
+    return Path(shutil.copy(_bench.home.warehouse, tmp_path_factory.mktemp("no-events")))
+
+
+@pytest.fixture
+def shop(workbench: Workbench, _no_events: Path) -> Workbench:
+    """A workbench in which the next build has nothing to do but to add the events that land."""
+    shutil.copy(_no_events, workbench.home.warehouse)
+    return workbench
+
+
 def built(bench: Workbench) -> tuple[set[tuple[Any, ...]], set[tuple[Any, ...]]]:
-    """Builds up to the sessions; returns the rows of events and sessions."""
-    bench.build("+int_events__sessions")
+    """Builds what page calls change, up to the sessions; returns the rows of events and sessions."""
+    bench.build("source:segment.pages+,+int_events__sessions")
     return bench.rows(EVENTS), bench.rows(SESSIONS)
 
 
@@ -67,7 +84,7 @@ def rebuilt(bench: Workbench) -> tuple[set[tuple[Any, ...]], set[tuple[Any, ...]
     return built(bench)
 
 
-def test_batches_in_any_order_equal_a_full_refresh(workbench: Workbench) -> None:
+def test_batches_in_any_order_equal_a_full_refresh(shop: Workbench) -> None:
     """Shuffled events of three devices in three batches, with pauses near the session gap; each batch is built."""
     chance = random.Random(20260630)
     events = [
@@ -76,47 +93,47 @@ def test_batches_in_any_order_equal_a_full_refresh(workbench: Workbench) -> None
     ]
     chance.shuffle(events)
     for batch in range(3):
-        arrive(workbench, f"batch-{batch}", events[batch::3])
-        increments = built(workbench)
+        arrive(shop, f"batch-{batch}", events[batch::3])
+        increments = built(shop)
     assert len(increments[0]) == 80
     assert 3 < len(increments[1]) < 80
-    assert rebuilt(workbench) == increments
+    assert rebuilt(shop) == increments
 
 
-def test_late_event_joins_two_sessions_and_the_id_comes_from_the_first_event(workbench: Workbench) -> None:
-    arrive(workbench, "on-time", [page("e1", "device", 0), page("e2", "device", 50), page("o1", "other", 0)])
-    _, before = built(workbench)
-    ids = dict(workbench.query(f"select landing_page_path, session_id from {SESSIONS}"))
+def test_late_event_joins_two_sessions_and_the_id_comes_from_the_first_event(shop: Workbench) -> None:
+    arrive(shop, "on-time", [page("e1", "device", 0), page("e2", "device", 50), page("o1", "other", 0)])
+    _, before = built(shop)
+    ids = dict(shop.query(f"select landing_page_path, session_id from {SESSIONS}"))
     assert set(ids) == {"/e1", "/e2", "/o1"}
 
-    arrive(workbench, "late", [page("e3", "device", 25)])
-    increments = built(workbench)
-    assert dict(workbench.query(f"select landing_page_path, event_count from {SESSIONS}")) == {"/e1": 3, "/o1": 1}
-    after = dict(workbench.query(f"select landing_page_path, session_id from {SESSIONS}"))
+    arrive(shop, "late", [page("e3", "device", 25)])
+    increments = built(shop)
+    assert dict(shop.query(f"select landing_page_path, event_count from {SESSIONS}")) == {"/e1": 3, "/o1": 1}
+    after = dict(shop.query(f"select landing_page_path, session_id from {SESSIONS}"))
     assert after == {"/e1": ids["/e1"], "/o1": ids["/o1"]}
     assert len(before) == 3
-    assert rebuilt(workbench) == increments
+    assert rebuilt(shop) == increments
 
 
-def test_event_that_happened_long_before_the_watermark_is_not_missed(workbench: Workbench) -> None:
-    arrive(workbench, "today", [page("new", "device", 0)])
-    built(workbench)
-    arrive(workbench, "years-late", [page("old", "device", -3 * 365 * 24 * 60)])
-    increments = built(workbench)
-    assert {row[0] for row in workbench.query(f"select event_id from {EVENTS}")} == {"new", "old"}
-    assert workbench.query(f"select count(*) from {SESSIONS}") == [(2,)]
-    assert rebuilt(workbench) == increments
+def test_event_that_happened_long_before_the_watermark_is_not_missed(shop: Workbench) -> None:
+    arrive(shop, "today", [page("new", "device", 0)])
+    built(shop)
+    arrive(shop, "years-late", [page("old", "device", -3 * 365 * 24 * 60)])
+    increments = built(shop)
+    assert {row[0] for row in shop.query(f"select event_id from {EVENTS}")} == {"new", "old"}
+    assert shop.query(f"select count(*) from {SESSIONS}") == [(2,)]
+    assert rebuilt(shop) == increments
 
 
-def test_second_run_and_second_delivery_write_nothing(workbench: Workbench) -> None:
-    arrive(workbench, "first", [page("e1", "device", 0), page("e2", None, 5), page("e3", "device", 7, user_id="u1")])
-    first = built(workbench)
-    arrive(workbench, "again", [page("e1", "device", 0)])
-    assert built(workbench) == first
-    assert built(workbench) == first
+def test_second_run_and_second_delivery_write_nothing(shop: Workbench) -> None:
+    arrive(shop, "first", [page("e1", "device", 0), page("e2", None, 5), page("e3", "device", 7, user_id="u1")])
+    first = built(shop)
+    arrive(shop, "again", [page("e1", "device", 0)])
+    assert built(shop) == first
+    assert built(shop) == first
     # An event without an identifier stays an event and is in no session.
-    assert workbench.query(f"select event_id from {EVENTS} where identifier_no is null") == [("e2",)]
-    assert workbench.query(f"select sum(event_count) from {SESSIONS}") == [(2,)]
+    assert shop.query(f"select event_id from {EVENTS} where identifier_no is null") == [("e2",)]
+    assert shop.query(f"select sum(event_count) from {SESSIONS}") == [(2,)]
 
 
 @pytest.fixture(scope="module")
