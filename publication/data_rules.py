@@ -42,12 +42,7 @@ class CountedRule:
     @property
     def holds(self) -> bool:
         """True if no more rows break it than are tolerated."""
-        return is_tolerated(self.broken_count, self.row_count, self.tolerated_share)
-
-
-def is_tolerated(broken: int, rows: int, share: float) -> bool:
-    """True if so many rows may break a rule: a few always, beyond that the share."""
-    return broken <= max(TOLERATED_ROWS, share * rows)
+        return self.broken_count <= max(TOLERATED_ROWS, self.tolerated_share * self.row_count)
 
 
 def warned_rules(

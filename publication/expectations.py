@@ -19,7 +19,6 @@ EXPECTATIONS_FILE = Path(__file__).with_name("expectations.yml")
 _SUITE_KEYS = {"table", "for_each", "title", "optional", "columns", "not_null", "unique", "accepted_values"}
 _SUITE_KEYS |= {"min_rows", "filled_when_landed", "rules"}
 _RULE_KEYS = {"name", "says", "key", "broken_by", "needs", "kind"}
-KINDS = ("contract", "data", "gate", "notice")
 
 
 @dataclass(frozen=True)
@@ -41,11 +40,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class TableSuite:
-    """The rules of one table (`schema.name`).
-
-    `tolerated`: the data rules (by their names in the audit), with the share of rows that may break each. All others
-    are contracts.
-    """
+    """The rules of one table (`schema.name`). All but those with another kind are contracts."""
 
     table: str
     title: str = ""
@@ -56,7 +51,6 @@ class TableSuite:
     accepted_values: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     min_rows: int = 0
     rules: tuple[Rule, ...] = ()
-    tolerated: Mapping[str, float] = field(default_factory=dict)
 
 
 def declared_exports(manifest: Mapping[str, Any]) -> list[dict[str, str]]:

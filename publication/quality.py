@@ -20,13 +20,7 @@ from typing import Any
 from publication import causes, waivers
 from publication.comparison import Comparison, compare
 from publication.consent import count_unreadable
-from publication.data_rules import (
-    SET_ASIDE,
-    data_rule_ids,
-    is_tolerated,
-    set_aside_rules,
-    warned_rules,
-)
+from publication.data_rules import SET_ASIDE, data_rule_ids, set_aside_rules, warned_rules
 from publication.dbt_rules import dbt_rules, relation_of
 from publication.expectations import Rule, TableSuite, declared_exports, load_suites
 from publication.gates import gate_ids
@@ -215,8 +209,7 @@ def waivable_rules(home: Home) -> tuple[set[str], set[str]]:
         names += [f"unique: {', '.join(key)}" for key in suite.unique]
         names += [f"accepted_values: {column}" for column in suite.accepted_values]
         names += [*(rule.name for rule in suite.rules if rule.kind != "notice"), "min_rows", "columns", "table_exists"]
-        for name in names:
-            (known if name in suite.tolerated else contracts).add(waivers.rule_id(suite.table, name))
+        contracts |= {waivers.rule_id(suite.table, name) for name in names}
     known |= gate_ids(manifest)
     return known, contracts - known
 
@@ -498,17 +491,7 @@ def _result(
     result = AuditResult(
         suite.table, meta["rule"], meta["says"], passed, count, [], error, kind=rule.kind if rule else "contract"
     )
-    if meta["rule"] in suite.tolerated and not error:
-        rows, share = int(found.get("element_count") or 0), suite.tolerated[meta["rule"]]
-        passed = is_tolerated(count or 0, rows, share)
-        values = ", ".join("'" + str(v).replace("'", "''") + "'" for v in suite.accepted_values.get(_column(meta), ()))
-        broken_by = f"select * from {suite.table} where {_column(meta)} not in ({values})" if values else ""
-        result = replace(result, passed=passed, kind="data", row_count=rows, tolerated_share=share, broken_by=broken_by)
     return result, rule
-
-
-def _column(meta: Mapping[str, Any]) -> str:
-    return str(meta["rule"]).rpartition(": ")[2]
 
 
 def _error(information: Mapping[str, Any]) -> str:
