@@ -40,7 +40,7 @@ def members(bench: Workbench) -> set[tuple[Any, ...]]:
 def test_stays_follow_the_segments_through_time(workbench: Workbench) -> None:
     workbench.write(WorldConfig(customers=150, seed=29, history_days=200))
     workbench.land()
-    workbench.build()
+    workbench.build("+path:dbt_project/models/segments")
     first = members(workbench)
     assert len({segment for segment, _ in first}) >= 5
     assert open_stays(workbench) == first

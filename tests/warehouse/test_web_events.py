@@ -134,7 +134,8 @@ def web(_bench: Workbench) -> Iterator[Workbench]:
     duckdb.connect().execute(f"copy (from read_json('{lines}', format='newline_delimited')) to '{path}'")
     lines.unlink()
     bench.land()
-    bench.build("+int_events__sessions", "stg_segment__users", "stg_segment__aliases")
+    changed = [f"source:{source}.events+,+int_events__sessions" for source in ("snowplow", "ga4")]
+    bench.build(*changed, "stg_segment__users", "stg_segment__aliases")
     yield bench
     bench.empty()
 
