@@ -18,6 +18,8 @@ _WIDE_INTEGERS = ("UBIGINT", "HUGEINT", "UHUGEINT", "BIGNUM")
 _FLOATS = ("FLOAT", "DOUBLE")
 _TIMESTAMPS = ("TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S")
 _DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
+_ID = re.compile(r"id|.+_id")
+_FLOAT = r"[1-9]\d*(?:\.0+|\.\d+[eE][+]?\d{1,2}|[eE][+]\d{1,2})"
 _LARGEST_EXACT_DOUBLE = 2**53  # IEEE 754 binary64: whole numbers up to here are exact
 
 
@@ -86,6 +88,22 @@ def cast_to(declared: str, given: str, value: str, dialect: Dialect = PLAIN) -> 
     if declared == "boolean" and given == "VARCHAR":
         return _cast_to_boolean(value, dialect)
     return Cast(f"try_cast({value} as {declared})", may_fail=True)
+
+
+def cast_of_column(name: str, declared: str, given: str, value: str, dialect: Dialect = PLAIN) -> Cast:
+    """Casts a column as `cast_to` does. In text, too, an id (`id`, `<thing>_id`) that is written as a float becomes the
+    text of a whole number: 123.0, 1.23e5. A text such as 12e4 stays, because it may be hexadecimal."""
+    cast = cast_to(declared, given, value, dialect)
+    if declared != "varchar" or given.upper() not in ("VARCHAR", "JSON") or not _ID.fullmatch(name):
+        return cast
+    text, number = cast.expression, f"try_cast({cast.expression} as double)"
+    whole = f"{number} = floor({number}) and abs({number}) < {_LARGEST_EXACT_DOUBLE}"
+    return Cast(
+        f"case when not regexp_full_match({text}, {literal(_FLOAT)}) then {text}"
+        f" when ends_with(rtrim({text}, '0'), '.') then rtrim(rtrim({text}, '0'), '.')"
+        f" when {whole} then cast(cast({number} as bigint) as varchar) else {text} end",
+        may_fail=False,
+    )
 
 
 def _cast_to_text(given: str, value: str) -> Cast:

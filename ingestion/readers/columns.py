@@ -10,7 +10,7 @@ from ingestion.errors import SchemaChangedError
 from ingestion.fields import Seen
 from ingestion.readers.relations import Input, Plan, Relation, Stream
 from ingestion.spec import EntitySpec, normalise_name
-from ingestion.statements import cast_to, is_one_of, json_record, literal, quote, trimmed
+from ingestion.statements import cast_of_column, cast_to, is_one_of, json_record, literal, quote, trimmed
 
 PROBLEMS = "struct(field varchar, rule varchar)[]"
 
@@ -180,7 +180,7 @@ def _typed_select(
             expression = f"case when not {is_one_of(expression, dialect.null_values)} then {expression} end"
         inner = quote(f"${name}")
         given.append(f"{expression} as {inner}")
-        cast = cast_to(column.type, inputs[label].type, inner, dialect)
+        cast = cast_of_column(name, column.type, inputs[label].type, inner, dialect)
         typed.append(f"{cast.expression} as {quote(name)}")
         record.append((label, inner))
         if cast.may_fail and name not in required and entity.policy.type_changes == "evolve":

@@ -9,7 +9,7 @@ from ingestion.readers.columns import add_relation, decimal_mark
 from ingestion.readers.documents import BROKEN, Field, count_keys, parent_of, pointer_to, read_fields, unescaped
 from ingestion.readers.relations import Plan, Relation
 from ingestion.spec import EntitySpec
-from ingestion.statements import cast_to, literal, quote
+from ingestion.statements import cast_of_column, literal, quote
 
 PAYLOAD, PAGE, COMPLETE = "_payload", "_page", "_complete"
 
@@ -71,7 +71,8 @@ def _stage_scopes(connection: duckdb.DuckDBPyConnection, entity: EntitySpec, sou
     columns = []
     for name in entity.complete_within:
         given = f"json_extract_string(line, {literal(pointer_to(name))})"
-        columns.append(f"{cast_to(entity.columns[name].type, 'VARCHAR', given).expression} as {quote(name)}")
+        cast = cast_of_column(name, entity.columns[name].type, "VARCHAR", given)
+        columns.append(f"{cast.expression} as {quote(name)}")
     scopes = f"select distinct {', '.join(columns)} from {source} where _complete"
     connection.execute(f"create temp table if not exists scopes as {scopes} limit 0")
     connection.execute(f"insert into scopes {scopes}")

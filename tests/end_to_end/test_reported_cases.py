@@ -26,6 +26,9 @@ REPAIRED = {
         len({row[2] for row in rows if row[0] == "email"}) == 2
         and not {row[2] for row in rows if row[0] == "phone"} & {row[2] for row in rows if row[0] == "email"}
     ),
+    "31-user-id-is-email": lambda rows: (
+        {row[0] for row in rows} == {"user_id", "email"} and len({row[2] for row in rows}) == 1
+    ),
     "39-40-consent-words": lambda rows: (
         {(row[0].partition("@")[0], row[1]): row[2] for row in rows}.items()
         >= {
@@ -36,6 +39,7 @@ REPAIRED = {
         }.items()
     ),
     "52-withdrawal-in-quarantine": lambda rows: rows == [],
+    "58-additional-emails": lambda rows: len(rows) == 2 and len({row[2] for row in rows}) == 1,
     "60-placeholder-user-ids": lambda rows: len(rows) > 0 and {row[1] for row in rows} == {1},
     "67-call-without-moment": lambda rows: rows == [],
 }

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.statements import cast_to, json_record, literal, quote, widens
+from ingestion.statements import cast_of_column, cast_to, json_record, literal, quote, widens
 
 REFUSED = None
 
@@ -202,3 +202,33 @@ def test_a_decimal_is_the_very_number_or_nothing(
         found = as_decimal(connection, f"decimal({size},{scale})", "VARCHAR", f"{plain}e{exponent}")
         value = value.scaleb(exponent)
         assert found is None or abs(found - value) <= abs(value) * Decimal(2) ** -50
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "expected"),
+    [
+        ("id", "123.0", "123"),
+        ("user_id", "1200.000", "1200"),
+        ("user_id", "1.23e5", "123000"),
+        ("user_id", "1.23E+5", "123000"),
+        ("user_id", "1e+05", "100000"),
+        ("user_id", "6100000000001.0", "6100000000001"),
+        ("user_id", "12e4", "12e4"),  # may be hexadecimal
+        ("user_id", "1.5", "1.5"),
+        ("user_id", "1.23e1", "1.23e1"),
+        ("user_id", "0.0", "0.0"),
+        ("user_id", "007.0", "007.0"),
+        ("user_id", "1.5e30", "1.5e30"),  # not exact
+        ("user_id", "ann@shop.example", "ann@shop.example"),
+        ("user_id", None, None),
+        ("version", "123.0", "123.0"),
+        ("paid", "123.0", "123.0"),
+    ],
+)
+def test_an_id_written_as_a_float_is_a_whole_number(
+    connection: duckdb.DuckDBPyConnection, column: str, text: str | None, expected: str | None
+) -> None:
+    """As a double in Parquet is. A text that is no id, or not surely a number, stays."""
+    for given_type in ("VARCHAR", "JSON"):
+        cast = cast_of_column(column, "varchar", given_type, "value").expression
+        assert connection.execute(f"select {cast} from (select ?::varchar as value)", [text]).fetchone() == (expected,)

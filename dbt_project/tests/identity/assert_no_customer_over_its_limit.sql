@@ -7,7 +7,7 @@ members as (
 
     select
         partition_members.customer_no,
-        identifier_status.identifier_type,
+        {{ limited_type('identifier_status') }} as identifier_type,
         identifier_status.max_per_customer,
         count(*) as identifier_count
     from {{ ref('int_identity__partition') }} as partition_members

@@ -17,6 +17,32 @@ audited_merges as (
 
 ),
 
+listed_emails as (
+
+    select
+        contact_id,
+        {{ split_to_rows('additional_emails', ';') }} as listed_email,
+        loaded_at,
+        created_at,
+        updated_at,
+        {{ is_living_record('contact_id') }} as is_living
+    from contacts
+
+),
+
+additional_emails as (
+
+    select
+        contact_id,
+        {{ normalize_email('listed_email') }} as email,
+        loaded_at,
+        created_at,
+        updated_at,
+        is_living
+    from listed_emails
+
+),
+
 listed_merges as (
 
     select
@@ -81,6 +107,13 @@ final as (
     {{ name_identifiers(
         'contact', 'living_contacts', 'contact_id', {'hubspot_contact_id': 'contact_id'},
         [['email', 'email'], ['phone', 'phone'], ['phone', 'mobile_phone']], is_living='is_living',
+    ) }}
+
+    union all
+
+    {{ name_identifiers(
+        'contact_email', 'additional_emails', 'contact_id', {'hubspot_contact_id': 'contact_id'},
+        [['email', 'email']], is_living='is_living',
     ) }}
 
     union all

@@ -19,12 +19,35 @@ TYPES = {
     phonenumbers.PhoneNumberType.FIXED_LINE: "fixed_line",
     phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE: "fixed_line_or_mobile",
 }
+MEXICO, ITALY = 52, 39
 COUNTING = ("0123456789", "9876543210")
 
 
 def is_placeholder(national_number: str) -> bool:
     """Return whether a number only satisfies a form: one repeated digit, or digits that count up or down."""
     return len(set(national_number)) == 1 or any(national_number in digits * 2 for digits in COUNTING)
+
+
+def in_today_plan(number: phonenumbers.PhoneNumber) -> phonenumbers.PhoneNumber:
+    """Return a number as it is dialled today, where people often write it otherwise.
+
+    Mexico: mobile numbers had a 1 before the ten digits until 2019, and 044 or 045 inside the country. Italy: the zero
+    of a landline is a part of its number, which people leave out as in other countries; mobile numbers have none.
+    """
+    national = phonenumbers.national_significant_number(number)
+    others: list[str] = []
+    if number.country_code == MEXICO:
+        others = [national.removeprefix(prefix) for prefix in ("1", "044", "045", "44", "45")]
+        others = [other for other in others if len(other) == 10]
+    elif number.country_code == ITALY:
+        others = [f"0{national}", national.removeprefix("0")]
+    if not phonenumbers.is_valid_number(number):
+        for other in others:
+            parsed = phonenumbers.parse(f"+{number.country_code}{other}")
+            if phonenumbers.is_valid_number(parsed):
+                parsed.extension = number.extension
+                return parsed
+    return number
 
 
 def parse_phone(phone_text: str) -> tuple[str | None, str | None, bool, str | None]:
@@ -39,6 +62,7 @@ def parse_phone(phone_text: str) -> tuple[str | None, str | None, bool, str | No
         number = phonenumbers.parse(typed, country_code or None)
     except phonenumbers.NumberParseException:
         return None, None, False, None
+    number = in_today_plan(number)
     phone_type = phonenumbers.number_type(number)  # unknown for each number that is not valid
     if phone_type == phonenumbers.PhoneNumberType.UNKNOWN:
         return None, None, False, None

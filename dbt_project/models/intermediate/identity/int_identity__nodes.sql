@@ -38,7 +38,7 @@ current_nodes as (
 
     select
         identifier_no,
-        identifier_type,
+        {{ limited_type('identifier_status') }} as identifier_type,
         max_per_customer,
         max_persons_before_shared,
         has_customer

@@ -60,7 +60,7 @@ counts as (
 
     select
         partition_members.customer_no,
-        identifier_status.identifier_type,
+        {{ limited_type('identifier_status') }} as identifier_type,
         identifier_status.max_per_customer,
         count(*) as identifier_count
     from partition_members

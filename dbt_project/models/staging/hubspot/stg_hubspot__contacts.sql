@@ -19,7 +19,7 @@ final as (
             'contact_id', 'company_id', 'owner_id', 'email', 'phone', 'mobile_phone',
             'first_name', 'last_name', 'job_title', 'company_name', 'street', 'city', 'region',
             'postal_code', 'country_code', 'lifecycle_stage', 'merged_contact_ids',
-            'has_opted_out_of_email', 'email_opt_out_text', 'bad_address_text',
+            'additional_emails', 'has_opted_out_of_email', 'email_opt_out_text', 'bad_address_text',
             'hard_bounce_reason', 'birth_date', 'created_at', 'updated_at'
         ],
     ) }}

@@ -24,6 +24,7 @@ final as (
         country.country_code,
         lower({{ clean_text('source.lifecyclestage') }}) as lifecycle_stage,
         {{ clean_text('source.hs_merged_object_ids') }} as merged_contact_ids,
+        lower({{ clean_text('source.hs_additional_emails') }}) as additional_emails,
         {{ parse_flag('source.hs_email_optout') }} as has_opted_out_of_email,
         {{ clean_text('source.hs_email_optout') }} as email_opt_out_text,
         {{ clean_text('source.hs_email_bad_address') }} as bad_address_text,
