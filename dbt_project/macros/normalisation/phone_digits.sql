@@ -8,11 +8,12 @@
     {%- set bare = replace_pattern(fold_width(expression), "'(?i)[(]0[)]|(ext|x|#|;).*$'") -%}
     {%- set signs = replace_pattern(bare, "'[^0-9+]'") -%}
     {%- set digits = replace_pattern(signs, "'^00|[+]'") -%}
-    {#- As in_today_plan of the parsed numbers: Mexico's former 1, and the zero that people leave out in Italy. -#}
+    {#- As in_today_plan of the parsed numbers: Mexico's former 1, the zero that people leave out in Italy, Argentina's 9. -#}
     {%- set digits -%}
         case
             when {{ matches_pattern(digits, "'^521[0-9]{10}$'") }} then '52' || substr({{ digits }}, 4)
             when {{ matches_pattern(digits, "'^39[124-9][0-9]{5,9}$'") }} then '390' || substr({{ digits }}, 3)
+            when {{ matches_pattern(digits, "'^54[1-8][0-9]{9}$'") }} then '549' || substr({{ digits }}, 3)
             else {{ digits }}
         end
     {%- endset -%}

@@ -58,6 +58,7 @@ STORIES = (
         ("h6 e1", "h1 | h2 | h3 | h4 | h5 | h6 | e1"),
     ),
     _tell("fan-out", ("a1 u1\na2 u1", "u1 a1 a2"), ("a3 u1\na4 u1\na5 u1", "u1 a1 a2 a3 a4 a5")),
+    _tell("alias of an account", ("a1 u1\na2 u2", "a1 u1 | a2 u2"), ("u2 <u1", "a1 u1 a2 u2")),
     _tell("alias", ("a1\nu1 e1", "a1 | u1 e1"), ("u1 <a1", "u1 a1 e1")),
     _tell("diamond", ("h1 e1 p1", "h1 e1 p1"), ("k1 e1 p1", "h1 e1 p1 k1")),
     _tell("disjoint", ("h1 e1\nk1 e2", "h1 e1 | k1 e2"), ("h2 e3", "h1 e1 | k1 e2 | h2 e3")),

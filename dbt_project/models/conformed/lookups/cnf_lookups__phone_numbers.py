@@ -19,7 +19,7 @@ TYPES = {
     phonenumbers.PhoneNumberType.FIXED_LINE: "fixed_line",
     phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE: "fixed_line_or_mobile",
 }
-MEXICO, ITALY = 52, 39
+MEXICO, ITALY, ARGENTINA = 52, 39, 54
 COUNTING = ("0123456789", "9876543210")
 
 
@@ -33,6 +33,8 @@ def in_today_plan(number: phonenumbers.PhoneNumber) -> phonenumbers.PhoneNumber:
 
     Mexico: mobile numbers had a 1 before the ten digits until 2019, and 044 or 045 inside the country. Italy: the zero
     of a landline is a part of its number, which people leave out as in other countries; mobile numbers have none.
+    Argentina: a mobile number has a 9 from abroad, which people leave out. No landline has the digits of a mobile
+    number, so each number gets the 9.
     """
     national = phonenumbers.national_significant_number(number)
     others: list[str] = []
@@ -41,7 +43,9 @@ def in_today_plan(number: phonenumbers.PhoneNumber) -> phonenumbers.PhoneNumber:
         others = [other for other in others if len(other) == 10]
     elif number.country_code == ITALY:
         others = [f"0{national}", national.removeprefix("0")]
-    if not phonenumbers.is_valid_number(number):
+    elif number.country_code == ARGENTINA and len(national) == 10:
+        others = [f"9{national}"]
+    if number.country_code == ARGENTINA or not phonenumbers.is_valid_number(number):
         for other in others:
             parsed = phonenumbers.parse(f"+{number.country_code}{other}")
             if phonenumbers.is_valid_number(parsed):
@@ -62,6 +66,7 @@ def parse_phone(phone_text: str) -> tuple[str | None, str | None, bool, str | No
         number = phonenumbers.parse(typed, country_code or None)
     except phonenumbers.NumberParseException:
         return None, None, False, None
+    typed_type = phonenumbers.number_type(number)
     number = in_today_plan(number)
     phone_type = phonenumbers.number_type(number)  # unknown for each number that is not valid
     if phone_type == phonenumbers.PhoneNumberType.UNKNOWN:
@@ -70,6 +75,8 @@ def parse_phone(phone_text: str) -> tuple[str | None, str | None, bool, str | No
         return None, None, False, None
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     kind = TYPES.get(phone_type, "other")
+    if typed_type == phonenumbers.PhoneNumberType.FIXED_LINE and kind == "mobile":
+        kind = "fixed_line_or_mobile"
     return e164, kind, True, None if kind == "mobile" else number.extension
 
 

@@ -61,6 +61,46 @@ events as (
 
 ),
 
+{# An alias call may also name the former id of an account: it is known as an account's id. #}
+accounts as (
+
+    select
+        user_id,
+        min(loaded_at) as first_loaded_at
+    from (
+        select user_id, loaded_at from identifies
+
+        union all
+
+        select user_id, loaded_at from aliases
+
+        union all
+
+        select user_id, loaded_at from visits
+
+        union all
+
+        select user_id, loaded_at from users
+    ) as seen
+    where user_id is not null
+    group by 1
+
+),
+
+{# Known from when both the call and the account had arrived, so that identifiers keep their numbers. #}
+account_aliases as (
+
+    select
+        aliases.user_id,
+        aliases.previous_id,
+        greatest(aliases.loaded_at, accounts.first_loaded_at) as loaded_at,
+        aliases.occurred_at
+    from aliases
+    inner join accounts on aliases.previous_id = accounts.user_id
+    where aliases.user_id <> aliases.previous_id
+
+),
+
 final as (
 
     {{ name_identifiers(
@@ -84,6 +124,14 @@ final as (
     {{ name_identifiers(
         'alias', 'aliases', "coalesce(user_id, '') || '|' || coalesce(previous_id, '')",
         {'user_id': 'user_id'}, [['anonymous_id', 'previous_id']],
+        first_seen_at='occurred_at', last_seen_at='occurred_at', is_grouped=true,
+    ) }}
+
+    union all
+
+    {{ name_identifiers(
+        'account_alias', 'account_aliases', "coalesce(user_id, '') || '|' || coalesce(previous_id, '')",
+        {'user_id': 'user_id'}, [['user_id', 'previous_id']],
         first_seen_at='occurred_at', last_seen_at='occurred_at', is_grouped=true,
     ) }}
 

@@ -6,12 +6,18 @@
 #}
 with
 
+observed_records as (
+
+    select * from {{ ref('int_identity__observations') }}
+
+),
+
 observed as (
 
     select distinct
         identifier_type,
         identifier_value
-    from {{ ref('int_identity__observations') }}
+    from observed_records
 
 ),
 
@@ -46,6 +52,17 @@ links as (
 ),
 
 {# A number with extensions belongs to an office, even where a record does not name its extension. #}
+{# A former id of an account is not a second account: no limit counts it. #}
+former_accounts as (
+
+    select distinct
+        identifier_type,
+        identifier_value
+    from observed_records
+    where record_type = 'account_alias' and own_type = identifier_type and own_value <> identifier_value
+
+),
+
 switchboards as (
 
     select distinct phone_e164
@@ -245,12 +262,16 @@ final as (
         end as reason,
         judged.scope,
         coalesce(persons.person_count, 0) as person_count,
-        judged.max_per_customer,
+        case when former_accounts.identifier_value is null then judged.max_per_customer end as max_per_customer,
         judged.max_persons_before_shared,
         judged.is_sound as has_customer,
         judged.is_valid and judged.is_attribute as is_attribute
     from judged
     left join persons on judged.identifier_no = persons.identifier_no
+    left join former_accounts
+        on
+            judged.identifier_type = former_accounts.identifier_type
+            and judged.identifier_value = former_accounts.identifier_value
     left join switchboards
         on judged.identifier_type = 'phone' and judged.identifier_value = switchboards.phone_e164
 
