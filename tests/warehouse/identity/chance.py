@@ -50,7 +50,8 @@ def _evidence(draw: random.Random) -> str:
         )
     named = draw.choice([one("e"), one("p"), f"{one('e')} {one('p')}"])
     login = f" {one('u', 3)}" if own == "z" and draw.random() < 0.4 else ""
-    return f"{one(own, 3)}{login} {named}{date}"
+    name = draw.choice(["", "", " [Ann/Berg]", " [Bob/Berg]", " [Robert/Berg]", " [A./Berg]", " [Ann/Tal] *1980-02-03"])
+    return f"{one(own, 3)}{login} {named}{name}{date}"
 
 
 def _decisions(draw: random.Random, decided: list[str]) -> list[str]:

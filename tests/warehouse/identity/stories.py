@@ -5,7 +5,8 @@ phone 1. h HubSpot contact, s shop account (its login is the u of the same numbe
 p phone, k Klaviyo profile, z support requester, o guest order, r partner record. `u1 a1 e1` is an identify call,
 `a1 u1` a page view, `u1 <a1` an alias call (login 1 went by cookie 1 before). `!h1` deletes, `h1 e1 >h2` says that
 HubSpot merged contact 2 into 1, ` @2024-01-01` dates a record, ` x3` repeats an event, ` until ...` ends a partner's
-licence. A name with a colon carries its own value (`e:info@firm.example`).
+licence, ` [Ann/Berg]` and ` *1980-02-03` are a person's names and birth date. A name with a colon carries its own
+value (`e:info@firm.example`).
 Decisions: `+e1 e2` include, `-h1 k1` exclude, `~e1 e2` withdraw, `#e1` block, `limit z 1` change a limit,
 `shared e 5` change how many persons an identifier may touch before it counts as shared, `lifetime k 9000` change how
 many days it stays usable, `tier k 4` or `tier segment_sign_in 5` change the tier of a type or of a match rule.
@@ -229,4 +230,66 @@ STORIES = (
         ("s1 e1\nk1 e1 p1\nz1 p1 e2\ns2 e2", "s1 u1 e1 k1 | s2 u2 e2 z1 p1"),
     ),
     _tell("guest order", ("o1 e1 p1\no2 e1", "o1 o2 e1 p1"), ("s1 e1", "o1 o2 e1 p1 s1 u1")),
+    _tell(
+        "spouses with one phone",
+        ("h1 e1 p1 [Ann/Berg]", "h1 e1 p1"),
+        ("h2 e2 p1 [Bob/Berg]", "h1 e1 | h2 e2 p1"),
+        ("k2 e3 p1 [Bob/Berg]\nk1 e1 p1 x2", "h1 e1 p1 k1 | h2 e2 | k2 e3"),
+        ("k2 e2 p1 [Bob/Berg]", "h1 e1 k1 | h2 e2 k2 e3 p1"),
+    ),
+    _tell("siblings with one phone", ("h1 p1 [Mia/Berg]\nh2 p1 [Tim/Berg]\nk1 p1 [Tim/Berg]", "h1 | h2 k1 p1")),
+    _tell(
+        "twins with one phone",
+        (
+            "h1 e1 p1 [Anna/Berg] *1990-05-05\nh2 e2 p1 [Anne/Berg] *1990-05-05 @2026-01-01",
+            "h1 e1 p1 | h2 e2",
+        ),
+    ),
+    _tell(
+        "a junior with the father's name",
+        ("h1 p1 [Karl/Berg] *1950-01-02\nh2 p1 [Karl/Berg] *1980-03-04 @2026-01-01", "h1 p1 | h2"),
+        ("k1 p1 [Karl/Berg]", "h1 p1 | h2 | k1"),
+    ),
+    _tell(
+        "landline of a family with initials only",
+        ("h1 p1 [A./Berg] x2\nh2 p1 [B./Berg]\nk1 p1 [A/Berg]", "h1 k1 p1 | h2"),
+        ("z1 p1 [Anna Berg]", "h1 k1 z1 p1 | h2"),
+    ),
+    _tell(
+        "nickname of the same person",
+        ("h1 e1 p1 [Robert/Berg]", "h1 e1 p1"),
+        ("k1 e2 p1 [Bob/Berg]", "h1 e1 p1 k1 e2"),
+    ),
+    _tell(
+        "changed surname",
+        ("h1 e1 p1 [Anna/Berg] *1980-02-03", "h1 e1 p1"),
+        ("h2 e2 p1 [Anna/Tal] *1980-02-03\nk1 p1 [Anna/Tal-Berg]", "h1 e1 p1 h2 e2 k1"),
+    ),
+    _tell(
+        "one given name, two families",
+        ("h1 e1 p1 [Anna/Berg]\nh2 e2 p1 [Anna/Tal] @2026-01-01", "h1 e1 p1 | h2 e2"),
+    ),
+    _tell("names swapped and accented", ("h1 e1 p1 [José/Müller]\nk1 e2 p1 [Mueller/Jose]", "h1 e1 p1 k1 e2")),
+    _tell(
+        "names in two scripts",
+        ("h1 e1 p1 [Ольга/Кузнецова]\nk1 e2 p1 [Olga/Kuznetsova]", "h1 e1 p1 k1 e2"),
+        ("h2 e3 p1 [Иван/Кузнецов]", "h1 e1 p1 k1 e2 | h2 e3"),
+    ),
+    _tell(
+        "no names at all",
+        ("h1 e1 p1 [Ann/Berg]\nz1 e2 p1", "h1 e1 p1 z1 e2"),
+        ("h2 e3 p1 [Bob/Berg] @2026-01-01", "h1 e1 p1 | z1 e2 | h2 e3"),
+        ("z1 e3 p1", "h1 e1 | h2 e3 z1 e2 p1"),
+    ),
+    _tell(
+        "tablet of two signed-in persons",
+        ("h1 e1 [Ann/Berg]\nh2 e2 [Bob/Berg]\nu1 a1 e1 x2", "h1 e1 u1 a1 | h2 e2"),
+        ("u2 a1 e2", "h1 e1 u1 a1 | h2 e2 u2"),
+    ),
+    _tell(
+        "override include beats two names",
+        ("h1 e1 p1 [Ann/Berg]\nh2 e2 p1 [Bob/Berg] @2026-01-01", "h1 e1 p1 | h2 e2"),
+        ("+h1 h2", "h1 e1 p1 h2 e2"),
+        ("~h1 h2", "h1 e1 p1 | h2 e2"),
+    ),
 )

@@ -48,7 +48,10 @@ PUBLISHED = (
     "fct_identity_metrics",
 )
 Identifier = tuple[str, str]
-_OPTION = re.compile(r" (?:@(?P<date>\S+)|x(?P<times>\d+)|until (?P<until>\S+)|>(?P<loser>\S+)|<(?P<previous>\S+))")
+_OPTION = re.compile(
+    r" (?:@(?P<date>\S+)|x(?P<times>\d+)|until (?P<until>\S+)|>(?P<loser>\S+)|<(?P<previous>\S+)"
+    r"|\[(?P<name>[^\]]*)\]|\*(?P<born>\S+))"
+)
 
 
 @dataclass
@@ -98,6 +101,8 @@ class Teller:
             return values[kind][position] if len(values.get(kind, ())) > position else None
 
         moment = seen_at.isoformat()
+        first, _, last = options.get("name", "").partition("/")
+        named, born = {"first_name": first or None, "last_name": last or None}, options.get("born")
         match own[0]:
             case "h":
                 loser = options.get("loser")
@@ -105,21 +110,23 @@ class Teller:
                     "id": one("h"), "email": one("e"), "phone": one("p"), "mobilephone": one("p", 1),
                     "hs_merged_object_ids": self.identifier(loser)[1] if loser else None,
                     "lastmodifieddate": moment, "is_deleted": False,
+                    "firstname": first or None, "lastname": last or None, "date_of_birth": born,
                 }  # fmt: skip
             case "s":
                 return "shopify", "customer", {
                     "id": one("s"), "email": one("e"), "phone": one("p"), "updated_at": moment,
-                    "_fivetran_deleted": False,
+                    "_fivetran_deleted": False, **named,
                 }  # fmt: skip
             case "k":
                 return "klaviyo", "person", {
                     "id": one("k"), "email": one("e"), "phone_number": one("p"), "updated": moment,
-                    "_fivetran_deleted": False,
+                    "_fivetran_deleted": False, **named,
                 }  # fmt: skip
             case "z":
                 return "zendesk", "user", {
                     "id": one("z"), "email": one("e"), "phone": one("p"), "external_id": one("u"), "role": "end-user",
                     "active": True, "updated_at": moment, "_fivetran_deleted": False,
+                    "name": f"{first} {last}".strip() or None,
                 }  # fmt: skip
             case "o":
                 return "shopify", "order", {
@@ -139,7 +146,7 @@ class Teller:
         if "previous" in options:
             return "segment", "aliases", {**event, "previous_id": self.identifier(options["previous"])[1]}
         if "e" in values or "p" in values:
-            return "segment", "identifies", {**event, "email": one("e"), "phone": one("p")}
+            return "segment", "identifies", {**event, "email": one("e"), "phone": one("p"), **named, "birthday": born}
         return "segment", "pages", event
 
     def _deleted(self, name: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -251,7 +258,7 @@ def build_identity(bench: Workbench, decisions: Iterable[tuple[Teller, str]], *,
     if with_seeds:
         bench.build(
             *("+int_identity__records", "+employee_domains", "identifier_blocklist"),
-            *("identity_overrides", "identifier_types", "match_rules", "identity_metric_limits"),
+            *("identity_overrides", "identifier_types", "match_rules", "identity_metric_limits", "nicknames"),
         )
     with duckdb.connect(str(bench.home.warehouse)) as connection:
         for teller, line in decisions:

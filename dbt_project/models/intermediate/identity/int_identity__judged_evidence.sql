@@ -19,6 +19,12 @@ identifier_status as (
 
 ),
 
+shared_use_refusals as (
+
+    select * from {{ ref('int_identity__shared_use_refusals') }}
+
+),
+
 final as (
 
     select
@@ -46,6 +52,8 @@ final as (
                 first_status.identifier_status = 'shared'
                 or second_status.identifier_status = 'shared'
                 then 'shared_identifier'
+            when coalesce(first_refusals.reason, second_refusals.reason) is not null
+                then concat('other_person:', coalesce(first_refusals.reason, second_refusals.reason))
         end as refusal_reason,
         links.tier,
         links.times_seen,
@@ -57,6 +65,14 @@ final as (
         on links.identifier_no_a = first_status.identifier_no
     left join identifier_status as second_status
         on links.identifier_no_b = second_status.identifier_no
+    left join shared_use_refusals as first_refusals
+        on
+            links.identifier_no_a = first_refusals.identifier_no
+            and links.identifier_no_b = first_refusals.namer_no
+    left join shared_use_refusals as second_refusals
+        on
+            links.identifier_no_b = second_refusals.identifier_no
+            and links.identifier_no_a = second_refusals.namer_no
 
 )
 
