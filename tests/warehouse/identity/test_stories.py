@@ -223,6 +223,28 @@ def test_a_change_has_its_cause(told: list[Told]) -> None:
         assert {found for changed, found in told[3].causes if changed == customer} == set(expected.split()), name
 
 
+def test_who_shares_a_phone_is_a_household(told: list[Told], bench: Workbench) -> None:
+    """A household has the customers whose records name one phone; what one customer has alone makes none."""
+    households: dict[int, set[str]] = {}
+    for number, customer in bench.query(
+        "select household_no, customer_id from intermediate.int_identity__households"
+        " inner join intermediate.int_identity__customers using (customer_no)"
+    ):
+        households.setdefault(number, set()).add(customer)
+    found = list(households.values())
+
+    def customers(story: str, *names: str) -> set[str | None]:
+        teller = Teller(next(n for n, told_story in enumerate(STORIES, 1) if told_story.name == story))
+        return {told[5].customers[teller.identifier(name)] for name in names}
+
+    assert customers("spouses with one phone", "h1", "h2") in found
+    assert customers("siblings with one phone", "h1", "h2") in found
+    assert customers("family phone", "h1", "h2", "h3") in found
+    for story, name in (("simple", "h1"), ("nickname of the same person", "h1"), ("shared tablet", "u1")):
+        assert not [household for household in found if household & customers(story, name)], story
+    assert min(len(household) for household in found) >= 2
+
+
 def test_a_wrong_outcome_is_detected(told: list[Told]) -> None:
     """The failing twin: the comparison finds a story with a wrong outcome."""
     wrong = Story("wrong", STORIES[0].batches, ("h1 | e1 p1",) * 4)

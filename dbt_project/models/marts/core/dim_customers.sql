@@ -40,6 +40,23 @@ crm as (
 
 ),
 
+customers as (
+
+    select * from {{ ref('int_identity__customers') }}
+
+),
+
+households as (
+
+    select
+        customers.customer_id,
+        {{ household_id_of('oldest.customer_id') }} as household_id
+    from {{ ref('int_identity__households') }} as members
+    inner join customers on members.customer_no = customers.customer_no
+    inner join customers as oldest on members.household_no = oldest.customer_no
+
+),
+
 final as (
 
     select
@@ -47,6 +64,7 @@ final as (
         {% for attribute in golden_attributes() %}
             golden.{{ attribute.name }},
         {% endfor %}
+        households.household_id,
         '{{ reporting_currency }}' as revenue_currency,
         cast(coalesce(golden.identifier_count, 0) as bigint) as identifier_count,
         cast(coalesce(golden.source_count, 0) as bigint) as source_count,
@@ -77,6 +95,7 @@ final as (
         messages.last_message_opened_at,
         support.last_ticket_at
     from golden
+    left join households on golden.customer_id = households.customer_id
     left join commerce on golden.customer_id = commerce.customer_id
     left join web on golden.customer_id = web.customer_id
     left join messages on golden.customer_id = messages.customer_id
