@@ -1,26 +1,32 @@
-"""How two person records are compared: comparisons with the probabilities of their levels.
+"""How two person records are compared: comparisons, and the probabilities of their levels.
 
-The probabilities here are the shipped model. Training starts from them and replaces those that the data determines
-(model.py). If there are too few records for training, they are used unchanged.
+The probabilities here are the shipped model. Training starts from them (model.py). If there are too few records for
+training, they are used unchanged.
 Add here: a comparison of a column of people.py, or a level of one. Keep out: which pairs are compared (blocking.py).
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Any
 
-import splink.comparison_level_library as levels
-from splink.comparison_library import CustomComparison
+import numpy as np
+from numpy.typing import NDArray
+
+_SIDE = re.compile(r"\b(\w+)_([lr])\b")
 
 
 @dataclass(frozen=True)
 class Level:
-    """One level of agreement: a SQL condition, and how often it is true for one person (m) and for two (u)."""
+    """One level of agreement: a SQL condition on the columns of both sides (`_l`, `_r`), and how often it is true for
+    two records of one person, of two unrelated persons, of two persons of one household, and of two persons with the
+    same name (None: as often as for unrelated ones)."""
 
     condition: str
-    m: float
-    u: float
+    same: float
+    unrelated: float
+    household: float
+    namesake: float | None = None
     frequency_of: str | None = None  # column whose rare values are stronger evidence
 
 
@@ -32,23 +38,26 @@ class Comparison:
     needs: tuple[str, ...]  # the comparison is used if one of these columns has values
     unknown: str
     agreeing: tuple[Level, ...]
+    is_personal: bool = False  # what distinguishes the members of a household
 
-    def for_splink(self) -> CustomComparison:
-        """The comparison in Splink's form."""
-        made: list[Any] = [
-            levels.CustomLevel(sql_condition=self.unknown, label_for_charts="unknown").configure(is_null_level=True)
+    def level(self, left: str, right: str) -> str:
+        """SQL for the number of the level: from 0 for the closest; -1 if a value is missing."""
+        cases = " ".join(f"when {level.condition} then {place}" for place, level in enumerate(self.agreeing))
+        text = f"case when {self.unknown} then -1 {cases} else {len(self.agreeing)} end"
+        return _SIDE.sub(lambda found: f"{left if found[2] == 'l' else right}.{found[1]}", text)
+
+    def probabilities(self, kind: str) -> NDArray[np.float64]:
+        """The shipped probabilities of the levels in pairs of a kind; the last one is disagreement."""
+        agreeing = [
+            level.unrelated if kind == "namesake" and level.namesake is None else getattr(level, kind)
+            for level in self.agreeing
         ]
-        for level in self.agreeing:
-            extra: dict[str, Any] = {"tf_adjustment_column": level.frequency_of} if level.frequency_of else {}
-            made.append(
-                levels.CustomLevel(sql_condition=level.condition, label_for_charts=level.condition).configure(
-                    m_probability=level.m, u_probability=level.u, **extra
-                )
-            )
-        rest_m = 1 - sum(level.m for level in self.agreeing)
-        rest_u = 1 - sum(level.u for level in self.agreeing)
-        made.append(levels.ElseLevel().configure(m_probability=round(rest_m, 6), u_probability=round(rest_u, 6)))
-        return CustomComparison(output_column_name=self.name, comparison_levels=made)
+        return np.array([*agreeing, 1 - sum(agreeing)])
+
+    @property
+    def of_namesakes(self) -> bool:
+        """Whether persons with the same name differ from unrelated ones here."""
+        return any(level.namesake is not None for level in self.agreeing)
 
 
 def _unknown(*columns: str) -> str:
@@ -57,6 +66,9 @@ def _unknown(*columns: str) -> str:
 
 _SIMILAR = "jaro_winkler_similarity({0}_l, {0}_r) >= {1}"
 _ONE_OFF = "damerau_levenshtein({0}_l, {0}_r) <= 1 and length({0}_l) > 3"
+
+
+_ONE_NAME = "(is_email_of_name_l and is_email_of_name_r and email_letters_l = email_letters_r)"
 
 
 def given_names_agree(a: str, b: str) -> str:
@@ -82,9 +94,9 @@ COMPARISONS = (
         ("first_name",),
         _unknown("first_name"),
         (
-            Level("first_name_l = first_name_r", 0.7, 0.006, "first_name"),
-            Level("list_has_any(given_names_l, given_names_r)", 0.06, 0.002),
-            Level(f"{_SIMILAR.format('first_name', 0.92)} or {_ONE_OFF.format('first_name')}", 0.1, 0.008),
+            Level("first_name_l = first_name_r", 0.7, 0.006, 0.03, 0.9, "first_name"),
+            Level("list_has_any(given_names_l, given_names_r)", 0.06, 0.002, 0.01, 0.04),
+            Level(f"{_SIMILAR.format('first_name', 0.92)} or {_ONE_OFF.format('first_name')}", 0.11, 0.008, 0.02, 0.03),
             Level(
                 "first_name_l = last_name_r or first_name_r = last_name_l or first_name_l = middle_name_r"
                 " or middle_name_l = first_name_r or (length(first_name_l) = 1 or length(first_name_r) = 1)"
@@ -93,19 +105,22 @@ COMPARISONS = (
                 " and (starts_with(first_name_l, first_name_r) or starts_with(first_name_r, first_name_l))",
                 0.08,
                 0.01,
+                0.04,
+                0.01,
             ),
-            Level(_SIMILAR.format("first_name", 0.8), 0.04, 0.03),
+            Level(_SIMILAR.format("first_name", 0.8), 0.03, 0.03, 0.1, 0.005),
         ),
+        is_personal=True,
     ),
     Comparison(
         "family",
         ("last_name",),
         _unknown("last_name"),
         (
-            Level("last_name_l = last_name_r", 0.75, 0.006, "last_name"),
-            Level(f"{_SIMILAR.format('last_name', 0.92)} or {_ONE_OFF.format('last_name')}", 0.12, 0.003),
-            Level("last_name_l = first_name_r or last_name_r = first_name_l", 0.03, 0.001),
-            Level(_SIMILAR.format("last_name", 0.8), 0.03, 0.02),
+            Level("last_name_l = last_name_r", 0.75, 0.006, 0.8, 0.95, "last_name"),
+            Level(f"{_SIMILAR.format('last_name', 0.92)} or {_ONE_OFF.format('last_name')}", 0.12, 0.003, 0.05, 0.03),
+            Level("last_name_l = first_name_r or last_name_r = first_name_l", 0.03, 0.001, 0.02, 0.001),
+            Level(_SIMILAR.format("last_name", 0.8), 0.03, 0.02, 0.02, 0.005),
         ),
     ),
     Comparison(
@@ -118,39 +133,55 @@ COMPARISONS = (
                 " and (length(middle_name_l) = 1 or length(middle_name_r) = 1)",
                 0.85,
                 0.07,
+                0.1,
             ),
         ),
+        is_personal=True,
     ),
     Comparison(
         "generation",
         ("generation",),
         _unknown("generation"),
-        (Level("generation_l = generation_r", 0.999, 0.5),),
+        (Level("generation_l = generation_r", 0.999, 0.5, 0.3),),
+        is_personal=True,
     ),
     Comparison(
         "birth",
         ("birth_date",),
         _unknown("birth_date"),
         (
-            Level("birth_date_l = birth_date_r", 0.85, 0.0001),
+            Level("birth_date_l = birth_date_r", 0.85, 0.0001, 0.02),  # twins
             Level(
                 "damerau_levenshtein(birth_date_l, birth_date_r) <= 1 or left(birth_date_l, 4) = left(birth_date_r, 4)"
                 " and substr(birth_date_l, 5, 2) = substr(birth_date_r, 7, 2)"
                 " and substr(birth_date_l, 7, 2) = substr(birth_date_r, 5, 2)",
                 0.1,
                 0.002,
+                0.003,
             ),
-            Level("damerau_levenshtein(birth_date_l, birth_date_r) <= 2", 0.04, 0.03),
+            Level("damerau_levenshtein(birth_date_l, birth_date_r) <= 2", 0.04, 0.03, 0.03),
         ),
+        is_personal=True,
     ),
+    # Mailboxes that are built from one name say what the names say: they agree only if they are equal.
     Comparison(
         "email",
         ("email",),
         _unknown("email"),
         (
-            Level("email_l = email_r", 0.6, 0.001, "email"),
-            Level("email_name_l = email_name_r", 0.08, 0.0003, "email_name"),
-            Level(_SIMILAR.format("email", 0.9), 0.08, 0.001),
+            Level("email_l = email_r", 0.6, 0.001, 0.08, 0.01, "email"),
+            Level(f"email_name_l = email_name_r and not {_ONE_NAME}", 0.05, 0.0001, 0.005, 0.001, "email_name"),
+            Level(
+                "abs(length(email_name_l) - length(email_name_r)) <= 2"
+                " and (left(email_name_l, 2) = left(email_name_r, 2)"
+                " or right(email_name_l, 2) = right(email_name_r, 2))"
+                f" and damerau_levenshtein(email_name_l, email_name_r) <= 2 and not {_ONE_NAME}"
+                " and email_domain_l = email_domain_r",
+                0.08,
+                0.0001,
+                0.005,
+                0.02,
+            ),
         ),
     ),
     Comparison(
@@ -158,12 +189,13 @@ COMPARISONS = (
         ("phone",),
         _unknown("phone"),
         (
-            Level("phone_l = phone_r", 0.6, 0.001, "phone"),
+            Level("phone_l = phone_r", 0.6, 0.001, 0.35, None, "phone"),
             Level(
                 "damerau_levenshtein(phone_l, phone_r) <= 1"
                 " or ends_with(phone_l, phone_r) or ends_with(phone_r, phone_l)",
                 0.08,
                 0.0003,
+                0.02,
             ),
         ),
     ),
@@ -172,9 +204,9 @@ COMPARISONS = (
         ("national_id",),
         _unknown("national_id"),
         (
-            Level("national_id_l = national_id_r", 0.85, 0.00001),
-            Level("damerau_levenshtein(national_id_l, national_id_r) <= 1", 0.08, 0.0001),
-            Level("damerau_levenshtein(national_id_l, national_id_r) <= 2", 0.04, 0.001),
+            Level("national_id_l = national_id_r", 0.85, 0.00001, 0.00001),
+            Level("damerau_levenshtein(national_id_l, national_id_r) <= 1", 0.08, 0.0001, 0.0001),
+            Level("damerau_levenshtein(national_id_l, national_id_r) <= 2", 0.04, 0.001, 0.001),
         ),
     ),
     # One comparison for the whole address. Two comparisons merged spouses and siblings, who agree on every part of it.
@@ -188,6 +220,7 @@ COMPARISONS = (
                 "street_l = street_r and house_number_l = house_number_r and unit_l is not distinct from unit_r",
                 0.5,
                 0.002,
+                0.75,
             ),
             Level(
                 "house_number_l = house_number_r and jaro_winkler_similarity(street_l, street_r) >= 0.9"
@@ -195,10 +228,11 @@ COMPARISONS = (
                 " or damerau_levenshtein(house_number_l, house_number_r) <= 1)",
                 0.15,
                 0.002,
+                0.08,
             ),
-            Level("street_l = street_r or jaro_winkler_similarity(street_l, street_r) >= 0.92", 0.05, 0.002),
-            Level("postal_code_l = postal_code_r and city_l = city_r", 0.08, 0.01),
-            Level("postal_code_l = postal_code_r or city_l = city_r", 0.08, 0.05),
+            Level("street_l = street_r or jaro_winkler_similarity(street_l, street_r) >= 0.92", 0.05, 0.002, 0.03),
+            Level("postal_code_l = postal_code_r and city_l = city_r", 0.08, 0.01, 0.03),
+            Level("postal_code_l = postal_code_r or city_l = city_r", 0.08, 0.05, 0.03),
         ),
     ),
     Comparison(
@@ -206,21 +240,25 @@ COMPARISONS = (
         ("city",),
         _unknown("city"),
         (
-            Level("city_l = city_r", 0.6, 0.05, "city"),
-            Level(_SIMILAR.format("city", 0.9), 0.1, 0.01),
+            Level("city_l = city_r", 0.6, 0.05, 0.9, None, "city"),
+            Level(_SIMILAR.format("city", 0.9), 0.1, 0.01, 0.03),
         ),
     ),
     Comparison(
         "employer",
         ("company",),
         _unknown("company"),
-        (Level("company_l = company_r", 0.5, 0.005, "company"), Level(_SIMILAR.format("company", 0.9), 0.1, 0.005)),
+        (
+            Level("company_l = company_r", 0.5, 0.005, 0.05, None, "company"),
+            Level(_SIMILAR.format("company", 0.9), 0.1, 0.005, 0.01),
+        ),
     ),
     Comparison(
         "occupation",
         ("occupation",),
         _unknown("occupation"),
-        (Level("occupation_l = occupation_r", 0.5, 0.05, "occupation"),),
+        (Level("occupation_l = occupation_r", 0.5, 0.05, 0.08, None, "occupation"),),
+        is_personal=True,
     ),
 )
 

@@ -7,6 +7,7 @@ cluster. Add here: what an evaluation reads or reports. Keep out: matching (link
 from __future__ import annotations
 
 import csv
+import io
 import resource
 import sys
 import time
@@ -17,10 +18,13 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from identity.accuracy import Rates, bcubed, exact_clusters, pairwise
+from identity.kept_scores import Thresholds
 from identity.linking import Linked, Rules, link
 from identity.model import Model
 from identity.people import COLUMNS
@@ -37,6 +41,7 @@ class Configuration(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     probabilistic: bool = True  # false: identifiers alone
+    match_percent: float | None = Field(default=None, gt=0, lt=100)  # pairs at least so likely join; None: as in builds
     model: Path | None = None  # a model written by `save_model`, used instead of training
     save_model: Path | None = None
     memory: str = "2GB"  # of DuckDB; beyond it, DuckDB spills to disk
@@ -59,8 +64,12 @@ class Evaluation:
     largest_entity: int
     blocking_ceiling: float
     compared_pairs: int
+    match_percent: float
+    ignored_columns: list[str]
+    missing_columns: list[str]
     model: str
     is_model_trained: bool
+    model_note: str
     seconds: float
     peak_mb: float
 
@@ -72,28 +81,48 @@ def evaluate(
     mapping: Mapping[str, str],
     configuration: Configuration,
     links_only: bool = False,
+    clusters_out: Path | None = None,
 ) -> Evaluation:
-    """Matches the records, then reads the truth and compares.
+    """Matches the records, then reads the truth and compares. Writes the cluster of each record to `clusters_out`.
 
     Raises WrongUseError for a file that cannot be read, lacks a column or has a record twice, and for a truth with
     records that are not in the file.
     """
     started = time.monotonic()
-    table = read_records(records, {**configuration.map, **mapping})
+    names = {**configuration.map, **mapping}
+    table = read_records(records, names)
     kept = _kept_model(configuration.model)
-    linked = link(table, project_rules(configuration, links_only=links_only), model=kept, memory=configuration.memory)
+    rules = project_rules(configuration, links_only=links_only)
+    linked = link(table, rules, model=kept, memory=configuration.memory)
     seconds = time.monotonic() - started
     if configuration.save_model is not None and linked.model is not None:
         write_whole(configuration.save_model, linked.model.to_json())
+    if clusters_out is not None:
+        write_clusters(clusters_out, linked.clusters)
     labels = read_truth(truth, linked.clusters)
-    return _compared(table, linked, labels, links_only=links_only, seconds=seconds)
+    ignored = sorted(set(_columns(records)) - set(_taken(names, _columns(records)).values()))
+    return _compared(table, linked, labels, rules=rules, ignored=ignored, seconds=seconds)
+
+
+def write_clusters(path: Path, clusters: Mapping[str, int]) -> None:
+    """Writes record_id and cluster_id, as Parquet or CSV by the file's name. A cluster is named by its first record."""
+    first: dict[int, str] = {}
+    for record_id in sorted(clusters):
+        first.setdefault(clusters[record_id], record_id)
+    table = pa.table({"record_id": sorted(clusters), "cluster_id": [first[clusters[one]] for one in sorted(clusters)]})
+    written = io.BytesIO()
+    if path.suffix.lower() in {".parquet", ".pq"}:
+        pq.write_table(table, written)
+    else:
+        pa_csv.write_csv(table, written)
+    write_whole(path, written.getvalue())
 
 
 def _compared(
-    table: pa.Table, linked: Linked, labels: Mapping[str, str], *, links_only: bool, seconds: float
+    table: pa.Table, linked: Linked, labels: Mapping[str, str], *, rules: Rules, ignored: list[str], seconds: float
 ) -> Evaluation:
     of_source = None
-    if links_only:
+    if rules.links_only:
         if "source" not in table.column_names:
             raise WrongUseError("--links-only needs the column source.", "Name it with --map source=<column>.")
         source = dict(zip(table["record_id"].to_pylist(), table["source"].to_pylist(), strict=True))
@@ -118,8 +147,12 @@ def _compared(
         largest_entity=max(Counter(entities).values(), default=0),
         blocking_ceiling=round(found / true, 6) if true else 1.0,
         compared_pairs=linked.compared.num_rows,
+        match_percent=rules.thresholds.match_percent,
+        ignored_columns=ignored,
+        missing_columns=[name for name in COLUMNS if name not in table.column_names],
         model=model.version if model else "",
         is_model_trained=bool(model and model.is_trained),
+        model_note=model.note if model else "",
         seconds=round(seconds, 2),
         peak_mb=round(
             resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024), 1
@@ -136,7 +169,7 @@ def read_records(path: Path, mapping: Mapping[str, str]) -> pa.Table:
     missing = sorted(set(mapping.values()) - set(there))
     if missing:
         raise WrongUseError(f"{path.name} has no column {', '.join(missing)}.", f"It has: {', '.join(there)}.")
-    taken = {name: mapping.get(name, name) for name in COLUMNS if mapping.get(name, name) in there}
+    taken = _taken(mapping, there)
     if "record_id" not in taken:
         raise WrongUseError(f"{path.name} has no column record_id.", "Name it with --map record_id=<column>.")
     columns = ", ".join(f"trim(cast({_quoted(column)} as varchar)) as {name}" for name, column in taken.items())
@@ -146,7 +179,19 @@ def read_records(path: Path, mapping: Mapping[str, str]) -> pa.Table:
         raise WrongUseError(f"{path.name} has rows without a record_id.", "Each record needs its own.")
     if len(set(ids)) < len(ids):
         raise WrongUseError(f"{path.name} holds {len(ids) - len(set(ids))} record ids more than once.", "Number them.")
+    if not set(taken) - {"record_id", "source"}:
+        raise WrongUseError(
+            f"{path.name} has no column of a person: nothing can be compared.",
+            f"Name them with --map, for example --map last_name=<column>. The file has: {', '.join(there)}.",
+        )
     return table
+
+
+def _taken(mapping: Mapping[str, str], there: Sequence[str]) -> dict[str, str]:
+    """The columns of a file that are read, by our name. Case does not matter unless a column is mapped."""
+    of_file = {name.lower(): name for name in there}
+    found = {name: mapping.get(name, of_file.get(name, "")) for name in COLUMNS}
+    return {name: column for name, column in found.items() if column in there}
 
 
 def read_truth(path: Path, known: Mapping[str, int]) -> dict[str, str]:
@@ -187,7 +232,8 @@ def read_configuration(path: Path | None) -> Configuration:
 
 
 def project_rules(configuration: Configuration, *, links_only: bool = False) -> Rules:
-    """The rules of the project's seeds about e-mails, phones and names."""
+    """The rules of the project's seeds about e-mails, phones and names, and the thresholds of its variables."""
+    percent = configuration.match_percent or _variable("identity_match_percent")
     limits = {row["identifier_type"]: row["max_persons_before_shared"] for row in _seed("identifier_types")}
     most = {name: int(limits[name]) for name in ("email", "phone")}
     unknown = sorted(set(configuration.most_persons) - set(most))
@@ -201,8 +247,16 @@ def project_rules(configuration: Configuration, *, links_only: bool = False) -> 
             if row["identifier_type"] == "email" and row["match"] == "local_part"
         ),
         nicknames=tuple((row["nickname"], row["given_name"]) for row in _seed("nicknames")),
+        thresholds=Thresholds.of_percent(percent, min(percent, _variable("identity_review_percent"))),
         uses_model=configuration.probabilistic,
         links_only=links_only,
+    )
+
+
+def _variable(name: str) -> float:
+    """A number among the variables of dbt_project.yml."""
+    return float(
+        yaml.safe_load((PROJECT_ROOT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]["merganser"][name]
     )
 
 
@@ -211,7 +265,7 @@ def _kept_model(path: Path | None) -> Model | None:
         return None
     try:
         return Model.from_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise WrongUseError(f"{path} is not a stored model.", "`save_model` writes one.") from error
 
 

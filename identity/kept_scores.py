@@ -23,9 +23,10 @@ import numpy as np
 import pyarrow as pa
 
 from identity import blocking, people
-from identity.blocking import KEYS, block, huge_blocks, number_blocks
+from identity.blocking import KEYS, block, huge_blocks, large_blocks, number_blocks
 from identity.closure import (
     BARRED_WEIGHT,
+    MOST_BITS,
     MOST_MEMBERS,
     REFUSING_WEIGHT,
     Numbers,
@@ -35,11 +36,10 @@ from identity.closure import (
 )
 from identity.comparisons import COMPARISONS
 from identity.components import connected_components
-from identity.model import Model, score, train, with_surroundings
+from identity.model import Model, score, train
 
-AGAINST_BITS = -5.0
-"""A pair is evidence against one person only below so many bits, not counting the prior. Records that exact identifiers
-join may have little in common with a third one, which is no evidence."""
+LEAST_EVIDENCE = 2.0
+"""A pair that moves the prior by fewer bits is no evidence: two records may have little in common to compare."""
 
 _NO_SHARING_LIMIT = {"email": 10**9, "phone": 10**9}  # the warehouse has already excluded shared identifiers
 
@@ -68,6 +68,11 @@ class Thresholds:
     def of_percent(cls, joining: float, reviewed: float) -> Thresholds:
         """Thresholds from probabilities in percent, above 0 and below 100."""
         return cls(math.log2(joining / (100 - joining)), math.log2(reviewed / (100 - reviewed)))
+
+    @property
+    def match_percent(self) -> float:
+        """The probability from which pairs join, in percent."""
+        return round(100 / (1 + 2**-self.joining), 3)
 
 
 @dataclass(frozen=True)
@@ -102,8 +107,8 @@ def signature() -> str:
 
 def learn(persons: pa.Table, nicknames: Nicknames) -> Model:
     """A model of these persons with its context; the shipped model if they are too few for training."""
-    with _opened(persons, nicknames) as connection:
-        return _trained(connection)
+    with opened(persons, nicknames) as connection:
+        return learn_people(connection)
 
 
 def judge(
@@ -117,32 +122,45 @@ def judge(
 ) -> Judged:
     """Matches persons. `persons` has person_no, the columns of `people.COLUMNS`, and exclusive_no: two persons with the
     same exclusive_no are never one (null: no such rule). Without `model`, trains one on these persons."""
-    nicknames = sorted(nicknames)
-    with _opened(persons, nicknames) as connection:
-        if model is None:
-            model = _trained(connection)
-        left_out = model.surroundings.left_out if model.surroundings else []
-        weighed_by = [model.version, thresholds.reviewed, nicknames, KEYS, blocking.MOST_IN_BLOCK, people.SELECT]
+    with opened(persons, nicknames) as connection:
+        return judge_people(
+            connection, persons, model, nicknames=nicknames, fixed=fixed, thresholds=thresholds, kept=kept
+        )
 
-        def basis_of(huge: list[int]) -> str:
-            return _short(json.dumps([*weighed_by, huge]))
 
-        _register_table(connection, "new_people", person_no=kept.changed if kept else np.empty(0, np.int64))
-        huge = _number_blocks(connection, left_out, had_huge=kept is None or kept.basis != basis_of([]))
-        basis = basis_of(huge)
-        if kept and kept.basis != basis:
-            kept = None
-        weighed = block(connection, [*left_out, *huge], only_new=kept is not None)
-        score(connection, model, "candidates", "scored")
-        _combine_scores(connection, kept.pairs if kept else None, thresholds.reviewed)
-        groups = _Groups.of(connection, persons, fixed)
-        closure = _Closure(connection, model, groups)
-        verdicts = closure.judged(thresholds.joining)
-        return Judged(verdicts, basis, model, weighed)
+def judge_people(
+    connection: duckdb.DuckDBPyConnection,
+    persons: pa.Table,
+    model: Model | None,
+    *,
+    nicknames: Nicknames,
+    fixed: Fixed,
+    thresholds: Thresholds,
+    kept: Kept | None = None,
+) -> Judged:
+    """Like `judge`, for persons that are normalised in the table `people`; `persons` has person_no and exclusive_no.
+    Leaves the compared pairs in `candidates`."""
+    if model is None:
+        model = learn_people(connection)
+    weighed_by = [model.version, thresholds.reviewed, sorted(nicknames), KEYS, blocking.MOST_IN_BLOCK, people.SELECT]
+
+    def basis_of(huge: list[int]) -> str:
+        return _short(json.dumps([*weighed_by, huge]))
+
+    _register_table(connection, "new_people", person_no=kept.changed if kept else np.empty(0, np.int64))
+    huge = _number_blocks(connection, model.left_out, had_huge=kept is None or kept.basis != basis_of([]))
+    basis = basis_of(huge)
+    if kept and kept.basis != basis:
+        kept = None
+    weighed = block(connection, [*model.left_out, *huge], only_new=kept is not None)
+    score(connection, model, "candidates", "scored")
+    _combine_scores(connection, kept.pairs if kept else None, thresholds.reviewed)
+    closure = _Closure(connection, model, _Groups.of(connection, persons, fixed))
+    return Judged(closure.judged(thresholds.joining), basis, model, weighed)
 
 
 @contextmanager
-def _opened(persons: pa.Table, nicknames: Nicknames) -> Iterator[duckdb.DuckDBPyConnection]:
+def opened(persons: pa.Table, nicknames: Nicknames) -> Iterator[duckdb.DuckDBPyConnection]:
     """An in-memory database with these persons, normalised."""
     with tempfile.TemporaryDirectory() as spill, duckdb.connect() as connection:
         connection.execute("set memory_limit = '2GB'")
@@ -153,9 +171,11 @@ def _opened(persons: pa.Table, nicknames: Nicknames) -> Iterator[duckdb.DuckDBPy
         yield connection
 
 
-def _trained(connection: duckdb.DuckDBPyConnection) -> Model:
+def learn_people(connection: duckdb.DuckDBPyConnection) -> Model:
+    """A model of the persons in the table `people`."""
     number_blocks(connection)
-    return with_surroundings(connection, train(connection))
+    block(connection, large_blocks(connection))
+    return train(connection)
 
 
 def _number_blocks(connection: duckdb.DuckDBPyConnection, left_out: list[int], *, had_huge: bool) -> list[int]:
@@ -305,29 +325,34 @@ class _Closure:
         """).to_arrow_table()
 
     def _weigh(self, a: Numbers, b: Numbers) -> Weights:
-        """The evidence against the join of two groups: the lowest weight of all pairs across them that are evidence
-        against.
-
-        Evidence for the join is ignored: in a warehouse one pair that is clear evidence against a join is decisive.
-        """
+        """The evidence for and against the join of two groups: the sum of all pairs of persons across them. Where it is
+        against, the strongest evidence against counts."""
         groups = self._groups
         first, second, of_pair = groups.across(a, b)
         self._asked = self._weighed(groups.numbers[first], groups.numbers[second])
         weight = np.asarray(self._asked["weight"], np.float64)
-        against = np.where(weight - self._model.prior_weight < AGAINST_BITS, weight, 0.0)
-        is_exclusive = (groups.exclusive[first] == groups.exclusive[second]) & (groups.exclusive[first] >= 0)
+        counted = np.where(np.abs(weight - self._model.prior_weight) < LEAST_EVIDENCE, 0.0, weight)
+        evidence: Weights = np.bincount(
+            of_pair, weights=np.clip(counted, -MOST_BITS, MOST_BITS), minlength=len(a)
+        ).astype(np.float64)
         worst = np.zeros(len(a))
-        np.minimum.at(worst, of_pair, np.minimum(against, 0.0))
+        np.minimum.at(worst, of_pair, counted)
+        evidence = np.where(evidence <= 0, np.minimum(evidence, worst), evidence)
+        is_exclusive = (groups.exclusive[first] == groups.exclusive[second]) & (groups.exclusive[first] >= 0)
         limited = np.zeros(len(a), np.bool_)
         limited[of_pair[is_exclusive]] = True
         keys = zip(np.minimum(a, b).tolist(), np.maximum(a, b).tolist(), strict=True)
         decided = np.array([key in groups.apart for key in keys], np.bool_)
-        worst[limited | decided] = BARRED_WEIGHT
-        for reason, refused in (("override", decided), ("limit", limited), ("contradicted", worst < REFUSING_WEIGHT)):
+        evidence[limited | decided] = BARRED_WEIGHT
+        for reason, refused in (
+            ("override", decided),
+            ("limit", limited),
+            ("contradicted", evidence < REFUSING_WEIGHT),
+        ):
             self._refusals += [
                 (one, two, reason) for one, two in zip(a[refused].tolist(), b[refused].tolist(), strict=True)
             ]
-        return worst
+        return evidence
 
     def _weighed(self, a: Numbers, b: Numbers) -> pa.Table:
         """Pairs with their weights, in their order; scores those that have none."""

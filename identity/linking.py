@@ -1,50 +1,38 @@
-"""Matches person records of a file: the steps of an evaluation.
+"""Matches person records of a file as a warehouse matches its persons: `identity.kept_scores` with exact identifiers.
 
-Add here: a step. Keep out: how a step works (the other modules), matching in a warehouse (kept_scores.py).
+Add here: what a file needs that a warehouse has from its identity graph. Keep out: how pairs are scored and clustered
+(kept_scores.py).
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
-from identity.blocking import block, large_blocks, number_blocks
-from identity.closure import (
-    BARRED_WEIGHT,
-    JOINING_WEIGHT,
-    JOINING_WEIGHT_UNTRAINED,
-    Numbers,
-    Pairs,
-    Weights,
-    cluster,
-)
+from identity.closure import Numbers
 from identity.comparisons import given_names_agree
-from identity.model import MOST_CERTAIN, Model, filled_columns, score, train, with_found_prior
+from identity.components import connected_components
+from identity.kept_scores import Fixed, Judged, Thresholds, judge_people
+from identity.model import Model, filled_columns
 from identity.people import prepare
 
-CERTAIN_WEIGHT = 100.0
-"""The weight of a pair that an identifier joins: higher than any weight of the model."""
+MOST_RECORDS = 20
+"""An identifier that more records have joins none of them: it is a placeholder."""
 
-REVIEWED_BITS = 10.0
-"""Pairs up to so many bits below the joining weight are questions for a reviewer."""
-
-_OF_ONE_SOURCE = """
-    (select source from people where person_no = person_no_a)
-    is not distinct from (select source from people where person_no = person_no_b)
-"""
-_IDENTIFIERS = ("national_id", "email", "phone")  # the most certain first
+_IDENTIFIERS = ("national_id", "email", "phone")
 
 
 @dataclass(frozen=True)
 class Rules:
-    """Rules about identifiers and names, from the project's seeds."""
+    """Rules about identifiers, names and thresholds, from the project's seeds and variables."""
 
     most_persons: Mapping[str, int]
+    thresholds: Thresholds
     blocked_emails: Iterable[str] = ()
     nicknames: Iterable[tuple[str, str]] = ()
     uses_model: bool = True
@@ -55,18 +43,16 @@ class Rules:
 class Linked:
     """The result: the cluster of each record, and how it was found.
 
-    `pairs`: record_id_a, record_id_b and weight of pairs that may be one person; `compared`: all pairs that were
-    compared.
+    `compared`: record_id_a and record_id_b of all pairs that were compared. `model` is None where none is used.
     """
 
     clusters: dict[str, int]
-    pairs: pa.Table
     compared: pa.Table
-    model: Model | None = field(default=None)
+    model: Model | None = None
 
 
 def link(records: pa.Table, rules: Rules, *, model: Model | None = None, memory: str = "2GB") -> Linked:
-    """Matches records: by certain identifiers and by the model, clustered together.
+    """Matches records: by exact identifiers and by the model, clustered together.
 
     Uses `model` if its columns are those of the records; else trains one.
     """
@@ -81,99 +67,82 @@ def link(records: pa.Table, rules: Rules, *, model: Model | None = None, memory:
             blocked_emails=rules.blocked_emails,
             most_persons=rules.most_persons,
         )
-        number_blocks(connection)
-        block(connection, large_blocks(connection))
-        if rules.links_only:
-            connection.execute(f"delete from candidates where {_OF_ONE_SOURCE}")
-        is_kept = model is not None and model.columns == filled_columns(connection)
-        model = model if model is not None and is_kept else train(connection)
-        score(connection, model, "candidates", "scored")
-        if model.is_trained and not is_kept:
-            model = with_found_prior(connection, model)
-        joining = JOINING_WEIGHT if model.is_trained else JOINING_WEIGHT_UNTRAINED
-        certain = _certain_pairs(connection, across_sources=rules.links_only)
-        likely = _fetched(connection, f"select * from scored where weight >= {joining}")
-        chosen = _strongest(certain, likely) if rules.uses_model else certain
-
-        sources = connection.execute("select dense_rank() over (order by source) as n from people order by person_no")
-        source = np.concatenate([[0], sources.fetchnumpy()["n"]])
-
-        def weigh(a: Numbers, b: Numbers) -> Weights:
-            weights = _weigh(connection, model, a, b)
-            return np.where(source[a] == source[b], BARRED_WEIGHT, weights) if rules.links_only else weights
-
-        labels = cluster(chosen, size, weigh)
+        exact = _exact_pairs(connection, across_sources=rules.links_only)
+        judged = _judged(connection, rules, model, exact) if rules.uses_model else None
+        joins = [exact] if judged is None else [exact, _matches(judged)]
+        labels = connected_components(
+            np.concatenate([a for a, _ in joins]), np.concatenate([b for _, b in joins]), size
+        )
         names = connection.execute("select record_id from people order by person_no").fetchall()
         return Linked(
             {record_id: int(labels[number]) for number, (record_id,) in enumerate(names, start=1)},
-            _named(connection, f"scored where weight >= {joining - REVIEWED_BITS}"),
-            _named(connection, "candidates"),
-            model,
+            _named(connection, "candidates" if judged else "(select 0 as person_no_a, 0 as person_no_b)"),
+            judged.model if judged else None,
         )
 
 
-def _certain_pairs(connection: duckdb.DuckDBPyConnection, *, across_sources: bool) -> Pairs:
-    """Pairs that share an identifier of few records, and whose given names could be one person's."""
-    parts = " union ".join(
+def _judged(
+    connection: duckdb.DuckDBPyConnection, rules: Rules, model: Model | None, exact: tuple[Numbers, Numbers]
+) -> Judged:
+    nobody = np.empty(0, np.int64)
+    persons = connection.sql(
+        "select person_no, dense_rank() over (order by source) as exclusive_no from people"
+        if rules.links_only
+        else "select person_no, cast(null as bigint) as exclusive_no from people"
+    ).to_arrow_table()
+    return judge_people(
+        connection,
+        persons,
+        model if model is not None and model.columns == filled_columns(connection) else None,
+        nicknames=rules.nicknames,
+        fixed=Fixed(*exact, nobody, nobody),
+        thresholds=rules.thresholds,
+    )
+
+
+def _matches(judged: Judged) -> tuple[Numbers, Numbers]:
+    matches = judged.pairs.filter(pa.compute.equal(judged.pairs["verdict"], "match"))
+    return np.asarray(matches["person_no_a"], np.int64), np.asarray(matches["person_no_b"], np.int64)
+
+
+def _exact_pairs(connection: duckdb.DuckDBPyConnection, *, across_sources: bool) -> tuple[Numbers, Numbers]:
+    """Pairs that share an identifier of few records and could be one person.
+
+    If records that share an identifier cannot all be one person, it joins only those that have names: a record without
+    one could belong to any of them.
+    """
+    parts = " union all ".join(
         f"""
-        select a.person_no as person_no_a, b.person_no as person_no_b, {CERTAIN_WEIGHT - place}::double as weight
+        select
+            a.person_no as person_no_a,
+            b.person_no as person_no_b,
+            {given_names_agree("a.", "b.")}
+            and coalesce(a.generation = b.generation, true)
+            and coalesce(damerau_levenshtein(a.birth_date, b.birth_date) <= 2, true) as could_be_one,
+            a.first_name is not null and b.first_name is not null as have_names,
+            bool_and(could_be_one) over (partition by a.{identifier}) as is_of_one
         from people as a
         inner join people as b on a.{identifier} = b.{identifier} and a.person_no < b.person_no
         where
-            {given_names_agree("a.", "b.")}
-            {"and a.source is distinct from b.source" if across_sources else ""}
-            and coalesce(a.generation = b.generation, true)
-            and a.{identifier} in (
-                select {identifier} from people group by 1 having count(*) <= {MOST_CERTAIN}
+            a.{identifier} in (
+                select {identifier} from people group by 1 having count(*) <= {MOST_RECORDS}
             )
+            {"and a.source is distinct from b.source" if across_sources else ""}
         """
-        for place, identifier in enumerate(_IDENTIFIERS)
+        for identifier in _IDENTIFIERS
     )
-    return _fetched(connection, f"select person_no_a, person_no_b, max(weight) as weight from ({parts}) group by 1, 2")
-
-
-def _weigh(connection: duckdb.DuckDBPyConnection, model: Model, a: Numbers, b: Numbers) -> Weights:
-    """Weights of pairs in their order; scores those that have none."""
-    asked = pa.table({"place": np.arange(len(a)), "person_no_a": np.minimum(a, b), "person_no_b": np.maximum(a, b)})
-    connection.register("asked", asked)
-    connection.execute("create or replace table asked_pairs as select * from asked")
-    connection.unregister("asked")
-    connection.execute("""
-        create or replace table missing_pairs as
-        select person_no_a, person_no_b from asked_pairs anti join scored using (person_no_a, person_no_b)
-    """)
-    score(connection, model, "missing_pairs", "scored_now")
-    found = connection.execute("""
-        select weight
-        from asked_pairs
-        left join (from scored union all from scored_now) as weights using (person_no_a, person_no_b)
-        order by place
+    found = connection.execute(f"""
+        select distinct person_no_a, person_no_b from ({parts})
+        where could_be_one and (have_names or is_of_one)
+        order by all
     """).fetchnumpy()
-    return np.asarray(found["weight"], dtype=np.float64)
-
-
-def _fetched(connection: duckdb.DuckDBPyConnection, query: str) -> Pairs:
-    found = connection.execute(query).fetchnumpy()
-    return Pairs(
-        np.asarray(found["person_no_a"], dtype=np.int64),
-        np.asarray(found["person_no_b"], dtype=np.int64),
-        np.asarray(found["weight"], dtype=np.float64),
-    )
-
-
-def _strongest(certain: Pairs, likely: Pairs) -> Pairs:
-    """Both kinds of pairs. A pair may be in it twice: its stronger weight counts first."""
-    return Pairs(
-        np.concatenate([certain.a, likely.a]),
-        np.concatenate([certain.b, likely.b]),
-        np.concatenate([certain.weight, likely.weight]),
-    )
+    return np.asarray(found["person_no_a"], np.int64), np.asarray(found["person_no_b"], np.int64)
 
 
 def _named(connection: duckdb.DuckDBPyConnection, pairs: str) -> pa.Table:
     return connection.sql(f"""
-        select a.record_id as record_id_a, b.record_id as record_id_b, pairs.* exclude (person_no_a, person_no_b)
-        from (from {pairs}) as pairs
+        select a.record_id as record_id_a, b.record_id as record_id_b
+        from {pairs} as pairs
         inner join people as a on pairs.person_no_a = a.person_no
         inner join people as b on pairs.person_no_b = b.person_no
     """).to_arrow_table()

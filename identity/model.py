@@ -1,113 +1,113 @@
-"""The model that Splink trains, stored as JSON, and the weights that it gives to pairs.
+"""The model of person records: how likely it is that two records are one person, given how they compare.
 
-Add here: how it is trained, stored and applied. Keep out: its comparisons (comparisons.py).
+Two records are one person, two persons of one household, two namesakes, or two unrelated persons. For each of these
+kinds the model has the share of such pairs, and the probability of each level of each comparison. They are learned by
+expectation maximisation over the candidate pairs, among all pairs of records; the shipped probabilities
+(comparisons.py) count like `PRIOR_PAIRS` pairs. The weight of a pair is the odds, in bits, that it is one person, so
+that probabilities are calibrated as far as the levels are independent within a kind.
+
+The household explains pairs that agree on family name, home and phone, but whose given names or birth dates differ:
+without it, training takes households for persons. The namesake explains an e-mail name that is built from the name.
+Add here: how a model is trained, stored and applied. Keep out: its comparisons (comparisons.py).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import math
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
 
 import duckdb
+import numpy as np
 import pyarrow as pa
-from splink import DuckDBAPI, Linker, SettingsCreator, block_on
-from splink.internals.exceptions import EMTrainingException
+from numpy.typing import NDArray
 
 from identity.blocking import large_blocks
-from identity.comparisons import chosen, given_names_agree
+from identity.comparisons import Comparison, chosen
 
 TRAINED_FROM = 500
-"""With fewer records no model is trained: they have too few duplicates."""
+"""With fewer records only the shares of the kinds are learned: such files have too few duplicates for more."""
 
-LEAST_PROBABILITY = 1e-5
-"""The lowest probability: nothing is impossible because the records do not show it."""
+PRIOR_PAIRS = 100.0
+"""How many pairs the shipped probabilities of a comparison count for."""
+
+NAMESAKES = 1e-4
+"""The shipped share of pairs with the same name in all pairs of persons."""
+
+SAMPLED_PAIRS = 500_000
+"""Random pairs, from which follows how often unrelated persons agree."""
 
 KEPT_DIGITS = 6
-"""Significant digits of a stored probability, a millionth of a bit. Splink draws its samples by the records' numbers,
-but the last digits of its sums of fractions depend on the order of rows and on threads."""
-
-DOUBT = 30.0
-"""Bits subtracted from pairs with different given names, birth dates or generations if training is not reliable."""
+"""Significant digits of a stored probability. The last digits of sums depend on the order of rows and on threads."""
 
 _COLUMNS = (
     "first_name", "middle_name", "last_name", "generation", "birth_date", "email", "phone", "national_id", "street",
     "postal_code", "city", "company", "occupation",
 )  # fmt: skip
-MOST_CERTAIN = 20
-"""A nearly certain value of more records is a placeholder."""
+_RECORDS_OF_A_COMMON_VALUE = 20  # values of fewer records are not stored in a model: they identify persons
+_EXPECTED_DUPLICATES = 0.2  # pairs of one person per record, where training starts
+_MOST_ITERATIONS = 100
+_CONVERGED = 1e-4
 
-_CERTAIN = (
-    ("national_id",), ("email",), ("first_name", "last_name", "birth_date"), ("first_name", "last_name", "street"),
-    ("first_name", "last_name", "phone"),
-)  # fmt: skip
-_TRAINING_BLOCKS = (
-    ("first_name", "last_name"), ("birth_date",), ("email",), ("national_id",), ("phone",), ("street", "house_number"),
-)  # fmt: skip
-_MOST_ITERATIONS = 10
-_MOST_TRAINING_PAIRS = 1_000_000
-_RECALL_OF_CERTAIN = 0.8
-_RECORDS_OF_A_COMMON_VALUE = 20  # values of fewer records are not stored in a model
+# If a learned model says that so many matches differ in a comparison, it has learned something else than persons.
+_MOST_DIFFERENT = {"given": 0.3, "family": 0.5, "generation": 0.3, "birth": 0.4, "national": 0.4}
 
+RELATED = ("same", "household", "namesake")
+KINDS = (*RELATED, "unrelated")
 
-@dataclass(frozen=True)
-class Surroundings:
-    """The context of a model: what scores take from all other records, as of its training. With it a pair has the same
-    score whatever arrives later, so scores can be kept.
-
-    `frequencies`: the share of records by value, for columns whose rare values are stronger evidence. Only values of
-    many records, which identify nobody; the empty value stands for all others. `left_out`: blocks that were too large.
-    """
-
-    frequencies: dict[str, dict[str, float]]
-    left_out: list[int]
+Array = NDArray[np.float64]
+Levels = NDArray[np.int64]  # pairs x comparisons: the number of the level, -1 if a value is missing
 
 
 @dataclass(frozen=True)
 class Model:
-    """Splink's settings with their probabilities, the columns they need, and whether they were trained."""
+    """A model of the records that it was learned from.
 
-    settings: dict[str, Any]
+    `probabilities`: by comparison and kind, of each level, the last being disagreement. `shares`: of the kinds in all
+    pairs of records; the rest are unrelated. `frequencies`: by column, the share of records that have a value, only for
+    values of many records; the empty value stands for all others. `left_out`: blocks that were too large. `is_trained`:
+    whether the probabilities were learned; `note` says why not.
+    """
+
     columns: tuple[str, ...]
+    probabilities: dict[str, dict[str, list[float]]]
+    shares: dict[str, float]
+    frequencies: dict[str, dict[str, float]]
+    left_out: list[int]
     is_trained: bool
-    surroundings: Surroundings | None = None  # none: frequencies are those of the given records
+    note: str = ""
 
     @property
     def version(self) -> str:
-        """Short name of these probabilities."""
-        content = [self.settings, *([asdict(self.surroundings)] if self.surroundings else [])]
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+        """Short name of this model."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
 
     @property
     def prior_weight(self) -> float:
-        """The weight of two records without any comparison."""
-        prior = float(self.settings["probability_two_random_records_match"])
-        return math.log2(prior / (1 - prior))
+        """The weight, in bits, of two records of which nothing is known."""
+        return math.log2(self.shares["same"] / (1 - self.shares["same"]))
+
+    @cached_property
+    def comparisons(self) -> list[Comparison]:
+        """The comparisons of these columns."""
+        return chosen(set(self.columns))
+
+    def of_kind(self, kind: str) -> list[Array]:
+        """The probabilities of the levels in pairs of a kind, by comparison."""
+        return [np.array(self.probabilities[comparison.name][kind]) for comparison in self.comparisons]
 
     def to_json(self) -> str:
         """The model as JSON."""
-        kept = {"settings": self.settings, "columns": list(self.columns), "is_trained": self.is_trained}
-        if self.surroundings:
-            kept["surroundings"] = asdict(self.surroundings)
-        return json.dumps(kept, sort_keys=True)
+        return json.dumps(asdict(self), sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Model:
-        """A stored model."""
+        """A stored model. Raises ValueError, TypeError or KeyError for any other text."""
         kept = json.loads(text)
-        around = kept.get("surroundings")
-        return cls(
-            kept["settings"],
-            tuple(kept["columns"]),
-            bool(kept["is_trained"]),
-            Surroundings(around["frequencies"], around["left_out"]) if around else None,
-        )
+        return cls(**{**kept, "columns": tuple(kept["columns"])})
 
 
 def filled_columns(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
@@ -117,210 +117,320 @@ def filled_columns(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
 
 
 def train(connection: duckdb.DuckDBPyConnection) -> Model:
-    """Trains a model on `people`, independent of their order; for too few records, the shipped model."""
+    """Learns a model of `people` from the pairs in `candidates`, and keeps which blocks of `block_keys` were too large.
+
+    The result does not depend on the order of rows. With few records, or if the learned probabilities are not those of
+    persons, they are the shipped ones.
+    """
     columns = filled_columns(connection)
-    settings = SettingsCreator(
-        link_type="dedupe_only",
-        comparisons=[comparison.for_splink() for comparison in chosen(set(columns))],
-        blocking_rules_to_generate_predictions=[],
-        unique_id_column_name="person_no",
-        retain_matching_columns=False,
-        probability_two_random_records_match=_prior(connection, columns),
-        linker_uid="people",
-        max_iterations=_MOST_ITERATIONS,
-    )
+    comparisons = chosen(set(columns))
     people = int(connection.execute("select count(*) from people").fetchall()[0][0])
-    with _quiet():
-        _, linker = _open(connection, settings)
-        if people >= TRAINED_FROM:
-            linker.training.estimate_u_using_random_sampling(max_pairs=_MOST_TRAINING_PAIRS, seed=1)
-            for block in _TRAINING_BLOCKS:
-                if set(block) - {"house_number"} <= set(columns):
-                    linker = _learned(connection, linker, block)
-        kept = json.loads(json.dumps(linker.misc.save_model_to_json()))
-    for comparison in kept["comparisons"]:
-        for level in comparison["comparison_levels"]:
-            for name, least in (("m_probability", LEAST_PROBABILITY), ("u_probability", 0.0)):
-                if level.get(name) is not None:
-                    level[name] = _kept(max(level[name], least))
-    return Model(kept, columns, people >= TRAINED_FROM)
+    if not comparisons:
+        return Model(columns, {}, dict.fromkeys(RELATED, 0.1), {}, [], False, "no columns to compare")
+    weight = _sampled_candidates(connection)
+    _compare(connection, comparisons, "training_pairs")
+    candidates, counts = _patterns(connection, comparisons)
+    _sample_random_pairs(connection)
+    _compare(connection, comparisons, "random_pairs")
+    training = _Training(
+        comparisons,
+        pairs=people * (people - 1) / 2,
+        candidates=(candidates, counts * weight),
+        random=_patterns(connection, comparisons),
+        expected=_EXPECTED_DUPLICATES * people,
+    )
+    is_large = people >= TRAINED_FROM
+    note = training.learn() if is_large else f"fewer than {TRAINED_FROM} records"
+    if note:
+        training.start()
+        training.learn(only_shares=True, unrelated=is_large)
+        if not is_large:
+            training.moderate()
+    probabilities, shares = training.result()
+    return Model(
+        columns=columns,
+        probabilities=probabilities,
+        shares=shares,
+        frequencies=_frequencies(connection, comparisons) if is_large else {},
+        left_out=large_blocks(connection) if is_large else [],
+        is_trained=not note,
+        note=note,
+    )
 
 
-def with_surroundings(connection: duckdb.DuckDBPyConnection, model: Model) -> Model:
-    """The model with its context: frequencies of `people` and excluded blocks of `block_keys`."""
-    usual = {
-        level["tf_adjustment_column"]: float(level["u_probability"])
-        for comparison in model.settings["comparisons"]
-        for level in comparison["comparison_levels"]
-        if level.get("tf_adjustment_column")
-    }
-    if not model.is_trained:  # too few records to know how rare a value is
-        return replace(model, surroundings=Surroundings({column: {"": u} for column, u in usual.items()}, []))
-    frequencies: dict[str, dict[str, float]] = {}
-    for column in sorted(usual):
-        counted = connection.execute(f"""
-            with counted as (select {column} as value, count(*) as records from people group by 1 having value <> '')
-            select
-                case when records >= {_RECORDS_OF_A_COMMON_VALUE} then value else '' end as value,
-                avg(records) / (select sum(records) from counted) as share
-            from counted
-            group by 1
-            order by 1
-        """).fetchall()
-        frequencies[column] = {value: round(share, 9) for value, share in counted}
-        frequencies[column].setdefault("", usual[column])
-    return replace(model, surroundings=Surroundings(frequencies, large_blocks(connection)))
+class _Training:
+    """Expectation maximisation. `candidates` and `random` are patterns of levels with their numbers of pairs."""
+
+    def __init__(
+        self,
+        comparisons: Sequence[Comparison],
+        *,
+        pairs: float,
+        candidates: tuple[Levels, Array],
+        random: tuple[Levels, Array],
+        expected: float,
+    ) -> None:
+        self._comparisons, self._pairs = comparisons, max(pairs, 1.0)
+        self._expected_share = min(max(expected, 1.0) / self._pairs, 0.1)
+        self._candidates, self._random = candidates, random
+        self._shipped = {kind: [c.probabilities(kind) for c in comparisons] for kind in KINDS}
+        self.start()
+
+    def start(self) -> None:
+        """Starts from the shipped probabilities."""
+        share = self._expected_share
+        self._shares = {"same": share, "household": share, "namesake": min(share / 10, NAMESAKES)}
+        self._levels = dict(self._shipped)
+
+    def learn(self, *, only_shares: bool = False, unrelated: bool = True) -> str:
+        """Iterates until nothing changes. Returns why the result is not a model of persons; empty if it is one.
+
+        With `only_shares` the probabilities stay, except for those of unrelated persons if `unrelated`.
+        """
+        for _ in range(_MOST_ITERATIONS):
+            before, share = self._levels["same"], self._shares["same"]
+            if unrelated:
+                self._learn_unrelated()
+            self._learn_kinds(only_shares=only_shares)
+            moved = max(
+                (float(np.abs(a - b).max()) for a, b in zip(before, self._levels["same"], strict=True)), default=0.0
+            )
+            if moved < _CONVERGED and abs(self._shares["same"] / share - 1) < _CONVERGED * 10:
+                break
+        for comparison, levels in zip(self._comparisons, self._levels["same"], strict=True):
+            if levels[-1] > _MOST_DIFFERENT.get(comparison.name, 1.0):
+                return f"{comparison.name} differs in {levels[-1]:.0%} of the pairs that were learned as one person"
+        return ""
+
+    def moderate(self) -> None:
+        """Takes the middle, in bits, of the learned and the expected share of duplicates: few records tell little."""
+        self._shares["same"] = math.sqrt(self._shares["same"] * self._expected_share)
+
+    def result(self) -> tuple[dict[str, dict[str, list[float]]], dict[str, float]]:
+        """The probabilities by comparison and kind, and the shares of the kinds."""
+        probabilities = {
+            comparison.name: {kind: [_kept(p) for p in self._levels[kind][place]] for kind in KINDS}
+            for place, comparison in enumerate(self._comparisons)
+        }
+        return probabilities, {kind: _kept(share) for kind, share in self._shares.items()}
+
+    def _learn_unrelated(self) -> None:
+        patterns, counts = self._random
+        weights = counts * self._posteriors(patterns)["unrelated"]
+        self._levels["unrelated"] = self._updated("unrelated", patterns, weights)
+        # Namesakes are unrelated persons except for their names and what is made from these.
+        self._levels["namesake"] = [
+            shipped if comparison.of_namesakes else unrelated
+            for comparison, shipped, unrelated in zip(
+                self._comparisons, self._shipped["namesake"], self._levels["unrelated"], strict=True
+            )
+        ]
+
+    def _learn_kinds(self, *, only_shares: bool) -> None:
+        patterns, counts = self._candidates
+        posteriors = self._posteriors(patterns)
+        if not only_shares:
+            self._levels["same"] = self._updated("same", patterns, counts * posteriors["same"])
+            learned = self._updated("household", patterns, counts * posteriors["household"], strength=4)
+            # The given names and birth dates of a household agree at most as often as the shipped ones: otherwise the
+            # household would learn what one person is.
+            self._levels["household"] = [
+                _at_most(levels, shipped) if comparison.is_personal else levels
+                for comparison, levels, shipped in zip(
+                    self._comparisons, learned, self._shipped["household"], strict=True
+                )
+            ]
+        for kind in self._shares:
+            if kind != "namesake" or not only_shares:
+                self._shares[kind] = min(max(float((counts * posteriors[kind]).sum()), 1.0) / self._pairs, 0.1)
+
+    def _updated(self, kind: str, patterns: Levels, weights: Array, strength: float = 1) -> list[Array]:
+        updated = []
+        for place, shipped in enumerate(self._shipped[kind]):
+            known = patterns[:, place] >= 0
+            counted = np.bincount(patterns[known, place], weights=weights[known], minlength=len(shipped))
+            trusted = PRIOR_PAIRS * strength
+            updated.append((counted + trusted * shipped) / (counted.sum() + trusted))
+        return updated
+
+    def _posteriors(self, patterns: Levels) -> dict[str, Array]:
+        shares = {**self._shares, "unrelated": 1 - sum(self._shares.values())}
+        logs = {kind: math.log(share) + _log_likelihood(patterns, self._levels[kind]) for kind, share in shares.items()}
+        whole = np.logaddexp.reduce(list(logs.values()), axis=0)
+        return {kind: np.exp(log - whole) for kind, log in logs.items()}
 
 
 def score(connection: duckdb.DuckDBPyConnection, model: Model, pairs: str, scored: str) -> None:
     """Creates the table `scored` (person_no_a, person_no_b, weight in bits) from the table `pairs`.
 
-    A family shares its name, home, phone and often its mailbox, and twins their birth date; training learns how much
-    that means. An untrained model, and one that is stored for a warehouse, penalises pairs whose given names, birth
-    dates or generations differ: if families outnumber duplicates, training takes households for persons.
+    If unrelated persons agree on a value, a rare value is less likely than a common one: its frequency counts.
     """
-    if not model.settings["comparisons"]:
+    comparisons = model.comparisons
+    if not comparisons:
         connection.execute(f"create or replace table {scored} as select *, -1.0::double as weight from {pairs}")
         return
-    with _quiet():
-        connection.execute(f"""
-            create or replace table registered_pairs as
-            select person_no_a as join_key_l, person_no_b as join_key_r, '0' as match_key from {pairs}
-        """)
-        api, linker = _open(connection, model.settings)
-        if model.surroundings:
-            _register_frequencies(connection, api, linker, model.surroundings)
-        linker.table_management.register_blocked_pairs_for_predict(api.register("registered_pairs"))
-        predicted = linker.inference.predict()
-    doubted = (
-        "false"
-        if model.is_trained and model.surroundings is None
-        else f"""
-            coalesce(a.generation <> b.generation, false)
-            or (
-                not {given_names_agree("a.", "b.")}
-                or coalesce(damerau_levenshtein(a.birth_date, b.birth_date) > 2, false)
-            )
-            and coalesce(damerau_levenshtein(a.national_id, b.national_id) > 1, true)
-        """
+    _compare(connection, comparisons, pairs, model)
+    patterns, _ = _patterns(connection, comparisons)
+    shares = model.shares
+    connection.register(
+        "patterns",
+        pa.table(
+            {
+                **{_level(one): patterns[:, place] for place, one in enumerate(comparisons)},
+                "same": math.log(shares["same"]) + _log_likelihood(patterns, model.of_kind("same")),
+                "related": np.logaddexp(
+                    math.log(shares["household"]) + _log_likelihood(patterns, model.of_kind("household")),
+                    math.log(shares["namesake"]) + _log_likelihood(patterns, model.of_kind("namesake")),
+                ),
+                "unrelated": math.log(1 - sum(shares.values())) + _log_likelihood(patterns, model.of_kind("unrelated")),
+            }
+        ),
     )
+    # ln(e^x + e^y) is the greater one plus ln(1 + e^-|x - y|), which does not underflow.
     connection.execute(f"""
         create or replace table {scored} as
-        with pairs as (
-            select
-                least(person_no_l, person_no_r) as person_no_a,
-                greatest(person_no_l, person_no_r) as person_no_b,
-                match_weight as weight
-            from {predicted.physical_name}
-        )
         select
-            pairs.person_no_a,
-            pairs.person_no_b,
-            if({doubted}, pairs.weight - {DOUBT}, pairs.weight) as weight
-        from pairs
-        inner join people as a on pairs.person_no_a = a.person_no
-        inner join people as b on pairs.person_no_b = b.person_no
+            person_no_a,
+            person_no_b,
+            (
+                same - greatest(related, unrelated + rarity) - ln(1 + exp(-abs(related - unrelated - rarity)))
+            ) / ln(2) as weight
+        from compared
+        inner join patterns using ({", ".join(_level(one) for one in comparisons)})
     """)
-    predicted.drop_table_from_database_and_remove_from_cache()
+    connection.unregister("patterns")
 
 
-def with_found_prior(connection: duckdb.DuckDBPyConnection, model: Model) -> Model:
-    """The model with its prior set to the matches found in `scored`, whose weights change with it.
-
-    Training estimates the prior from pairs that agree on something nearly certain, which are few if records are badly
-    written. In a warehouse that cautious prior stays.
-    """
-    [(found, people)] = connection.execute(
-        "select sum(1 / (1 + power(2, -weight))), (select count(*) from people) from scored"
-    ).fetchall()
-    if not found:
-        return model
-    settings = {**model.settings, "probability_two_random_records_match": _share_of_pairs(found, people)}
-    with_prior = replace(model, settings=settings)
-    connection.execute("update scored set weight = weight + ?", [with_prior.prior_weight - model.prior_weight])
-    return with_prior
-
-
-def _register_frequencies(
-    connection: duckdb.DuckDBPyConnection, api: DuckDBAPI, linker: Linker, surroundings: Surroundings
+def _compare(
+    connection: duckdb.DuckDBPyConnection, comparisons: Sequence[Comparison], pairs: str, model: Model | None = None
 ) -> None:
-    """Gives Splink the stored frequencies, so that it does not count."""
-    for column, shares in surroundings.frequencies.items():
-        connection.register("shares", pa.table({"value": list(shares), "share": list(shares.values())}))
-        connection.execute(
-            f"""
-            create or replace table shares_of_{column} as
-            select known.value as {column}, coalesce(shares.share, ?) as tf_{column}
-            from (select distinct {column} as value from people where {column} is not null) as known
-            left join shares on known.value = shares.value
-            """,
-            [shares[""]],
-        )
-        connection.unregister("shares")
-        linker.table_management.register_term_frequency_lookup(api.register(f"shares_of_{column}"), column)
-
-
-def _open(connection: duckdb.DuckDBPyConnection, settings: Any) -> tuple[DuckDBAPI, Linker]:
-    api = DuckDBAPI(connection)
-    return api, Linker(api.register("people"), settings, log_level=None, validate_settings=False)
-
-
-def _learned(connection: duckdb.DuckDBPyConnection, linker: Linker, block: tuple[str, ...]) -> Linker:
-    """The model after one session of expectation maximisation.
-
-    A session that learns nothing, or makes a level impossible, is undone.
-    """
-    before = json.loads(json.dumps(linker.misc.save_model_to_json()))
-    try:
-        linker.training.estimate_parameters_using_expectation_maximisation(
-            block_on(*block), max_pairs=_MOST_TRAINING_PAIRS
-        )
-    except (EMTrainingException, ValueError):
-        return _open(connection, before)[1]
-    return linker
-
-
-def _prior(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> float:
-    """The probability that two records are one person, from pairs that agree on something nearly certain."""
-    keys = [key for key in _CERTAIN if set(key) <= set(columns)]
-    blocks = [
-        f"select person_no, hash({number}, {', '.join(key)}) as block from people"
-        f" where {' and '.join(f'{column} is not null' for column in key)}"
-        for number, key in enumerate(keys)
-    ]
-    people = int(connection.execute("select count(*) from people").fetchall()[0][0])
-    certain = 0
-    if blocks:
-        counted = connection.execute(f"""
-            with keys as ({" union all ".join(blocks)}),
-            kept as (select * from keys qualify count(*) over (partition by block) <= {MOST_CERTAIN})
-            select count(*) from (
-                select distinct a.person_no, b.person_no
-                from kept as a inner join kept as b on a.block = b.block and a.person_no < b.person_no
+    """Creates `compared`: the pairs with the level of each comparison, and with a model the `rarity` of the values on
+    which they agree, as the logarithm of a share to its average."""
+    rarities = ["0"]
+    joined = ""
+    if model and model.frequencies:
+        _number_rarities(connection, model)
+        joined = "inner join rarities on a.person_no = rarities.person_no"
+        rarities = [
+            f"if({_level(one)} = {place}, rarities.{level.frequency_of} - {math.log(share)}, 0)"
+            for one in comparisons
+            for place, (level, share) in enumerate(
+                zip(one.agreeing, model.probabilities[one.name]["unrelated"], strict=False)
             )
+            if level.frequency_of in model.frequencies
+        ]
+    connection.execute(f"""
+        create or replace table compared as
+        select
+            person_no_a,
+            person_no_b,
+            {", ".join(f"{one.level('a', 'b')} as {_level(one)}" for one in comparisons)},
+            {" + ".join(rarities)} as rarity
+        from {pairs}
+        inner join people as a on person_no_a = a.person_no
+        inner join people as b on person_no_b = b.person_no
+        {joined}
+    """)
+
+
+def _number_rarities(connection: duckdb.DuckDBPyConnection, model: Model) -> None:
+    """Creates `rarities`: by person, the logarithm of the share of each value that has a frequency."""
+    columns, joins = [], []
+    for column, shares in model.frequencies.items():
+        table = f"shares_of_{column}"
+        connection.register("shares", pa.table({"value": list(shares), "share": list(shares.values())}))
+        connection.execute(f"create or replace table {table} as select value, ln(share) as share from shares")
+        connection.unregister("shares")
+        columns.append(f"coalesce({table}.share, {math.log(shares[''])}) as {column}")
+        joins.append(f"left join {table} on people.{column} = {table}.value")
+    connection.execute(
+        f"create or replace table rarities as select people.person_no, {', '.join(columns)}"
+        f" from people {' '.join(joins)}"
+    )
+
+
+def _patterns(connection: duckdb.DuckDBPyConnection, comparisons: Sequence[Comparison]) -> tuple[Levels, Array]:
+    """The distinct rows of levels in `compared`, in order, and how often each occurs."""
+    names = [_level(one) for one in comparisons]
+    found = connection.execute(
+        f"select {', '.join(names)}, count(*) as pairs from compared group by all order by all"
+    ).fetchnumpy()
+    return np.stack([np.asarray(found[name], np.int64) for name in names], axis=1), np.asarray(found["pairs"], float)
+
+
+def _level(comparison: Comparison) -> str:
+    return f"level_of_{comparison.name}"
+
+
+def _sampled_candidates(connection: duckdb.DuckDBPyConnection) -> float:
+    """Creates `training_pairs` from `candidates`, and returns how many candidates each stands for."""
+    candidates = int(connection.execute("select count(*) from candidates").fetchall()[0][0])
+    one_in = max(candidates // SAMPLED_PAIRS, 1)
+    connection.execute(
+        "create or replace temp table training_pairs as from candidates"
+        f" where md5_number_lower(concat(person_no_a, ':', person_no_b)) % {one_in} = 0"
+    )
+    sampled = int(connection.execute("select count(*) from training_pairs").fetchall()[0][0])
+    return candidates / sampled if sampled else 1.0
+
+
+def _sample_random_pairs(connection: duckdb.DuckDBPyConnection) -> None:
+    """Creates `random_pairs`: all pairs, or a sample that depends on the number of people only."""
+    numbers = connection.execute("select person_no from people order by 1").fetchnumpy()["person_no"]
+    size = len(numbers)
+    if size * (size - 1) // 2 <= SAMPLED_PAIRS:
+        a, b = np.triu_indices(size, 1)
+    else:
+        chance = np.random.default_rng(1)
+        a, b = chance.integers(0, size, SAMPLED_PAIRS), chance.integers(0, size, SAMPLED_PAIRS)
+        a, b = a[a != b], b[a != b]
+    connection.register("sampled", pa.table({"person_no_a": numbers[a], "person_no_b": numbers[b]}))
+    connection.execute("create or replace temp table random_pairs as from sampled")
+    connection.unregister("sampled")
+
+
+def _frequencies(
+    connection: duckdb.DuckDBPyConnection, comparisons: Sequence[Comparison]
+) -> dict[str, dict[str, float]]:
+    """By column, the chance that another record has a value, of values of many records; of all others the average."""
+    columns = {level.frequency_of for one in comparisons for level in one.agreeing if level.frequency_of}
+    frequencies = {}
+    for column in sorted(columns):
+        # The two records that are compared do not count: in a file of many duplicates they are most of a rare value's.
+        found = connection.execute(f"""
+            with counted as (
+                select {column} as value, count(*) as records from people where {column} is not null group by 1
+            ),
+            labelled as (
+                select if(records >= {_RECORDS_OF_A_COMMON_VALUE}, value, '') as label, records from counted
+            )
+            select
+                label,
+                coalesce(sum(records * (records - 1) * (records - 1.5)) / nullif(sum(records * (records - 1)), 0), 0.5)
+                    / (select sum(records) from counted) as share
+            from labelled
+            group by 1
+            order by 1
         """).fetchall()
-        certain = int(counted[0][0])
-    return _share_of_pairs(max(certain, 1) / _RECALL_OF_CERTAIN, people)
+        frequencies[column] = {label: _kept(share) for label, share in found}
+        frequencies[column].setdefault("", min(frequencies[column].values(), default=1.0))
+    return frequencies
 
 
-def _share_of_pairs(found: float, people: int) -> float:
-    """The share of `found` pairs in all pairs of `people` records, capped below even odds."""
-    return _kept(min(0.1, found / max(people * (people - 1) / 2, 1)))
+def _log_likelihood(patterns: Levels, probabilities: Sequence[Array]) -> Array:
+    """The logarithm of the probability of each pattern; missing values count nothing."""
+    total = np.zeros(len(patterns))
+    for place, levels in enumerate(probabilities):
+        known = patterns[:, place] >= 0
+        total[known] += np.log(levels)[patterns[known, place]]
+    return total
+
+
+def _at_most(levels: Array, most: Array) -> Array:
+    """The levels with agreements that are at most as likely as given; the rest is disagreement."""
+    agreeing = np.minimum(levels[:-1], most[:-1])
+    return np.append(agreeing, 1 - agreeing.sum())
 
 
 def _kept(probability: float) -> float:
     return float(f"{probability:.{KEPT_DIGITS}g}")
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Suppresses Splink's progress in warnings and logs."""
-    logger = logging.getLogger("splink")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)

@@ -25,6 +25,10 @@ DATE_FORMATS = (
 swapped day and month."""
 
 _FOLDED = "nullif(regexp_replace(lower(strip_accents({0})), '[^\\p{{L}}]', '', 'g'), '')"
+_SPELT = (  # an umlaut is one letter, with dots or with an e; words of fewer than three letters are none
+    "nullif(regexp_extract(regexp_replace(regexp_replace(strip_accents({0}), '[^\\p{{L}}]', '', 'g'),"
+    " '([aou])e', '\\1', 'g'), '.{{3,}}'), '')"
+)
 _STREET_WORDS = (
     "street|str|st|avenue|ave|av|road|rd|drive|dr|lane|ln|place|pl|court|ct|crescent|cres|circuit|cct|close|cl|"
     "boulevard|blvd|way|terrace|tce|parade|pde|strasse|straße|highway|hwy|apt|apartment|unit|suite|ste|floor|fl"
@@ -144,6 +148,13 @@ nicknamed as (
 select
     folded.*,
     split_part(folded.email, '@', 1) as email_name,
+    split_part(folded.email, '@', 2) as email_domain,
+    regexp_replace(split_part(folded.email, '@', 1), '[^a-z]', '', 'g') as email_letters,
+    coalesce(
+        contains({_SPELT.format("split_part(folded.email, '@', 1)")}, {_SPELT.format("folded.last_name")})
+        or contains({_SPELT.format("split_part(folded.email, '@', 1)")}, {_SPELT.format("folded.first_name")}),
+        false
+    ) as is_email_of_name,
     list_append(coalesce(nicknamed.names, []), folded.first_name) as given_names,
     coalesce(list_min(nicknamed.names), folded.first_name) as formal_name,
     left(folded.last_name, 1) || regexp_replace(substr(folded.last_name, 2), '[aeiouyhw]', '', 'g')

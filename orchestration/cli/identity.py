@@ -456,6 +456,9 @@ def evaluate(
     links_only: Annotated[
         bool, typer.Option("--links-only", help="No source has duplicates: only pairs across sources count.")
     ] = False,
+    clusters_out: Annotated[
+        Path | None, typer.Option("--clusters-out", help="Write record_id and cluster_id to this CSV or Parquet file.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure the project's matching rules and model on a labelled file. No home is read or written.
@@ -471,6 +474,7 @@ def evaluate(
         mapping=_mapping(mapping or []),
         configuration=evaluation.read_configuration(config),
         links_only=links_only,
+        clusters_out=clusters_out,
     )
     if not as_json:
         show_evaluation(answer)
@@ -491,12 +495,15 @@ def show_evaluation(answer: Evaluation) -> None:
     for name, rates in (("pairs", answer.pairwise), ("records (B-cubed)", answer.bcubed)):
         table.add_row(name, f"{rates.precision:.4f}", f"{rates.recall:.4f}", f"{rates.f1:.4f}")
     console.print(table)
-    learned = "trained on these records" if answer.is_model_trained else "shipped: too few records for training"
+    learned = "trained on these records" if answer.is_model_trained else f"shipped: {answer.model_note or 'not used'}"
     for line in (
         f"{answer.records} records in {answer.clusters} clusters.",
         f"{answer.labelled_records} belong to {answer.entities} persons, {answer.exact_clusters} found exactly.",
         f"Largest cluster {answer.largest_cluster}, largest person {answer.largest_entity}.",
         f"{answer.compared_pairs} pairs were compared: {answer.blocking_ceiling:.4f} of the true ones.",
+        f"Pairs join from {answer.match_percent:g} % on.",
+        f"Columns not in the file: {', '.join(answer.missing_columns) or 'none'}.",
+        f"Columns of the file that were ignored: {', '.join(map(printable, answer.ignored_columns)) or 'none'}.",
         f"Model {answer.model}, {learned}. {answer.seconds:.1f} s, {answer.peak_mb:.0f} MB.",
     ):
         console.print(line, markup=False)

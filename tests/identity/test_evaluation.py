@@ -8,6 +8,7 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from orchestration.cli import main as cli
@@ -112,6 +113,38 @@ def test_a_kept_model_is_used_again(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert first["pairwise"] == again["pairwise"]
 
 
+def test_columns_and_the_threshold_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    records = write(tmp_path / "r.csv", ("Record_ID", "FIRST_NAME", "shoe"), [(1, "Anna", 42), (2, "Bert", 43)])
+    truth = write(tmp_path / "t.csv", ("record_id", "entity_id"), [(1, 1), (2, 2)])
+    code, out, err = run(capsys, "--records", records, "--truth", truth)
+    assert code == 0, err
+    text = " ".join(out.split())
+    assert "Pairs join from 90 % on." in text
+    assert "ignored: shoe." in text
+    assert "Columns not in the file: source, middle_name, last_name," in text
+    config = tmp_path / "c.yml"
+    config.write_text("match_percent: 75\n")
+    answer = json.loads(run(capsys, "--records", records, "--truth", truth, "--config", config, "--json")[1])
+    assert (answer["match_percent"], answer["ignored_columns"]) == (75, ["shoe"])
+    assert answer["model_note"] == "fewer than 500 records"
+
+
+@pytest.mark.parametrize("name", ["clusters.csv", "clusters.parquet"])
+def test_clusters_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    rows = [("b", "Anna", "a@b.test"), ("a", "Anna", "a@b.test"), ("c", "Bert", "b@b.test")]
+    records = write(tmp_path / "r.csv", ("record_id", "first_name", "email"), rows)
+    truth = write(tmp_path / "t.csv", ("record_id", "entity_id"), [("a", 1), ("b", 1), ("c", 2)])
+    code, _, err = run(capsys, "--records", records, "--truth", truth, "--clusters-out", tmp_path / name)
+    assert code == 0, err
+    with duckdb.connect() as connection:
+        found = connection.execute("from query_table(?)", [str(tmp_path / name)]).fetchall()
+    assert found == [("a", "a"), ("b", "a"), ("c", "c")]
+    assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
+    code, _, err = run(capsys, "--records", records, "--truth", truth, "--clusters-out", records / "c.csv")
+    assert code != 0
+    assert "cannot be written" in err
+
+
 @pytest.mark.parametrize(
     "case",
     [
@@ -123,7 +156,8 @@ def test_a_kept_model_is_used_again(tmp_path: Path, capsys: pytest.CaptureFixtur
         (("record_id",), [(1,)], [(1, 1)], ["--map", "email=mail"], "no column mail"),
         (("record_id",), [(1,)], [(1, 1)], ["--map", "shoe=size"], "no column shoe"),
         (("record_id",), [(1,)], [(1, 1)], ["--map", "email"], "name=column"),
-        (("record_id",), [(1,)], [(1, 1)], ["--links-only"], "needs the column source"),
+        (("record_id", "email"), [(1, "")], [(1, 1)], ["--links-only"], "needs the column source"),
+        (("record_id", "shoe"), [(1, 42)], [(1, 1)], [], "no column of a person"),
     ],
 )
 def test_invalid_input_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], case: Case) -> None:
@@ -137,7 +171,7 @@ def test_invalid_input_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 
 def test_truth_without_entities_and_missing_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    records = write(tmp_path / "r.csv", ("record_id",), [(1,)])
+    records = write(tmp_path / "r.csv", ("record_id", "email"), [(1, "a@b.test")])
     wrong = write(tmp_path / "t.csv", ("record_id", "person"), [(1, 1)])
     assert "no column entity_id" in run(capsys, "--records", records, "--truth", wrong)[2]
     assert "There is no file" in run(capsys, "--records", tmp_path / "no.csv", "--truth", wrong)[2]

@@ -146,24 +146,18 @@ def test_batches_give_the_result_of_a_full_run(seed: int, trained: tuple[dict[in
 
 
 def test_the_order_of_the_records_does_not_change_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The number of pairs is limited, so Splink draws samples of records and pairs. The failing twin: with all digits
-    of Splink, the order has an effect."""
-    monkeypatch.setattr("identity.model._MOST_TRAINING_PAIRS", 5_000)
+    """Candidates and random pairs are sampled, by the numbers of the persons."""
+    monkeypatch.setattr("identity.model.SAMPLED_PAIRS", 5_000)
     chance = random.Random(5)
     people: list[Person] = []
     for first in chance.choices(FIRST.split()[:4], k=700):
         person = {**somebody(chance), "first_name": first, "last_name": chance.choice(LAST.split()[:4])}
         people += [person, slipped(person, chance)]
     numbered = list(enumerate(people, start=1))
-    orders = [numbered, chance.sample(numbered, len(numbered))]
-    first, second = (learn(table(dict(order)), []) for order in orders)
-    assert first.is_trained
+    first, second = (learn(table(dict(order)), []) for order in (numbered, chance.sample(numbered, len(numbered))))
     assert first == second
     assert first.version == second.version
-    monkeypatch.setattr("identity.model.KEPT_DIGITS", 17)
-    assert len({learn(table(dict(order)), []).version for order in orders}) == 2
-    monkeypatch.setattr("identity.model.KEPT_DIGITS", 6)
-    monkeypatch.setattr("identity.model._MOST_TRAINING_PAIRS", 10_000_000)
+    monkeypatch.setattr("identity.model.SAMPLED_PAIRS", 10_000_000)
     assert learn(table(dict(numbered)), []) != first  # samples were drawn
 
 

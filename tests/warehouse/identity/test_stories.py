@@ -32,7 +32,7 @@ def told(bench: Workbench) -> list[Told]:
     The probabilistic tier is off, and its packages cannot be imported.
     """
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("splink", "identity.kept_scores"):
+        for module in ("identity.model", "identity.kept_scores"):
             patch.setitem(sys.modules, module, None)
         told = tell(bench, [*STORIES, *random_stories(7, STORIES_BY_LOT)])
     for table in ("persons", "person_models", "person_pairs", "review_queue"):
