@@ -22,7 +22,7 @@ from runtime.errors import MerganserError
 from runtime.files import write_whole
 from runtime.home import Home
 from runtime.progress import Progress
-from runtime.warehouse import opening_error
+from runtime.warehouse import limit_memory, opening_error
 
 if TYPE_CHECKING:
     import duckdb
@@ -131,6 +131,7 @@ def write_tables(
     connection = duckdb.connect(":memory:")
     try:
         connection.execute("set enable_progress_bar = false")
+        limit_memory(connection)
         connection.execute(f"set temp_directory = {literal(str(home.spill))}")
         try:
             connection.execute(f"attach {literal(str(home.warehouse))} as warehouse (read_only)")

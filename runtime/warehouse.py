@@ -5,6 +5,7 @@ Add here: what concerns the files themselves. Keep out: what a table means.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,19 @@ if TYPE_CHECKING:
     import duckdb
 
 _LOCK_HINT = "Close the program that holds it (readers open serving.duckdb, never warehouse.duckdb) and run again."
+
+
+def limit_memory(connection: duckdb.DuckDBPyConnection) -> None:
+    """Lets a connection use as much memory as profiles.yml allows dbt: MERGANSER_MEMORY, 8 GB by default. Beyond it,
+    DuckDB uses the disk. Raises MerganserError if the variable is not a size.
+    """
+    import duckdb
+
+    memory = os.environ.get("MERGANSER_MEMORY") or "8GB"
+    try:
+        connection.execute("set memory_limit = $memory", {"memory": memory})
+    except duckdb.Error as error:
+        raise MerganserError("MERGANSER_MEMORY is not a size.", "Write a number and a unit, such as 8GB.") from error
 
 
 @contextmanager
@@ -41,6 +55,7 @@ def opened(home: Home, *, read_only: bool = True) -> Iterator[duckdb.DuckDBPyCon
         raise opening_error(home, str(error)) from error
     try:
         connection.execute("set enable_progress_bar = false")  # it would write between the lines of --json
+        limit_memory(connection)
         yield connection
     finally:
         connection.close()
