@@ -68,19 +68,31 @@ accounts as (
         user_id,
         min(loaded_at) as first_loaded_at
     from (
-        select user_id, loaded_at from identifies
+        select
+            user_id,
+            loaded_at
+        from identifies
 
         union all
 
-        select user_id, loaded_at from aliases
+        select
+            user_id,
+            loaded_at
+        from aliases
 
         union all
 
-        select user_id, loaded_at from visits
+        select
+            user_id,
+            loaded_at
+        from visits
 
         union all
 
-        select user_id, loaded_at from users
+        select
+            user_id,
+            loaded_at
+        from users
     ) as seen
     where user_id is not null
     group by 1
