@@ -176,7 +176,9 @@ COMPARISONS = (
                 " and (left(email_name_l, 2) = left(email_name_r, 2)"
                 " or right(email_name_l, 2) = right(email_name_r, 2))"
                 f" and damerau_levenshtein(email_name_l, email_name_r) <= 2 and not {_ONE_NAME}"
-                " and email_domain_l = email_domain_r",
+                " and email_domain_l = email_domain_r"
+                # Siblings: Francois.V@ and Francoise.V@ differ as the given names do.
+                " and (not (is_email_of_name_l and is_email_of_name_r) or first_name_l = first_name_r)",
                 0.08,
                 0.0001,
                 0.005,
