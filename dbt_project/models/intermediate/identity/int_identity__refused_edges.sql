@@ -71,21 +71,46 @@ counts as (
 
 ),
 
+{# The counts of both sides are added, not joined with each other: a planner may join those of all
+    customers by their type first, which are billions of rows. #}
+sides as (
+
+    select
+        customer_no_a,
+        customer_no_b,
+        customer_no_a as customer_no
+    from cut
+
+    union all
+
+    select
+        customer_no_a,
+        customer_no_b,
+        customer_no_b as customer_no
+    from cut
+
+),
+
+exceeded as (
+
+    select
+        sides.customer_no_a,
+        sides.customer_no_b,
+        counts.identifier_type
+    from sides
+    inner join counts on sides.customer_no = counts.customer_no
+    group by 1, 2, 3
+    having count(*) = 2 and sum(counts.identifier_count) > max(counts.max_per_customer)
+
+),
+
 broken_limits as (
 
     select
-        cut.customer_no_a,
-        cut.customer_no_b,
-        min('limit:' || first_counts.identifier_type) as reason
-    from cut
-    inner join counts as first_counts on cut.customer_no_a = first_counts.customer_no
-    inner join counts as second_counts
-        on
-            cut.customer_no_b = second_counts.customer_no
-            and first_counts.identifier_type = second_counts.identifier_type
-    where
-        first_counts.identifier_count + second_counts.identifier_count
-        > first_counts.max_per_customer
+        customer_no_a,
+        customer_no_b,
+        min(concat('limit:', identifier_type)) as reason
+    from exceeded
     group by 1, 2
 
 ),
