@@ -18,12 +18,6 @@ from numpy.typing import NDArray
 
 from identity.components import connected_components
 
-JOINING_WEIGHT = 0.0
-"""Pairs of at least so many bits join: more likely than not."""
-
-JOINING_WEIGHT_UNTRAINED = 1.0
-"""The same for a model that was not trained on these records."""
-
 REFUSING_WEIGHT = -10.0
 """Below so many bits a pair is clear evidence against the join of two groups: a thousand to one."""
 

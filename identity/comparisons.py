@@ -66,8 +66,6 @@ def _unknown(*columns: str) -> str:
 
 _SIMILAR = "jaro_winkler_similarity({0}_l, {0}_r) >= {1}"
 _ONE_OFF = "damerau_levenshtein({0}_l, {0}_r) <= 1 and length({0}_l) > 3"
-
-
 _ONE_NAME = "(is_email_of_name_l and is_email_of_name_r and email_letters_l = email_letters_r)"
 
 

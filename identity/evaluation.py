@@ -100,16 +100,18 @@ def evaluate(
     if clusters_out is not None:
         write_clusters(clusters_out, linked.clusters)
     labels = read_truth(truth, linked.clusters)
-    ignored = sorted(set(_columns(records)) - set(_taken(names, _columns(records)).values()))
+    there = _columns(records)
+    ignored = sorted(set(there) - set(_taken(names, there).values()))
     return _compared(table, linked, labels, rules=rules, ignored=ignored, seconds=seconds)
 
 
 def write_clusters(path: Path, clusters: Mapping[str, int]) -> None:
     """Writes record_id and cluster_id, as Parquet or CSV by the file's name. A cluster is named by its first record."""
     first: dict[int, str] = {}
-    for record_id in sorted(clusters):
+    records = sorted(clusters)
+    for record_id in records:
         first.setdefault(clusters[record_id], record_id)
-    table = pa.table({"record_id": sorted(clusters), "cluster_id": [first[clusters[one]] for one in sorted(clusters)]})
+    table = pa.table({"record_id": records, "cluster_id": [first[clusters[record_id]] for record_id in records]})
     written = io.BytesIO()
     if path.suffix.lower() in {".parquet", ".pq"}:
         pq.write_table(table, written)

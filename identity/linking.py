@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from identity.closure import Numbers
 from identity.comparisons import given_names_agree
@@ -101,7 +102,7 @@ def _judged(
 
 
 def _matches(judged: Judged) -> tuple[Numbers, Numbers]:
-    matches = judged.pairs.filter(pa.compute.equal(judged.pairs["verdict"], "match"))
+    matches = judged.pairs.filter(pc.field("verdict") == "match")
     return np.asarray(matches["person_no_a"], np.int64), np.asarray(matches["person_no_b"], np.int64)
 
 

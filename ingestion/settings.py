@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingestion.errors import SettingError
+from runtime.warehouse import DEFAULT_MEMORY
 
-DEFAULT_MEMORY = "8GB"
 _MEMORY_FORMAT = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B", re.IGNORECASE)
 
 

@@ -19,16 +19,17 @@ from runtime.home import Home
 if TYPE_CHECKING:
     import duckdb
 
+DEFAULT_MEMORY = "8GB"  # of MERGANSER_MEMORY, as in profiles.yml
 _LOCK_HINT = "Close the program that holds it (readers open serving.duckdb, never warehouse.duckdb) and run again."
 
 
 def limit_memory(connection: duckdb.DuckDBPyConnection) -> None:
-    """Lets a connection use as much memory as profiles.yml allows dbt: MERGANSER_MEMORY, 8 GB by default. Beyond it,
-    DuckDB uses the disk. Raises MerganserError if the variable is not a size.
+    """Lets a connection use as much memory as profiles.yml allows dbt: MERGANSER_MEMORY. Beyond it, DuckDB uses the
+    disk. Raises MerganserError if the variable is not a size.
     """
     import duckdb
 
-    memory = os.environ.get("MERGANSER_MEMORY") or "8GB"
+    memory = os.environ.get("MERGANSER_MEMORY") or DEFAULT_MEMORY
     try:
         connection.execute("set memory_limit = $memory", {"memory": memory})
     except duckdb.Error as error:

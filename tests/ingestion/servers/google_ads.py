@@ -17,6 +17,7 @@ from urllib.parse import parse_qs
 import duckdb
 
 from tests.ingestion.servers.base import Answer, Seen, VendorServer
+from tests.ingestion.servers.days import TIME_ZONE
 
 ACCOUNT = "1234567890"
 PAGE = 10_000
@@ -214,7 +215,7 @@ def account(number: str = ACCOUNT, **fields: Any) -> dict[str, Any]:
             "id": number,
             "descriptiveName": "Shop",
             "currencyCode": "EUR",
-            "timeZone": "Europe/Berlin",
+            "timeZone": TIME_ZONE,
             "manager": False,
             **fields,
         }

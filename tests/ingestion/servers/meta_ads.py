@@ -19,6 +19,7 @@ from typing import Any
 import duckdb
 
 from tests.ingestion.servers.base import Answer, Seen, VendorServer
+from tests.ingestion.servers.days import TIME_ZONE
 
 ACCOUNT = "1904400120071"
 EDGES = ("campaigns", "adsets", "ads", "insights")
@@ -144,7 +145,7 @@ def account() -> dict[str, Any]:
         "account_id": ACCOUNT,
         "name": "Shop",
         "currency": "EUR",
-        "timezone_name": "Europe/Berlin",
+        "timezone_name": TIME_ZONE,
         "account_status": 1,
         "created_time": "2020-01-01T00:00:00+0000",
     }

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
@@ -16,6 +14,7 @@ from ingestion.fetching import fetch
 from ingestion.landing import land
 from ingestion.registry import load_sources
 from ingestion.settings import Settings
+from tests.ingestion.servers.days import day
 from tests.ingestion.servers.google_ads import (
     ACCOUNT,
     GoogleAdsServer,
@@ -27,11 +26,6 @@ from tests.ingestion.servers.google_ads import (
     stat,
 )
 from vendors import retries
-
-
-def day(number: int) -> str:
-    """Today less a number of days, in the time zone of the server's account. Today is read anew: midnight may pass."""
-    return (datetime.now(ZoneInfo("Europe/Berlin")).date() - timedelta(days=number)).isoformat()
 
 
 def click(gclid: str, days_ago: int) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
@@ -18,6 +17,7 @@ from ingestion.landing import land
 from ingestion.registry import load_sources
 from ingestion.settings import Settings
 from tests.ingestion.servers.base import Answer, Fault, FaultKind, Seen
+from tests.ingestion.servers.days import day
 from tests.ingestion.servers.meta_ads import (
     ACCOUNT,
     MetaAdsServer,
@@ -31,11 +31,6 @@ from tests.ingestion.servers.meta_ads import (
 from vendors import retries
 
 LIVE = "_superseded_at is null and _deleted_at is null"
-
-
-def day(number: int) -> str:
-    """Today less a number of days, in the time zone of the server's account. Today is read anew: midnight may pass."""
-    return (datetime.now(ZoneInfo("Europe/Berlin")).date() - timedelta(days=number)).isoformat()
 
 
 class Bench:
