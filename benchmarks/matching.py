@@ -91,7 +91,7 @@ def _table(records: list[Record]) -> pa.Table:
 
 def step(place: Path, known: int, count: int) -> dict[str, Any]:
     """Matches the first `count` records of the file; the first `known` were in the last run."""
-    from identity.kept_scores import Fixed, Kept, Thresholds, judge, learn
+    from identity.kept_scores import Fixed, Kept, Thresholds, judge, learn, opened
     from identity.model import Model
 
     started = time.monotonic()
@@ -108,9 +108,9 @@ def step(place: Path, known: int, count: int) -> dict[str, Any]:
     learned = time.monotonic() - started
     nothing = np.empty(0, np.int64)
     thresholds = Thresholds.of_percent(*THRESHOLDS)
-    judged = judge(
-        persons, model, nicknames=[], fixed=Fixed(nothing, nothing, nothing, nothing), thresholds=thresholds, kept=kept
-    )
+    fixed = Fixed(nothing, nothing, nothing, nothing)
+    with opened(persons, []) as connection:
+        judged = judge(connection, persons, model, nicknames=[], fixed=fixed, thresholds=thresholds, kept=kept)
     pq.write_table(judged.pairs, place / f"pairs{'_now' if known else ''}.parquet")
     basis.write_text(judged.basis)
     return {

@@ -14,7 +14,7 @@ import hashlib
 import json
 import math
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -112,23 +112,6 @@ def learn(persons: pa.Table, nicknames: Nicknames) -> Model:
 
 
 def judge(
-    persons: pa.Table,
-    model: Model | None,
-    *,
-    nicknames: Nicknames,
-    fixed: Fixed,
-    thresholds: Thresholds,
-    kept: Kept | None = None,
-) -> Judged:
-    """Matches persons. `persons` has person_no, the columns of `people.COLUMNS`, and exclusive_no: two persons with the
-    same exclusive_no are never one (null: no such rule). Without `model`, trains one on these persons."""
-    with opened(persons, nicknames) as connection:
-        return judge_people(
-            connection, persons, model, nicknames=nicknames, fixed=fixed, thresholds=thresholds, kept=kept
-        )
-
-
-def judge_people(
     connection: duckdb.DuckDBPyConnection,
     persons: pa.Table,
     model: Model | None,
@@ -138,8 +121,10 @@ def judge_people(
     thresholds: Thresholds,
     kept: Kept | None = None,
 ) -> Judged:
-    """Like `judge`, for persons that are normalised in the table `people`; `persons` has person_no and exclusive_no.
-    Leaves the compared pairs in `candidates`."""
+    """Matches the persons of an `opened` database. `persons` has person_no and exclusive_no: two persons with the same
+    exclusive_no are never one (null: no such rule). Without `model`, trains one on these persons. Leaves the compared
+    pairs in `candidates`."""
+    is_numbered = model is None
     if model is None:
         model = learn_people(connection)
     weighed_by = [model.version, thresholds.reviewed, sorted(nicknames), KEYS, blocking.MOST_IN_BLOCK, people.SELECT]
@@ -148,7 +133,9 @@ def judge_people(
         return _short(json.dumps([*weighed_by, huge]))
 
     _register_table(connection, "new_people", person_no=kept.changed if kept else np.empty(0, np.int64))
-    huge = _number_blocks(connection, model.left_out, had_huge=kept is None or kept.basis != basis_of([]))
+    if not is_numbered:
+        _number_blocks(connection, model.left_out, had_huge=kept is None or kept.basis != basis_of([]))
+    huge = huge_blocks(connection, model.left_out)
     basis = basis_of(huge)
     if kept and kept.basis != basis:
         kept = None
@@ -160,33 +147,41 @@ def judge_people(
 
 
 @contextmanager
-def opened(persons: pa.Table, nicknames: Nicknames) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An in-memory database with these persons, normalised."""
+def opened(
+    persons: pa.Table,
+    nicknames: Nicknames,
+    *,
+    blocked_emails: Iterable[str] = (),
+    most_persons: Mapping[str, int] = _NO_SHARING_LIMIT,
+    memory: str = "2GB",
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An in-memory database with these persons, normalised (`people.prepare`)."""
     with tempfile.TemporaryDirectory() as spill, duckdb.connect() as connection:
-        connection.execute("set memory_limit = '2GB'")
+        connection.execute(f"set memory_limit = '{memory}'")
         connection.execute(f"set temp_directory = '{spill}'")
         connection.execute("set enable_progress_bar = false")
         connection.execute("set preserve_insertion_order = false")  # so that DuckDB reads the keys in parallel
-        people.prepare(connection, persons, nicknames=nicknames, blocked_emails=(), most_persons=_NO_SHARING_LIMIT)
+        people.prepare(
+            connection, persons, nicknames=nicknames, blocked_emails=blocked_emails, most_persons=most_persons
+        )
         yield connection
 
 
 def learn_people(connection: duckdb.DuckDBPyConnection) -> Model:
-    """A model of the persons in the table `people`."""
+    """A model of the persons in the table `people`. Leaves all blocks in `block_keys`."""
     number_blocks(connection)
     block(connection, large_blocks(connection))
     return train(connection)
 
 
-def _number_blocks(connection: duckdb.DuckDBPyConnection, left_out: list[int], *, had_huge: bool) -> list[int]:
-    """Creates `block_keys`, and returns the huge blocks that are not in `left_out`. If the last run had none, only new
-    persons can have caused one, so their blocks are enough."""
+def _number_blocks(connection: duckdb.DuckDBPyConnection, left_out: list[int], *, had_huge: bool) -> None:
+    """Creates `block_keys`. If the last run had no huge blocks beside those of `left_out`, only new persons can have
+    caused one, so their blocks are enough unless one is."""
     if not had_huge:
         number_blocks(connection, only_new=True)
         if not huge_blocks(connection, left_out):
-            return []
+            return
     number_blocks(connection)
-    return huge_blocks(connection, left_out)
 
 
 def _register_table(connection: duckdb.DuckDBPyConnection, table: str, **columns: Numbers) -> None:

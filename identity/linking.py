@@ -6,7 +6,6 @@ Add here: what a file needs that a warehouse has from its identity graph. Keep o
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -18,9 +17,8 @@ import pyarrow.compute as pc
 from identity.closure import Numbers
 from identity.comparisons import given_names_agree
 from identity.components import connected_components
-from identity.kept_scores import Fixed, Judged, Thresholds, judge_people
+from identity.kept_scores import Fixed, Judged, Thresholds, judge, opened
 from identity.model import Model, filled_columns
-from identity.people import prepare
 
 MOST_RECORDS = 20
 """An identifier that more records have joins none of them: it is a placeholder."""
@@ -57,17 +55,14 @@ def link(records: pa.Table, rules: Rules, *, model: Model | None = None, memory:
 
     Uses `model` if its columns are those of the records; else trains one.
     """
-    with tempfile.TemporaryDirectory() as spill, duckdb.connect() as connection:
-        connection.execute(f"set memory_limit = '{memory}'")
-        connection.execute(f"set temp_directory = '{spill}'")
-        connection.execute("set enable_progress_bar = false")
-        size = 1 + prepare(
-            connection,
-            records,
-            nicknames=rules.nicknames,
-            blocked_emails=rules.blocked_emails,
-            most_persons=rules.most_persons,
-        )
+    with opened(
+        records,
+        rules.nicknames,
+        blocked_emails=rules.blocked_emails,
+        most_persons=rules.most_persons,
+        memory=memory,
+    ) as connection:
+        size = 1 + records.num_rows
         exact = _exact_pairs(connection, across_sources=rules.links_only)
         judged = _judged(connection, rules, model, exact) if rules.uses_model else None
         joins = [exact] if judged is None else [exact, _matches(judged)]
@@ -91,7 +86,7 @@ def _judged(
         if rules.links_only
         else "select person_no, cast(null as bigint) as exclusive_no from people"
     ).to_arrow_table()
-    return judge_people(
+    return judge(
         connection,
         persons,
         model if model is not None and model.columns == filled_columns(connection) else None,

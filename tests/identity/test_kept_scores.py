@@ -13,7 +13,7 @@ import pytest
 
 from identity import kept_scores
 from identity.closure import Numbers
-from identity.kept_scores import Fixed, Judged, Kept, Thresholds, judge, learn
+from identity.kept_scores import Fixed, Judged, Kept, Thresholds, judge, learn, opened
 from identity.model import Model
 
 LIKELY = Thresholds(joining=3.0, reviewed=-3.0)
@@ -50,7 +50,9 @@ def judged(
     kept: Kept | None = None,
 ) -> Judged:
     fixed = Fixed(*pairs_of(joined), *pairs_of(apart))
-    return judge(table(people), model, nicknames=[], fixed=fixed, thresholds=LIKELY, kept=kept)
+    persons = table(people)
+    with opened(persons, []) as connection:
+        return judge(connection, persons, model, nicknames=[], fixed=fixed, thresholds=LIKELY, kept=kept)
 
 
 def verdicts(found: Judged) -> dict[tuple[int, int], tuple[str, str | None]]:

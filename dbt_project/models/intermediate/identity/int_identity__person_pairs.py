@@ -28,7 +28,7 @@ def model(dbt, session):  # type: ignore[no-untyped-def]  # dbt's own signature
 
     import numpy as np
 
-    from identity.kept_scores import Fixed, Kept, Thresholds, judge
+    from identity.kept_scores import Fixed, Kept, Thresholds, judge, opened
     from identity.model import TRAINED_FROM, Model
 
     persons = dbt.ref("int_identity__persons")
@@ -61,16 +61,19 @@ def model(dbt, session):  # type: ignore[no-untyped-def]  # dbt's own signature
     trained = models.order("model_no desc").limit(1).select("model").fetchall()
     joined = exact.filter("refusal_reason is null").select("identifier_no_a, identifier_no_b").distinct().fetchnumpy()
     apart = exclusions.select("identifier_no_a, identifier_no_b").fetchnumpy()
-    judged = judge(
-        living,
-        Model.from_json(trained[0][0]) if trained and living.num_rows >= TRAINED_FROM else None,
-        nicknames=nicknames.select("nickname, given_name").fetchall(),
-        fixed=Fixed(
-            joined["identifier_no_a"], joined["identifier_no_b"], apart["identifier_no_a"], apart["identifier_no_b"]
-        ),
-        thresholds=Thresholds.of_percent(dbt.config.get("match_percent"), dbt.config.get("review_percent")),
-        kept=kept,
-    )
+    names = nicknames.select("nickname, given_name").fetchall()
+    with opened(living, names) as connection:
+        judged = judge(
+            connection,
+            living,
+            Model.from_json(trained[0][0]) if trained and living.num_rows >= TRAINED_FROM else None,
+            nicknames=names,
+            fixed=Fixed(
+                joined["identifier_no_a"], joined["identifier_no_b"], apart["identifier_no_a"], apart["identifier_no_b"]
+            ),
+            thresholds=Thresholds.of_percent(dbt.config.get("match_percent"), dbt.config.get("review_percent")),
+            kept=kept,
+        )
     weight = judged.pairs["weight"].to_numpy()
     rows = len(weight)
     return pa.table(
