@@ -20,6 +20,16 @@ from runtime.home import PROJECT_ROOT, Home, open_home
 CASES = PROJECT_ROOT.parent / "shared" / "cases"
 REPAIRED = {
     "01-segment-screen": lambda rows: rows == [("screen",)],
+    "02-session-split-at-login": lambda rows: [row[:3] for row in rows] == [("paid_search", "google", 4)],
+    "03-click-ids": lambda rows: (
+        {row[0]: row[1] for row in rows}
+        == {
+            **dict.fromkeys(("anon-gclid", "anon-gbraid", "anon-wbraid", "anon-msclkid"), "paid_search"),
+            **dict.fromkeys(("anon-ttclid", "anon-lifat"), "paid_social"),
+            "anon-dclid": "display",
+        }
+    ),
+    "04-self-referral": lambda rows: [row[1:] for row in rows] == [("direct", None), ("direct", None)],
     "10-opt-out-by-phone": lambda rows: [row[2] for row in rows if row[1] == "sms_marketing"] == ["withdrawn"],
     "11-reconsent": lambda rows: [row[2] for row in rows if row[1] == "email_marketing"] == ["granted"],
     "12-phone-extension": lambda rows: (

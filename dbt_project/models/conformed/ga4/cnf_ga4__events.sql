@@ -5,8 +5,8 @@
 #}
 {% set given = {'source_session_id': 'session_key'} %}
 {% for column in [
-    'event_name', 'product_id', 'product_category', 'order_id', 'page_url', 'page_path', 'referrer_url', 'utm_source',
-    'utm_medium', 'utm_campaign', 'gclid', 'fbclid', 'currency_code', 'value_amount', 'quantity', 'properties'
+    'event_name', 'product_id', 'product_category', 'order_id', 'page_url', 'page_path', 'page_title', 'referrer_url', 'utm_source',
+    'utm_medium', 'utm_campaign', 'click_id_type', 'click_id', 'currency_code', 'value_amount', 'quantity', 'properties'
 ] %}
     {% do given.update({column: column}) %}
 {% endfor %}
@@ -19,7 +19,7 @@ with events as (
 
 final as (
 
-    {{ shape_events('events', 'event_type', ['user_id', 'user_pseudo_id'], given) }}
+    {{ shape_events('events', 'event_type', ['user_id'], ['user_pseudo_id'], given) }}
 
 )
 

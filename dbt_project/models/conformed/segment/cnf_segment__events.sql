@@ -4,7 +4,7 @@
     rebuild: a view over staging
 #}
 {% set visit = {'user_agent': 'user_agent', 'page_url': 'page_url', 'properties': 'properties'} %}
-{% for column in ['utm_source', 'utm_medium', 'utm_campaign', 'gclid', 'fbclid'] %}
+{% for column in ['utm_source', 'utm_medium', 'utm_campaign', 'click_id_type', 'click_id'] %}
     {% do visit.update({column: column}) %}
 {% endfor %}
 {% set bought = {} %}
@@ -46,33 +46,33 @@ group_calls as (
 
 final as (
 
-    {{ shape_events('tracks', "'track'", ['user_id', 'anonymous_id'], dict(visit, **bought)) }}
+    {{ shape_events('tracks', "'track'", ['user_id'], ['anonymous_id'], dict(visit, **bought)) }}
 
     union all
 
     {{ shape_events(
-        'pages', "'page'", ['user_id', 'anonymous_id'],
-        dict(visit, event_name="'page_viewed'", page_path='page_path', referrer_url='referrer_url'),
+        'pages', "'page'", ['user_id'], ['anonymous_id'],
+        dict(visit, event_name="'page_viewed'", page_path='page_path', page_title='page_title', referrer_url='referrer_url'),
     ) }}
 
     union all
 
     {{ shape_events(
-        'screens', "'screen'", ['user_id', 'anonymous_id'],
+        'screens', "'screen'", ['user_id'], ['anonymous_id'],
         {'event_name': "'screen_viewed'", 'properties': 'properties'},
     ) }}
 
     union all
 
     {{ shape_events(
-        'identifies', "'identify'", ['user_id', 'anonymous_id'],
+        'identifies', "'identify'", ['user_id'], ['anonymous_id'],
         {'event_name': "'identified'", 'properties': 'properties'},
     ) }}
 
     union all
 
     {{ shape_events(
-        'group_calls', "'group'", ['user_id', 'anonymous_id'],
+        'group_calls', "'group'", ['user_id'], ['anonymous_id'],
         {'event_name': "'group_joined'", 'properties': 'properties'},
     ) }}
 

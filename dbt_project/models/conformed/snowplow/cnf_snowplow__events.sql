@@ -6,7 +6,7 @@
 {% set given = {'source_session_id': 'domain_session_id'} %}
 {% for column in [
     'event_name', 'product_id', 'product_category', 'cart_id', 'order_id', 'page_url', 'page_path', 'referrer_url',
-    'utm_source', 'utm_medium', 'utm_campaign', 'gclid', 'fbclid', 'currency_code', 'value_amount', 'quantity',
+    'page_title', 'page_view_id', 'utm_source', 'utm_medium', 'utm_campaign', 'click_id_type', 'click_id', 'currency_code', 'value_amount', 'quantity',
     'properties', 'user_agent', 'is_bot'
 ] %}
     {% do given.update({column: column}) %}
@@ -20,7 +20,7 @@ with events as (
 
 final as (
 
-    {{ shape_events('events', 'event_type', ['user_id', 'domain_userid', 'network_userid'], given) }}
+    {{ shape_events('events', 'event_type', ['user_id'], ['domain_userid', 'network_userid'], given) }}
 
 )
 

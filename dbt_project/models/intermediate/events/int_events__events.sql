@@ -3,7 +3,7 @@
     grain: one row per event; key: event_id
     rebuild: adds events that arrived since the watermark (loaded_at) and replaces older versions
         (GA4 restates days); a full refresh gives the same rows
-    why here: the identifier becomes a number once, at arrival; a merge of customers changes no
+    why here: person and device become numbers once, at arrival; a merge of customers changes no
         event
 #}
 with unioned as (
@@ -18,6 +18,24 @@ with unioned as (
 identifiers as (
 
     select * from {{ ref('int_identity__identifiers') }}
+
+),
+
+-- What trackers write where there is no id names nobody.
+placeholders as (
+
+    select distinct {{ placeholder_word('value') }} as word
+    from {{ ref('identifier_blocklist') }}
+    where match = 'word'
+
+),
+
+named as (
+
+    select identifiers.*
+    from identifiers
+    left join placeholders on {{ placeholder_word('identifiers.identifier_value') }} = placeholders.word
+    where placeholders.word is null
 
 ),
 
@@ -47,22 +65,27 @@ final as (
     select
         events.event_id,
         identifiers.identifier_no,
+        devices.identifier_no as device_no,
+        persons.identifier_no as person_no,
         events.source,
         events.event_type,
         events.event_name,
         events.source_session_id,
+        events.page_view_id,
         events.product_id,
         events.product_category,
         events.cart_id,
         events.checkout_id,
         events.order_id,
+        events.page_host,
         events.page_path,
+        events.page_title,
         events.referrer_domain,
         events.utm_source,
         events.utm_medium,
         events.utm_campaign,
-        events.gclid,
-        events.fbclid,
+        events.click_id_type,
+        events.click_id,
         events.currency_code,
         events.value_amount,
         events.quantity,
@@ -75,6 +98,15 @@ final as (
         on
             events.identifier_type = identifiers.identifier_type
             and events.identifier_value = identifiers.identifier_value
+    left join named as devices
+        on
+            events.device_type = devices.identifier_type
+            and events.device_value = devices.identifier_value
+    left join named as persons
+        on
+            events.identifier_type = persons.identifier_type
+            and events.identifier_value = persons.identifier_value
+            and events.identifier_type <> events.device_type
 
 )
 

@@ -1,17 +1,24 @@
 {#
-    grain: one row per combination of tags, click ids and referrer of sessions; key: traffic_key
+    grain: one row per combination of source, medium, campaign and click id of sessions; key:
+        traffic_key
     why here: rules are evaluated per combination, not per session; a changed rule rebuilds no
         session
 #}
 with sessions as (
 
     select distinct
-        coalesce(lower(utm_source), '') as utm_source,
-        coalesce(lower(utm_medium), '') as utm_medium,
-        coalesce(referrer_domain, '') as referrer_domain,
-        gclid is not null as has_gclid,
-        fbclid is not null as has_fbclid
+        {{ traffic_key() }} as traffic_key,
+        traffic_source,
+        traffic_medium,
+        lower(coalesce(utm_campaign, '')) as campaign,
+        coalesce(click_id_type, '') as click_id_type
     from {{ ref('int_events__sessions') }}
+
+),
+
+categories as (
+
+    select * from {{ ref('traffic_source_categories') }}
 
 ),
 
@@ -21,40 +28,45 @@ rules as (
 
 ),
 
+-- A source that two patterns match has the first category.
+categorised as (
+
+    select
+        sessions.traffic_key,
+        min(categories.category) as source_category
+    from sessions
+    inner join categories on {{ matches_pattern('sessions.traffic_source', 'categories.source_pattern') }}
+    group by 1
+
+),
+
 matched as (
 
     select
         sessions.*,
         rules.channel,
         rules.rule_priority,
-        row_number() over (
-            partition by
-                sessions.utm_source,
-                sessions.utm_medium,
-                sessions.referrer_domain,
-                sessions.has_gclid,
-                sessions.has_fbclid
-            order by rules.rule_priority
-        ) as rule_rank
+        row_number() over (partition by sessions.traffic_key order by rules.rule_priority) as rule_rank
     from sessions
+    left join categorised on sessions.traffic_key = categorised.traffic_key
     inner join rules
         on
             (
-                rules.click_id is null
-                or (rules.click_id = 'gclid' and sessions.has_gclid)
-                or (rules.click_id = 'fbclid' and sessions.has_fbclid)
+                rules.click_id_pattern is null
+                or {{ matches_pattern('sessions.click_id_type', 'rules.click_id_pattern') }}
             )
+            and (rules.source_category is null or categorised.source_category = rules.source_category)
             and (
                 rules.source_pattern is null
-                or {{ matches_pattern('sessions.utm_source', 'rules.source_pattern') }}
+                or {{ matches_pattern('sessions.traffic_source', 'rules.source_pattern') }}
             )
             and (
                 rules.medium_pattern is null
-                or {{ matches_pattern('sessions.utm_medium', 'rules.medium_pattern') }}
+                or {{ matches_pattern('sessions.traffic_medium', 'rules.medium_pattern') }}
             )
             and (
-                rules.referrer_pattern is null
-                or {{ matches_pattern('sessions.referrer_domain', 'rules.referrer_pattern') }}
+                rules.campaign_pattern is null
+                or {{ matches_pattern('sessions.campaign', 'rules.campaign_pattern') }}
             )
 
 ),
@@ -62,18 +74,13 @@ matched as (
 final as (
 
     select
-        utm_source
-        || '|' || utm_medium
-        || '|' || referrer_domain
-        || '|' || case when has_gclid then '1' else '0' end
-        || case when has_fbclid then '1' else '0' end as traffic_key,
-        utm_source,
-        utm_medium,
-        referrer_domain,
+        traffic_key,
+        traffic_source,
+        traffic_medium,
+        campaign,
+        click_id_type,
         channel,
-        rule_priority,
-        has_gclid,
-        has_fbclid
+        rule_priority
     from matched
     where rule_rank = 1
 

@@ -1,28 +1,22 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='delete+insert',
-    unique_key='identifier_no',
-    post_hook="delete from {{ this }} where identifier_no not in (
-        select events.identifier_no from {{ ref('int_events__events') }} as events where events.identifier_no is not null
+    unique_key='visitor_no',
+    post_hook="delete from {{ this }} where session_id not in (
+        select session_events.session_id from {{ ref('int_events__session_events') }} as session_events
+        where session_events.session_id is not null
     )"
 ) }}
 {#
-    grain: one row per session: events of one identifier without a longer pause; key: session_id
-    rebuild: all sessions of identifiers with new or restated events; identifiers that have no
-        events any more (a restated event may name another) are deleted; a full refresh gives the
-        same rows
-    why here: a late event can join two sessions or start one earlier, so sessions are not patched
+    grain: one row per session; key: session_id
+    rebuild: all sessions of visitors with new or restated events; sessions that have no events any
+        more are deleted; a full refresh gives the same rows
+    why here: tags, person and counts of a session, from its events
 #}
-{% set session_gap_minutes = bounded_var('session_gap_minutes', 30, 1, 1440) %}
-with events as (
+with session_events as (
 
-    select
-        *,
-        case
-            when coalesce(utm_source, utm_medium, utm_campaign, gclid, fbclid) is not null then 1
-        end as has_campaign
-    from {{ ref('int_events__events') }}
-    where identifier_no is not null
+    select * from {{ ref('int_events__session_events') }}
+    where session_id is not null
 
 ),
 
@@ -30,10 +24,10 @@ with events as (
     counted as (
 
         select
-            identifier_no,
+            visitor_no,
             count(*) as event_count,
             max(loaded_at) as loaded_at
-        from events
+        from session_events
         group by 1
 
     ),
@@ -41,7 +35,7 @@ with events as (
     known as (
 
         select
-            identifier_no,
+            visitor_no,
             sum(event_count) as event_count,
             max(loaded_at) as loaded_at
         from {{ this }}
@@ -49,73 +43,52 @@ with events as (
 
     ),
 
-    touched as (
+    considered as (
 
-        select counted.identifier_no
-        from counted
-        left join known on counted.identifier_no = known.identifier_no
+        select session_events.*
+        from session_events
+        inner join counted on session_events.visitor_no = counted.visitor_no
+        left join known on session_events.visitor_no = known.visitor_no
         where
             known.event_count is null
             or known.event_count <> counted.event_count
             or known.loaded_at <> counted.loaded_at
 
     ),
-
-    considered as (
-
-        select events.*
-        from events
-        inner join touched on events.identifier_no = touched.identifier_no
-
-    ),
 {% else %}
     considered as (
 
-        select * from events
+        select * from session_events
 
     ),
 {% endif %}
 
-ordered as (
+events as (
 
     select
-        *,
-        row_number() over (partition by identifier_no order by occurred_at, event_id)
-            as event_index,
-        lag(occurred_at) over (partition by identifier_no order by occurred_at, event_id)
-            as previous_occurred_at
+        considered.session_id,
+        considered.visitor_no,
+        considered.event_index,
+        events.*,
+        case
+            when coalesce(events.utm_source, events.utm_medium, events.utm_campaign, events.click_id) is not null
+                then 1
+        end as has_campaign
     from considered
-
-),
-
-numbered as (
-
-    select
-        *,
-        sum(
-            case
-                when previous_occurred_at is null then 1
-                when
-                    previous_occurred_at
-                    < {{ dbt.dateadd('minute', -session_gap_minutes, 'occurred_at') }}
-                    then 1
-                else 0
-            end
-        ) over (
-            partition by identifier_no
-            order by event_index
-            rows between unbounded preceding and current row
-        ) as session_index
-    from ordered
+    inner join {{ ref('int_events__events') }} as events on considered.event_id = events.event_id
 
 ),
 
 gathered as (
 
     select
-        identifier_no,
-        session_index,
-        min_by(event_id, event_index) as first_event_id,
+        session_id,
+        visitor_no,
+        -- The person who signed in first, or else the device.
+        coalesce(min_by(person_no, case when person_no is not null then event_index end), visitor_no)
+            as identifier_no,
+        min(source) as source,
+        min_by(page_host, case when page_path is not null then event_index end) as landing_page_host,
         min_by(page_path, case when page_path is not null then event_index end)
             as landing_page_path,
         min_by(referrer_domain, case when referrer_domain is not null then event_index end)
@@ -124,15 +97,17 @@ gathered as (
         min_by(coalesce(utm_source, ''), event_index * has_campaign) as utm_source,
         min_by(coalesce(utm_medium, ''), event_index * has_campaign) as utm_medium,
         min_by(coalesce(utm_campaign, ''), event_index * has_campaign) as utm_campaign,
-        min_by(coalesce(gclid, ''), event_index * has_campaign) as gclid,
-        min_by(coalesce(fbclid, ''), event_index * has_campaign) as fbclid,
+        min_by(coalesce(click_id_type, ''), event_index * has_campaign) as click_id_type,
+        min_by(coalesce(click_id, ''), event_index * has_campaign) as click_id,
         count(*) as event_count,
-        sum(case when event_type = 'page' then 1 else 0 end) as page_count,
+        -- A page that is known only by its pings was seen; one that is reported twice was seen once.
+        count(distinct coalesce(page_view_id, case when event_type in ('page', 'screen') then event_id end))
+            as page_count,
         max(case when is_bot then 1 else 0 end) as bot_flag,
         min(occurred_at) as occurred_at,
         max(occurred_at) as ended_at,
         max(loaded_at) as loaded_at
-    from numbered
+    from events
     group by 1, 2
 
 ),
@@ -140,15 +115,30 @@ gathered as (
 final as (
 
     select
-        {{ md5_hex("'session:' || first_event_id") }} as session_id,
+        session_id,
+        visitor_no,
         identifier_no,
+        source,
+        landing_page_host,
         landing_page_path,
         referrer_domain,
         nullif(utm_source, '') as utm_source,
         nullif(utm_medium, '') as utm_medium,
         nullif(utm_campaign, '') as utm_campaign,
-        nullif(gclid, '') as gclid,
-        nullif(fbclid, '') as fbclid,
+        nullif(click_id_type, '') as click_id_type,
+        nullif(click_id, '') as click_id,
+        -- The source and the medium as web analytics counts them: a referrer stands for missing tags.
+        case
+            when coalesce(utm_source, '') || coalesce(utm_medium, '') || coalesce(utm_campaign, '') <> ''
+                then coalesce(lower(utm_source), '')
+            else coalesce(referrer_domain, '')
+        end as traffic_source,
+        case
+            when coalesce(utm_source, '') || coalesce(utm_medium, '') || coalesce(utm_campaign, '') <> ''
+                then coalesce(lower(utm_medium), '')
+            when referrer_domain is not null then 'referral'
+            else ''
+        end as traffic_medium,
         cast(event_count as bigint) as event_count,
         cast(page_count as bigint) as page_count,
         bot_flag = 1 as is_bot,

@@ -10,9 +10,12 @@ with events as (
 
 ),
 
-sessions as (
+session_events as (
 
-    select * from {{ ref('int_events__sessions') }}
+    select
+        event_id,
+        session_id
+    from {{ ref('int_events__session_events') }}
 
 ),
 
@@ -31,7 +34,7 @@ final as (
         events.event_id,
         customers.customer_id,
         events.identifier_no,
-        sessions.session_id,
+        session_events.session_id,
         events.source_session_id,
         events.product_id,
         events.cart_id,
@@ -41,12 +44,13 @@ final as (
         events.event_type,
         events.event_name,
         events.product_category,
+        events.page_host,
         events.page_path,
         events.utm_source,
         events.utm_medium,
         events.utm_campaign,
-        events.gclid,
-        events.fbclid,
+        events.click_id_type,
+        events.click_id,
         events.currency_code,
         events.value_amount,
         events.is_bot,
@@ -54,12 +58,7 @@ final as (
         events.loaded_at
     from events
     left join customers on events.identifier_no = customers.identifier_no
-    -- Sessions of one identifier never overlap, so this finds at most one.
-    left join sessions
-        on
-            events.identifier_no = sessions.identifier_no
-            and events.occurred_at >= sessions.occurred_at
-            and events.occurred_at <= sessions.ended_at
+    left join session_events on events.event_id = session_events.event_id
 
 )
 

@@ -23,34 +23,40 @@ customers as (
 
 ),
 
+employees as (
+
+    select customer_id
+    from {{ ref('int_traits__golden_customers') }}
+    where is_employee
+
+),
+
 final as (
 
     select
         sessions.session_id,
         customers.customer_id,
         sessions.identifier_no,
+        sessions.source,
+        sessions.landing_page_host,
         sessions.landing_page_path,
         sessions.referrer_domain,
         sessions.utm_source,
         sessions.utm_medium,
         sessions.utm_campaign,
-        sessions.gclid,
-        sessions.fbclid,
+        sessions.click_id_type,
+        sessions.click_id,
         channels.channel,
         sessions.event_count,
         sessions.page_count,
         sessions.is_bot,
+        employees.customer_id is not null as is_employee,
         sessions.occurred_at,
         sessions.ended_at
     from sessions
     left join customers on sessions.identifier_no = customers.identifier_no
-    left join channels
-        on
-            coalesce(lower(sessions.utm_source), '') = channels.utm_source
-            and coalesce(lower(sessions.utm_medium), '') = channels.utm_medium
-            and coalesce(sessions.referrer_domain, '') = channels.referrer_domain
-            and (sessions.gclid is not null) = channels.has_gclid
-            and (sessions.fbclid is not null) = channels.has_fbclid
+    left join employees on customers.customer_id = employees.customer_id
+    left join channels on {{ traffic_key('sessions') }} = channels.traffic_key
 
 )
 

@@ -44,6 +44,7 @@ visits as (
         cast(0 as bigint) as order_count,
         {{ money('0') }} as revenue_amount
     from sessions
+    where not is_employee
     group by 1, 2
 
 ),

@@ -46,14 +46,7 @@ final as (
             {{ url_parameter('coalesce(source.url, source.context_page_url)', 'utm_content') }},
             {{ url_parameter('source.search', 'utm_content') }}
         ) as utm_content,
-        coalesce(
-            {{ url_parameter('coalesce(source.url, source.context_page_url)', 'gclid') }},
-            {{ url_parameter('source.search', 'gclid') }}
-        ) as gclid,
-        coalesce(
-            {{ url_parameter('coalesce(source.url, source.context_page_url)', 'fbclid') }},
-            {{ url_parameter('source.search', 'fbclid') }}
-        ) as fbclid,
+        {{ click_id_columns(['coalesce(source.url, source.context_page_url)', 'source.search']) }},
         {{ clean_text('source.context_ip') }} as ip,
         {{ clean_text('source.context_user_agent') }} as user_agent,
         cast(source._extra as {{ dbt.type_string() }}) as properties,

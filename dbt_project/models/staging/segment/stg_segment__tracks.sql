@@ -46,8 +46,7 @@ final as (
             {{ clean_text('source.context_campaign_content') }},
             {{ url_parameter('source.context_page_url', 'utm_content') }}
         ) as utm_content,
-        {{ url_parameter('source.context_page_url', 'gclid') }} as gclid,
-        {{ url_parameter('source.context_page_url', 'fbclid') }} as fbclid,
+        {{ click_id_columns(['source.context_page_url']) }},
         {{ clean_text('source.context_ip') }} as ip,
         {{ clean_text('source.context_user_agent') }} as user_agent,
         source.quantity,

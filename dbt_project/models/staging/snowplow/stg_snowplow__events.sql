@@ -120,8 +120,7 @@ final as (
             {{ clean_text('opened.mkt_content') }},
             {{ url_parameter('opened.page_url', 'utm_content') }}
         ) as utm_content,
-        {{ url_parameter('opened.page_url', 'gclid') }} as gclid,
-        {{ url_parameter('opened.page_url', 'fbclid') }} as fbclid,
+        {{ click_id_columns(['opened.page_url']) }},
         -- The product, if the event is about exactly one.
         {% for field, legacy in [('id', 'ti_sku'), ('name', 'ti_name'), ('category', 'ti_category')] -%}
             coalesce(

@@ -97,12 +97,10 @@ final as (
             opened.param_content,
             {{ url_parameter('opened.param_page_location', 'utm_content') }}
         ) as utm_content,
-        coalesce(
-            {{ clean_text(json_value(tags, '$.gclid')) }},
-            opened.param_gclid,
-            {{ url_parameter('opened.param_page_location', 'gclid') }}
-        ) as gclid,
-        {{ url_parameter('opened.param_page_location', 'fbclid') }} as fbclid,
+        {{ click_id_columns(
+            ['opened.param_page_location'],
+            'coalesce(' ~ clean_text(json_value(tags, '$.gclid')) ~ ', opened.param_gclid)',
+        ) }},
         -- The product, if the event is about exactly one.
         {% for column, field in [
             ('product_id', 'item_id'), ('product_name', 'item_name'), ('product_category', 'item_category')

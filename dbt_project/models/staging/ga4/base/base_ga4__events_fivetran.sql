@@ -67,12 +67,11 @@ final as (
                 {{ url_parameter('ranked.param_page_location', 'utm_' ~ column) }}
             )) as utm_{{ column }},
         {% endfor -%}
-        coalesce(
-            {{ clean_text('ranked.collected_traffic_source_gclid') }},
-            {{ clean_text('ranked.param_gclid') }},
-            {{ url_parameter('ranked.param_page_location', 'gclid') }}
-        ) as gclid,
-        {{ url_parameter('ranked.param_page_location', 'fbclid') }} as fbclid,
+        {{ click_id_columns(
+            ['ranked.param_page_location'],
+            'coalesce(' ~ clean_text('ranked.collected_traffic_source_gclid') ~ ', '
+            ~ clean_text('ranked.param_gclid') ~ ')',
+        ) }},
         -- Fivetran keeps the products in another table, which is not read.
         {% for column in ['product_id', 'product_name', 'product_category'] -%}
             cast(null as {{ dbt.type_string() }}) as {{ column }},
