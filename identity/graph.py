@@ -18,6 +18,7 @@ from datetime import datetime
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
+from identity.domains import readable_domain
 from runtime.errors import MerganserError, WrongUseError
 from runtime.home import Home, normal_moment
 from runtime.warehouse import opened, opened_serving
@@ -407,7 +408,11 @@ def _spellings(value: str) -> list[str]:
     plain = value.strip()
     digits = re.sub(r"[\s().\-/]", "", plain)
     international = "+" + digits.removeprefix("00") if digits.startswith("00") else digits
-    return sorted({plain, plain.lower(), *([international] if re.fullmatch(r"\+\d+", international) else [])})
+    spellings = {plain, plain.lower(), *([international] if re.fullmatch(r"\+\d+", international) else [])}
+    if "@" in plain:
+        local_part, _, domain = plain.lower().rpartition("@")
+        spellings.add(f"{local_part}@{readable_domain(domain)}")
+    return sorted(spellings)
 
 
 def _fetch_identifiers(connection: duckdb.DuckDBPyConnection, numbers: Sequence[int]) -> list[Identifier]:

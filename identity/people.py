@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 import duckdb
 import pyarrow as pa
 
+from identity.domains import readable_domain
+
 COLUMNS = (
     "record_id", "source", "first_name", "middle_name", "last_name", "full_name", "email", "phone", "birth_date",
     "street", "house_number", "unit", "city", "postal_code", "region", "country", "ssn", "company", "occupation",
@@ -206,6 +208,12 @@ def prepare(
     )
     connection.execute(f"create or replace table people as {SELECT}")
     connection.unregister("arrived")
+    international = "regexp_matches(email_domain, '[^\\x00-\\x7f]|xn--|[.]$')"
+    for (domain,) in connection.execute(f"select distinct email_domain from people where {international}").fetchall():
+        connection.execute(
+            "update people set email = email_name || '@' || $1, email_domain = $1 where email_domain = $2",
+            [readable_domain(domain), domain],
+        )
     connection.execute(
         "update people set email = null, email_name = null where list_contains(?, email_name) or email in"
         f" ({_SELECT_SHARED.format('email', int(most_persons['email']))})",

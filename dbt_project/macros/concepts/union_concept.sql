@@ -1,12 +1,35 @@
-{# Where no source states the concept: no rows, but columns with their types. #}
-{% macro union_concept(concept) %}
+{#
+    Where no source states the concept: no rows, but columns with their types.
+    A custom source may name the customer of an order or an event by an e-mail address: its domain
+    gets the form that identity has (the other concepts: parse_values). is_as_stated: for lookups,
+    which come before that.
+#}
+{% macro union_concept(concept, is_as_stated=false) %}
     {%- set columns = concept_columns(concept) -%}
     {%- set sources = sources_of_concept(concept) -%}
+    {%- set parsed_later = ['identifiers', 'attributes', 'consents', 'checkouts'] -%}
+    {%- set names_customer = 'identifier_value' in columns and concept not in parsed_later -%}
     {%- for source in sources %}
+        {%- set is_custom = concept in (var('custom_concept_sources', none) or {}).get(source, []) -%}
+        {%- set is_parsed = is_custom and names_customer and not is_as_stated %}
         select
             '{{ source }}' as source,
-            {{ columns.keys() | join(',\n            ') }}
+            {%- for column in columns %}
+            {% if is_parsed and column == 'identifier_value' -%}
+            case
+                when domains.email_domain is null then stated.identifier_value
+                else {{ with_email_domain('stated.identifier_value', 'domains.email_domain') }}
+            end as identifier_value
+            {%- else -%}
+            {{ 'stated.' if is_parsed }}{{ column }}
+            {%- endif %}
+            {%- if not loop.last %},{% endif %}
+            {%- endfor %}
         from {{ ref('cnf_' ~ source ~ '__' ~ concept) }}
+        {%- if is_parsed %} as stated
+        left join {{ ref('cnf_lookups__email_domains') }} as domains
+            on {{ unparsed_email_domain('stated.identifier_type', 'stated.identifier_value') }} = domains.domain_text
+        {%- endif %}
         {%- if not loop.last %}
 
         union all

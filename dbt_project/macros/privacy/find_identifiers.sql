@@ -10,7 +10,7 @@
     {%- set visible = replace_pattern("lower(" ~ fold_width("value") ~ ")", "'\\p{Cf}+'") -%}
     {#- People and web forms also write a@ b, a%40b and a(at)b. -#}
     {%- set visible = replace_pattern(visible, "'\\s*(@|%40|&#64;|[(\\[{]\\s*at\\s*[)\\]}])\\s*'", "'@'") -%}
-    {%- set address = "'[a-z0-9_+ß-ɏ][a-z0-9ß-ɏ!#$%&''*+_~.-]*@[a-z0-9ß-ɏ.-]+'" -%}
+    {%- set address = "'[a-z0-9_+ß-ɏ][a-z0-9ß-ɏ!#$%&''*+_~.-]*@[a-z0-9ß-ɏ\\p{L}\\p{M}\\p{N}.-]+'" -%}
     {%- set number = "'(?:[+]|tel:|00)[+]?[0-9][0-9 ()/.-]{5,24}[0-9]'" -%}
     select
         record_key,

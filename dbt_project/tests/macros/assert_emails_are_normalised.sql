@@ -67,6 +67,14 @@ with cases as (
     union all
     select 'ann@example.com, bob@example.com', null
     union all
+    select 'ivan@пример.рф', 'ivan@пример.рф'
+    union all
+    select 'Ana@ＭÜＬＬＥＲ。de.', 'ana@müller.de'
+    union all
+    select 'ana@пример..рф', null
+    union all
+    select 'ana@пример.12', null
+    union all
     select 'fcb67ef339b691956cc85fa12be6490c', null
     union all
     select repeat('a', 64) || '@example.com', repeat('a', 64) || '@example.com'

@@ -132,6 +132,15 @@ STORIES = (
         ),
     ),
     _tell(
+        "internationalised domain",
+        (
+            "h1 e:ana@müller.example\nk1 e:ana@xn--mller-kva.example\nh2 e:ana@muller.example",
+            "h1 k1 e:ana@müller.example | h2 e:ana@muller.example",
+        ),
+        ("z1 e:Ana@MÜLLER.Example.", "h1 k1 z1 e:ana@müller.example | h2"),
+        ("u:ana@xn--mller-kva.example a1", "h1 k1 z1 a1 u:ana@xn--mller-kva.example e:ana@müller.example | h2"),
+    ),
+    _tell(
         "family phone",
         ("h1 e1 p1\nh2 e2 p1", "h1 e1 p1 h2 e2"),
         ("h3 e3 p1", "h1 e1 | h2 e2 | h3 e3 | p1"),

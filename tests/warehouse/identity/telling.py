@@ -38,8 +38,9 @@ RULES = {
     "tier": "tier",
 }
 FIRST_BATCH = datetime.fromisoformat("2026-06-01")
-# What identity reads that is not rebuilt with it: tables of the records that landed, and their phones.
-RECORDS_OF_TODAY = ("cnf_*__identifiers", "cnf_lookups__phone_values", "cnf_lookups__phone_numbers")
+# What identity reads that is not rebuilt with it: tables of the records that landed, and their lookups.
+LOOKUPS_OF_TODAY = ("cnf_lookups__unparsed_values", "cnf_lookups__phone_numbers", "cnf_lookups__email_domains")
+RECORDS_OF_TODAY = ("cnf_*__identifiers", *LOOKUPS_OF_TODAY)
 PUBLISHED = (
     "fct_identity_changes",
     "dim_customer_redirects",

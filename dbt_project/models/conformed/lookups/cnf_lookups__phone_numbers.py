@@ -82,7 +82,7 @@ def parse_phone(phone_text: str) -> tuple[str | None, str | None, bool, str | No
 
 def model(dbt, session):  # type: ignore[no-untyped-def]  # dbt's own signature
     dbt.config(materialized="incremental", incremental_strategy="append", on_schema_change="append_new_columns")
-    values = dbt.ref("cnf_lookups__phone_values").select("phone_text")
+    values = dbt.ref("cnf_lookups__unparsed_values").filter("value_type = 'phone'").select("value as phone_text")
     if dbt.is_incremental:
         values = values.except_(session.table(str(dbt.this)).select("phone_text"))
     new = values.order("phone_text").to_arrow_table()["phone_text"]

@@ -5,7 +5,7 @@
 #}
 with events as (
 
-    {{ union_concept('events') }}
+    {{ union_concept('events', is_as_stated=true) }}
 
 ),
 

@@ -14,7 +14,7 @@ with checkouts as (
 
 parsed as (
 
-    {{ parse_phones('checkouts', [
+    {{ parse_values('checkouts', [
         {'kind': 'identifier_type', 'value': 'identifier_value', 'parsed': 'parsed_value'},
     ]) }}
 

@@ -16,7 +16,7 @@ unioned as (
 
 parsed as (
 
-    {{ parse_phones('unioned', [
+    {{ parse_values('unioned', [
         {'kind': 'identifier_type', 'value': 'identifier_value', 'parsed': 'parsed_value'},
     ]) }}
 

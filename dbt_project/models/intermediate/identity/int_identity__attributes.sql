@@ -14,7 +14,7 @@ offered as (
 
 parsed as (
 
-    {{ parse_phones('offered', [{'kind': 'attribute', 'value': 'value', 'parsed': 'parsed_value'}]) }}
+    {{ parse_values('offered', [{'kind': 'attribute', 'value': 'value', 'parsed': 'parsed_value'}]) }}
 
 ),
 

@@ -14,15 +14,6 @@ named as (
 
 ),
 
-parsed as (
-
-    {{ parse_phones('named', [
-        {'kind': 'own_type', 'value': 'own_value', 'parsed': 'parsed_own_value'},
-        {'kind': 'identifier_type', 'value': 'identifier_value', 'parsed': 'parsed_value'},
-    ]) }}
-
-),
-
 stated as (
 
     select
@@ -30,16 +21,16 @@ stated as (
         record_type,
         record_id,
         own_type,
-        parsed_own_value as own_value,
+        own_value,
         identifier_type,
-        parsed_value as identifier_value,
+        identifier_value,
         times_seen,
         is_living,
         first_loaded_at,
         last_loaded_at,
         first_seen_at,
         last_seen_at
-    from parsed
+    from named
 
     union all
 
@@ -63,6 +54,15 @@ stated as (
 
 ),
 
+parsed as (
+
+    {{ parse_values('stated', [
+        {'kind': 'own_type', 'value': 'own_value', 'parsed': 'parsed_own_value'},
+        {'kind': 'identifier_type', 'value': 'identifier_value', 'parsed': 'parsed_value'},
+    ]) }}
+
+),
+
 final as (
 
     select
@@ -70,17 +70,17 @@ final as (
         record_type,
         record_id,
         own_type,
-        own_value,
+        parsed_own_value as own_value,
         identifier_type,
-        identifier_value,
+        parsed_value as identifier_value,
         cast(sum(times_seen) as bigint) as times_seen,
         max(case when is_living then 1 else 0 end) = 1 as is_living,
         min(first_loaded_at) as first_loaded_at,
         max(last_loaded_at) as last_loaded_at,
         min(first_seen_at) as first_seen_at,
         max(last_seen_at) as last_seen_at
-    from stated
-    where own_value is not null and identifier_value is not null
+    from parsed
+    where parsed_own_value is not null and parsed_value is not null
     group by 1, 2, 3, 4, 5, 6, 7
 
 )
