@@ -68,24 +68,6 @@ _SIMILAR = "jaro_winkler_similarity({0}_l, {0}_r) >= {1}"
 _ONE_OFF = "damerau_levenshtein({0}_l, {0}_r) <= 1 and length({0}_l) > 3"
 _ONE_NAME = "(is_email_of_name_l and is_email_of_name_r and email_letters_l = email_letters_r)"
 
-
-def given_names_agree(a: str, b: str) -> str:
-    """A condition, never null: whether the given names of two records (with these prefixes) could be one person's.
-
-    True if they are equal, or differ by a nickname, a misspelling, an initial or swapped names, or if one is missing.
-    """
-    return (
-        f"({a}first_name is null or {b}first_name is null or coalesce("
-        f"list_has_any({a}given_names, {b}given_names)"
-        f" or jaro_winkler_similarity({a}first_name, {b}first_name) >= 0.92"
-        f" or damerau_levenshtein({a}first_name, {b}first_name) <= 1 and length({a}first_name) > 3"
-        f" or {a}first_name = {b}last_name or {a}last_name = {b}first_name"
-        f" or {a}first_name = {b}middle_name or {a}middle_name = {b}first_name"
-        f" or least(length({a}first_name), length({b}first_name)) = 1"
-        f" and left({a}first_name, 1) = left({b}first_name, 1), false))"
-    )
-
-
 COMPARISONS = (
     Comparison(
         "given",

@@ -15,15 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from identity.closure import Numbers
-from identity.comparisons import given_names_agree
 from identity.components import connected_components
+from identity.exact import exact_pairs
 from identity.kept_scores import Fixed, Judged, Thresholds, judge, opened
 from identity.model import Model, filled_columns
-
-MOST_RECORDS = 20
-"""An identifier that more records have joins none of them: it is a placeholder."""
-
-_IDENTIFIERS = ("national_id", "email", "phone")
 
 
 @dataclass(frozen=True)
@@ -63,7 +58,7 @@ def link(records: pa.Table, rules: Rules, *, model: Model | None = None, memory:
         memory=memory,
     ) as connection:
         size = 1 + records.num_rows
-        exact = _exact_pairs(connection, across_sources=rules.links_only)
+        exact = exact_pairs(connection, records, nicknames=rules.nicknames, links_only=rules.links_only)
         judged = _judged(connection, rules, model, exact) if rules.uses_model else None
         joins = [exact] if judged is None else [exact, _matches(judged)]
         labels = connected_components(
@@ -99,40 +94,6 @@ def _judged(
 def _matches(judged: Judged) -> tuple[Numbers, Numbers]:
     matches = judged.pairs.filter(pc.field("verdict") == "match")
     return np.asarray(matches["person_no_a"], np.int64), np.asarray(matches["person_no_b"], np.int64)
-
-
-def _exact_pairs(connection: duckdb.DuckDBPyConnection, *, across_sources: bool) -> tuple[Numbers, Numbers]:
-    """Pairs that share an identifier of few records and could be one person.
-
-    If records that share an identifier cannot all be one person, it joins only those that have names: a record without
-    one could belong to any of them.
-    """
-    parts = " union all ".join(
-        f"""
-        select
-            a.person_no as person_no_a,
-            b.person_no as person_no_b,
-            {given_names_agree("a.", "b.")}
-            and coalesce(a.generation = b.generation, true)
-            and coalesce(damerau_levenshtein(a.birth_date, b.birth_date) <= 2, true) as could_be_one,
-            a.first_name is not null and b.first_name is not null as have_names,
-            bool_and(could_be_one) over (partition by a.{identifier}) as is_of_one
-        from people as a
-        inner join people as b on a.{identifier} = b.{identifier} and a.person_no < b.person_no
-        where
-            a.{identifier} in (
-                select {identifier} from people group by 1 having count(*) <= {MOST_RECORDS}
-            )
-            {"and a.source is distinct from b.source" if across_sources else ""}
-        """
-        for identifier in _IDENTIFIERS
-    )
-    found = connection.execute(f"""
-        select distinct person_no_a, person_no_b from ({parts})
-        where could_be_one and (have_names or is_of_one)
-        order by all
-    """).fetchnumpy()
-    return np.asarray(found["person_no_a"], np.int64), np.asarray(found["person_no_b"], np.int64)
 
 
 def _named(connection: duckdb.DuckDBPyConnection, pairs: str) -> pa.Table:

@@ -49,7 +49,7 @@ _SOUNDS = (
     ("kh", "h"), ("ph", "f"), ("th", "t"), ("ck", "k"), ("ks", "x"), ("dj", "j"), ("w", "v"), ("q", "k"), ("c", "k"),
     ("z", "s"), ("j", "i"), ("y", "i"),
 )  # fmt: skip
-_OTHER_SEX = ("a", "e", "ia", "ie", "ina", "ine", "ette", "etta", "elle", "ella", "s")
+_OTHER_SEX = ("a", "e", "ia", "ie", "ina", "ine", "ette", "etta", "elle", "ella", "belle", "bella", "s")
 _SHORTEST_STEM = 4
 _SHORTEST_PREFIX = 3
 
@@ -187,7 +187,7 @@ def _stem(word: str) -> str:
 
 
 def _is_other_sex(shorter: str, longer: str) -> bool:
-    """Daniel and Daniela, Mario and Maria, Andrea and Andreas: two names, not one misspelled."""
+    """Daniel and Daniela, Mario and Maria, Andrea and Andreas, Anna and Annabelle: two names, not one misspelled."""
     if len(shorter) < _SHORTEST_STEM:
         return False
     if longer.startswith(shorter) and longer[len(shorter) :] in _OTHER_SEX:

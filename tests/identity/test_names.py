@@ -55,6 +55,7 @@ def name(text: str) -> Name:
         ("Katharina/Berg", "Katarina/Berg", CLOSE),
         ("Christian/Berg", "Chrisitan/Berg", CLOSE),
         ("Françoise/Berg", "François/Berg", DIFFERENT),
+        ("Anna/Berg", "Annabelle/Berg", DIFFERENT),
         ("Daniel/Berg", "Daniela/Berg", DIFFERENT),
         ("Mario/Berg", "Maria/Berg", DIFFERENT),
         ("Andreas/Berg", "Andrea/Berg", DIFFERENT),
