@@ -30,6 +30,9 @@ REPAIRED = {
         }
     ),
     "04-self-referral": lambda rows: [row[1:] for row in rows] == [("direct", None), ("direct", None)],
+    "05-refund-adjustment": lambda rows: [tuple(map(str, row[3:])) for row in rows] == [("10.00", "90.00"), ("53.00", "7.00")],
+    "06-gift-card": lambda rows: [str(row[2]) for row in rows] == ["50.00"],
+    "07-currency-without-rate": lambda rows: [(row[2], row[5]) for row in rows] == [(None, None)],
     "10-opt-out-by-phone": lambda rows: [row[2] for row in rows if row[1] == "sms_marketing"] == ["withdrawn"],
     "11-reconsent": lambda rows: [row[2] for row in rows if row[1] == "email_marketing"] == ["granted"],
     "12-phone-extension": lambda rows: (
@@ -50,6 +53,7 @@ REPAIRED = {
     ),
     "52-withdrawal-in-quarantine": lambda rows: rows == [],
     "58-additional-emails": lambda rows: len(rows) == 2 and len({row[2] for row in rows}) == 1,
+    "59-item-removed": lambda rows: [str(row[3]) for row in rows] == ["70.00"],
     "60-placeholder-user-ids": lambda rows: len(rows) > 0 and {row[1] for row in rows} == {1},
     "67-call-without-moment": lambda rows: rows == [],
 }

@@ -77,6 +77,9 @@ query orders($first: Int!, $after: String, $filter: String) {{
       totalDiscountsSet {_MONEY}
       totalShippingPriceSet {_MONEY}
       totalPriceSet {_MONEY}
+      currentTotalPriceSet {_MONEY}
+      totalTipReceivedSet {_MONEY}
+      originalTotalDutiesSet {_MONEY}
       totalRefundedSet {_MONEY}
       customerJourneySummary {{
         lastVisit {{ landingPage referrerUrl utmParameters {{ campaign content medium source term }} }}

@@ -21,6 +21,7 @@ final as (
         quantity,
         unit_price_amount,
         discount_amount,
+        is_gift_card,
         loaded_at
     from order_lines
 

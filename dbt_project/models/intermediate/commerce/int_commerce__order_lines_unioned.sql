@@ -23,6 +23,7 @@ shaped as (
         {{ plausible_count('quantity') }} as quantity,
         {{ money('unit_price_amount') }} as unit_price_amount,
         {{ money('coalesce(discount_amount, 0)') }} as discount_amount,
+        coalesce(is_gift_card, false) as is_gift_card,
         loaded_at
     from order_lines
 

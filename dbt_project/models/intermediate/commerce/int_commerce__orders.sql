@@ -1,10 +1,17 @@
 {{ config(materialized='changed_rows') }}
 {#
     grain: one row per order; key: order_id
-    why here: the value of an order (refunds, cancellations, tests, currency) is computed once;
+    why here: the value of an order (edits, refunds, gift cards, cancellations, tests, currency) is
+        computed once;
         customer_id is joined in the marts
 #}
 {% set reporting_currency = var('reporting_currency', 'EUR') | upper %}
+{% set amounts = [
+    'total_amount', 'tax_amount', 'discount_amount', 'shipping_amount', 'tip_amount', 'duties_amount',
+    'gift_card_amount', 'refunded_amount', 'net_amount',
+] %}
+{# A draft was not ordered; an authorisation that was voided or expired was not paid. #}
+{% set unpaid = "('voided', 'expired', 'draft', 'checkout-draft', 'failed', 'trash')" %}
 with orders as (
 
     select *
@@ -18,8 +25,11 @@ refunds as (
     select
         source,
         order_id,
-        sum(refund_amount) as refunded_amount
-    from {{ ref('int_commerce__refunds_unioned') }}
+        sum(refund_amount) as refunded_amount,
+        sum(reduction_amount) as reduction_amount,
+        sum(line_amount) as line_amount,
+        sum(gift_card_amount) as gift_card_amount
+    from {{ ref('int_commerce__refunds') }}
     group by 1, 2
 
 ),
@@ -30,7 +40,8 @@ lines as (
         source,
         order_id,
         count(*) as line_count,
-        sum(quantity) as item_count
+        sum(quantity) as item_count,
+        sum(case when is_gift_card then quantity * unit_price_amount - discount_amount else 0 end) as gift_card_amount
     from {{ ref('int_commerce__order_lines_unioned') }}
     group by 1, 2
 
@@ -48,25 +59,31 @@ rates as (
 
 ),
 
-valued as (
+-- What the shop says an order is worth now may differ from its refunds: items were added later, or
+-- removed without a refund.
+counted as (
 
     select
         orders.*,
         identifiers.identifier_no,
-        {{ money('coalesce(refunds.refunded_amount, 0)', 18) }} as refunded_amount,
-        cast(coalesce(lines.line_count, 0) as bigint) as line_count,
-        cast(coalesce(lines.item_count, 0) as bigint) as item_count,
+        coalesce(refunds.refunded_amount, 0) as refunded_amount,
+        coalesce(lines.line_count, 0) as line_count,
+        coalesce(lines.item_count, 0) as item_count,
         orders.cancelled_at is not null as is_cancelled,
-        -- Tests, cancelled orders and voided payments have no revenue, whatever their total.
-        case
-            when
-                orders.is_test
-                or orders.cancelled_at is not null
-                or coalesce(orders.financial_status, '') = 'voided'
-                then {{ money('0') }}
-            else
-                {{ money('coalesce(orders.total_amount, 0) - coalesce(refunds.refunded_amount, 0)', 18) }}
-        end as net_amount,
+        coalesce(orders.financial_status, '') in {{ unpaid }} as is_unpaid,
+        coalesce(
+            case
+                when refunds.order_id is null then least(orders.current_total_amount, orders.total_amount)
+                else orders.total_amount - refunds.reduction_amount
+            end,
+            orders.total_amount
+        )
+        + coalesce(
+            greatest(orders.current_total_amount + coalesce(refunds.line_amount, 0) - orders.total_amount, 0), 0
+        ) as kept_amount,
+        greatest(coalesce(lines.gift_card_amount, 0) - coalesce(refunds.gift_card_amount, 0), 0)
+        + coalesce(orders.tip_amount, 0) as passed_on_amount,
+        coalesce(lines.gift_card_amount, 0) as gift_card_amount,
         rates.rate_to_reporting
     from orders
     left join refunds
@@ -78,6 +95,20 @@ valued as (
             orders.identifier_type = identifiers.identifier_type
             and orders.identifier_value = identifiers.identifier_value
     left join rates on orders.currency_code = rates.currency_code
+
+),
+
+valued as (
+
+    select
+        *,
+        -- Tests, cancelled orders and those that were never paid have no revenue, whatever their total.
+        case
+            when is_test or is_cancelled or is_unpaid then 0
+            -- A gift card is a debt until it is redeemed, and a tip is not the shop's.
+            else kept_amount - least(passed_on_amount, greatest(kept_amount, 0))
+        end as net_amount
+    from counted
 
 ),
 
@@ -94,6 +125,7 @@ final as (
             when is_test then 'test'
             when is_cancelled then 'cancelled'
             when total_amount < 0 then 'credit'
+            when is_unpaid then financial_status
             when refunded_amount > 0 and refunded_amount >= total_amount then 'refunded'
             when refunded_amount > 0 then 'partially_refunded'
             else coalesce(financial_status, 'unknown')
@@ -102,19 +134,20 @@ final as (
         city,
         region,
         country_code,
-        total_amount,
-        refunded_amount,
-        net_amount,
-        {{ money('net_amount * rate_to_reporting') }} as net_amount_reporting,
+        {% for amount in amounts -%}
+            {{ money(amount, 18) }} as {{ amount }},
+            {{ money(amount ~ ' * rate_to_reporting', 18) }} as {{ amount }}_reporting,
+        {% endfor -%}
         '{{ reporting_currency }}' as reporting_currency,
-        line_count,
-        item_count,
+        is_tax_included,
+        cast(line_count as bigint) as line_count,
+        cast(item_count as bigint) as item_count,
         is_cancelled,
         is_test,
         -- A negative total is a credit note.
         not is_test
         and not is_cancelled
-        and coalesce(financial_status, '') <> 'voided'
+        and not is_unpaid
         and coalesce(total_amount, 0) >= 0 as is_purchase,
         cancelled_at,
         is_occurred_at_estimated,

@@ -17,6 +17,7 @@ final as (
         refund_id,
         order_id,
         {{ money('refund_amount') }} as refund_amount,
+        {{ money('adjustment_amount') }} as adjustment_amount,
         refunded_at,
         loaded_at
     from refunds

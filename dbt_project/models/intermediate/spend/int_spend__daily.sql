@@ -34,6 +34,7 @@ shaped as (
         {{ plausible_count('spend.click_count') }} as click_count,
         cast(spend.conversion_count as double) as conversion_count,
         {{ money('spend.conversion_value_amount') }} as conversion_value_amount,
+        {{ money('spend.conversion_value_amount * rates.rate_to_reporting') }} as conversion_value_amount_reporting,
         cast(spend.spend_date as timestamp) as occurred_at,
         spend.loaded_at
     from spend

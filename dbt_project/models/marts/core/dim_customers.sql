@@ -81,7 +81,8 @@ final as (
         cast(coalesce(crm.open_deal_count, 0) as bigint) as open_deal_count,
         cast(coalesce(crm.won_deal_count, 0) as bigint) as won_deal_count,
         cast(coalesce(crm.call_count, 0) as bigint) as call_count,
-        {{ money('coalesce(commerce.lifetime_revenue_amount, 0)', 18) }} as lifetime_revenue_amount,
+        {{ money('case when commerce.customer_id is null then 0 else commerce.lifetime_revenue_amount end', 18) }}
+            as lifetime_revenue_amount,
         {{ money('commerce.lifetime_revenue_amount / nullif(commerce.order_count, 0)', 18) }}
             as average_order_amount,
         {{ money('coalesce(crm.pipeline_amount, 0)', 18) }} as pipeline_amount,

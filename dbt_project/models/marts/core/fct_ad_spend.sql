@@ -26,6 +26,7 @@ final as (
         click_count,
         conversion_count,
         conversion_value_amount,
+        conversion_value_amount_reporting,
         occurred_at
     from spend
 

@@ -13,6 +13,12 @@ with events as (
 
 ),
 
+rates as (
+
+    select * from {{ ref('int_commerce__reporting_rates') }}
+
+),
+
 checkouts as (
 
     select
@@ -76,6 +82,10 @@ final as (
         end as status,
         case when gathered.currency_count = 1 then gathered.currency_code end as currency_code,
         {{ money('case when gathered.currency_count = 1 then gathered.value_amount end', 18) }} as value_amount,
+        {{ money(
+            'case when gathered.currency_count = 1 then gathered.value_amount end * rates.rate_to_reporting', 18
+        ) }} as value_amount_reporting,
+        '{{ var('reporting_currency', 'EUR') | upper }}' as reporting_currency,
         cast(gathered.product_count as bigint) as product_count,
         cast(gathered.added_count as bigint) as added_count,
         cast(gathered.removed_count as bigint) as removed_count,
@@ -86,6 +96,7 @@ final as (
     from gathered
     left join checkouts on gathered.cart_id = checkouts.cart_id
     left join orders on gathered.cart_id = orders.cart_id
+    left join rates on gathered.currency_code = rates.currency_code
 
 )
 

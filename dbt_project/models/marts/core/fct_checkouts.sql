@@ -7,6 +7,12 @@ with checkouts as (
 
 ),
 
+rates as (
+
+    select * from {{ ref('int_commerce__reporting_rates') }}
+
+),
+
 customers as (
 
     select
@@ -25,11 +31,14 @@ final as (
         checkouts.source,
         checkouts.currency_code,
         checkouts.total_amount,
+        {{ money('checkouts.total_amount * rates.rate_to_reporting', 18) }} as total_amount_reporting,
+        '{{ var('reporting_currency', 'EUR') | upper }}' as reporting_currency,
         checkouts.is_completed,
         checkouts.is_occurred_at_estimated,
         checkouts.occurred_at,
         checkouts.completed_at
     from checkouts
+    left join rates on checkouts.currency_code = rates.currency_code
     left join customers on checkouts.identifier_no = customers.identifier_no
 
 )

@@ -19,6 +19,12 @@ session_events as (
 
 ),
 
+rates as (
+
+    select * from {{ ref('int_commerce__reporting_rates') }}
+
+),
+
 customers as (
 
     select
@@ -53,11 +59,14 @@ final as (
         events.click_id,
         events.currency_code,
         events.value_amount,
+        {{ money('events.value_amount * rates.rate_to_reporting', 18) }} as value_amount_reporting,
+        '{{ var('reporting_currency', 'EUR') | upper }}' as reporting_currency,
         events.is_bot,
         events.occurred_at,
         events.loaded_at
     from events
     left join customers on events.identifier_no = customers.identifier_no
+    left join rates on events.currency_code = rates.currency_code
     left join session_events on events.event_id = session_events.event_id
 
 )

@@ -30,6 +30,12 @@ final as (
         lines.currency_code,
         lines.quantity,
         lines.line_amount,
+        lines.line_amount_reporting,
+        lines.refunded_quantity,
+        lines.refunded_amount,
+        lines.refunded_amount_reporting,
+        lines.reporting_currency,
+        lines.is_gift_card,
         lines.is_purchase,
         lines.occurred_at
     from lines

@@ -27,6 +27,7 @@ spend as (
         sum(click_count) as click_count,
         cast(0 as bigint) as session_count,
         cast(0 as bigint) as order_count,
+        cast(0 as bigint) as unconverted_order_count,
         {{ money('0') }} as revenue_amount
     from {{ ref('fct_ad_spend') }}
     group by 1, 2
@@ -42,6 +43,7 @@ visits as (
         cast(0 as bigint) as click_count,
         count(*) as session_count,
         cast(0 as bigint) as order_count,
+        cast(0 as bigint) as unconverted_order_count,
         {{ money('0') }} as revenue_amount
     from sessions
     where not is_employee
@@ -80,6 +82,7 @@ sales as (
         cast(0 as bigint) as click_count,
         cast(0 as bigint) as session_count,
         count(*) as order_count,
+        sum(case when net_amount_reporting is null then 1 else 0 end) as unconverted_order_count,
         sum(coalesce(net_amount_reporting, 0)) as revenue_amount
     from credited
     group by 1, 2
@@ -110,10 +113,11 @@ final as (
         cast(sum(coalesce(click_count, 0)) as bigint) as click_count,
         cast(sum(session_count) as bigint) as session_count,
         cast(sum(order_count) as bigint) as order_count,
+        cast(sum(unconverted_order_count) as bigint) as unconverted_order_count,
         {{ money('sum(revenue_amount)', 18) }} as revenue_amount,
         month_date
     from unioned
-    group by 1, 2, 3, 9
+    group by 1, 2, 3, 10
 
 )
 

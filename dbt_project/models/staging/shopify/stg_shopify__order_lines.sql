@@ -24,7 +24,7 @@ final as (
     {{ union_loaders_of_parent(
         ['rest', 'graphql'], 'orders', 'order_id', [
             'order_line_id', 'order_id', 'product_id', 'sku', 'product_name', 'quantity',
-            'unit_price_amount', 'discount_amount'
+            'unit_price_amount', 'discount_amount', 'is_gift_card'
         ],
     ) }}
 

@@ -19,8 +19,8 @@ final as (
             'order_id', 'shopify_customer_id', 'cart_id', 'checkout_id', 'email', 'phone',
             'first_name', 'last_name', 'street', 'city', 'region', 'postal_code', 'country_code',
             'order_name', 'financial_status', 'currency_code', 'subtotal_amount', 'tax_amount',
-            'discount_amount', 'total_amount', 'presentment_currency_code',
-            'presentment_total_amount', 'is_test', 'cancelled_at', 'ordered_at', 'updated_at'
+            'discount_amount', 'shipping_amount', 'tip_amount', 'duties_amount', 'total_amount',
+            'current_total_amount', 'is_tax_included', 'presentment_currency_code', 'presentment_total_amount', 'is_test', 'cancelled_at', 'ordered_at', 'updated_at'
         ],
     ) }}
 

@@ -18,6 +18,7 @@ final as (
             'source.original_total_set_shop_amount / nullif(source.quantity, 0)'
         ) }} as unit_price_amount,
         {{ money('source.total_discount_set_shop_amount') }} as discount_amount,
+        coalesce(source.is_gift_card, false) as is_gift_card,
         {{ record_state("source._fivetran_deleted") }}
     from source
 

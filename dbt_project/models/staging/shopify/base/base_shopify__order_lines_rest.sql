@@ -15,6 +15,7 @@ final as (
         source.quantity,
         {{ money('source.price') }} as unit_price_amount,
         {{ money('source.total_discount') }} as discount_amount,
+        coalesce(source.gift_card, false) as is_gift_card,
         {{ record_state("source._fivetran_deleted") }}
     from source
 

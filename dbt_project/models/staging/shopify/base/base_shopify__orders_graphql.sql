@@ -33,7 +33,12 @@ final as (
         {{ money('source.subtotal_price_set_shop_amount') }} as subtotal_amount,
         {{ money('source.total_tax_set_shop_amount') }} as tax_amount,
         {{ money('source.total_discounts_set_shop_amount') }} as discount_amount,
+        {{ money('source.total_shipping_price_set_shop_amount') }} as shipping_amount,
+        {{ money('source.total_tip_received_set_shop_amount') }} as tip_amount,
+        {{ money('source.original_total_duties_set_shop_amount') }} as duties_amount,
         {{ money('source.total_price_set_shop_amount') }} as total_amount,
+        {{ money('source.current_total_price_set_shop_amount') }} as current_total_amount,
+        coalesce(source.taxes_included, false) as is_tax_included,
         {{ normalize_currency(
             'coalesce(source.total_price_set_pres_currency_code, source.presentment_currency_code)'
         ) }} as presentment_currency_code,

@@ -31,7 +31,18 @@ final as (
         {{ money('source.subtotal_price') }} as subtotal_amount,
         {{ money('source.total_tax') }} as tax_amount,
         {{ money('source.total_discounts') }} as discount_amount,
+        {{ money(
+            'coalesce(source.total_shipping_price, '
+            ~ try_cast_to(json_value('source.total_shipping_price_set', '$.shop_money.amount'), 'decimal(24, 6)') ~ ')'
+        ) }} as shipping_amount,
+        {{ money('source.total_tip_received') }} as tip_amount,
+        {{ money(
+            'coalesce(source.total_duties, '
+            ~ try_cast_to(json_value('source.original_total_duties_set', '$.shop_money.amount'), 'decimal(24, 6)') ~ ')'
+        ) }} as duties_amount,
         {{ money('source.total_price') }} as total_amount,
+        {{ money('source.current_total_price') }} as current_total_amount,
+        coalesce(source.taxes_included, false) as is_tax_included,
         {{ normalize_currency('source.presentment_currency') }} as presentment_currency_code,
         {{ money('source.presentment_total_price') }} as presentment_total_amount,
         coalesce(source.test, false) as is_test,
