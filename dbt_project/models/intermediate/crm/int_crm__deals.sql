@@ -5,6 +5,11 @@
 #}
 {% set reporting_currency = var('reporting_currency', 'EUR') | upper %}
 {% set default_currency = var('default_currency', 'EUR') | upper %}
+{% set weighted = "case
+                when joined.status = 'won' then joined.amount
+                when joined.status = 'lost' then 0
+                else joined.amount * joined.chance_to_win
+            end" %}
 with deals as (
 
     {{ union_concept('deals') }}
@@ -80,14 +85,9 @@ final as (
         joined.contract_status,
         joined.deal_currency_code as currency_code,
         joined.amount,
-        {{ money("""
-            case
-                when joined.status = 'won' then joined.amount
-                when joined.status = 'lost' then 0
-                else joined.amount * joined.chance_to_win
-            end
-        """) }} as weighted_amount,
+        {{ money(weighted) }} as weighted_amount,
         {{ money('joined.amount * rates.rate_to_reporting') }} as amount_reporting,
+        {{ money('(' ~ weighted ~ ') * rates.rate_to_reporting') }} as weighted_amount_reporting,
         '{{ reporting_currency }}' as reporting_currency,
         joined.contract_end_date,
         joined.created_at is null as is_occurred_at_estimated,

@@ -35,6 +35,7 @@ final as (
         deals.amount,
         deals.weighted_amount,
         deals.amount_reporting,
+        deals.weighted_amount_reporting,
         deals.reporting_currency,
         deals.is_occurred_at_estimated,
         deals.contract_end_date,
