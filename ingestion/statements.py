@@ -18,7 +18,7 @@ _WIDE_INTEGERS = ("UBIGINT", "HUGEINT", "UHUGEINT", "BIGNUM")
 _FLOATS = ("FLOAT", "DOUBLE")
 _TIMESTAMPS = ("TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S")
 _DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
-_ID = re.compile(r"id|.+_id")
+_ID = re.compile(r"(?:.+_)?v?id|.*(?:user|account|customer|contact|company|member|client|person|order|product)_?id")
 _FLOAT = r"[1-9]\d*(?:\.0+|\.\d+[eE][+]?\d{1,2}|[eE][+]\d{1,2})"
 _LARGEST_EXACT_DOUBLE = 2**53  # IEEE 754 binary64: whole numbers up to here are exact
 
@@ -90,11 +90,19 @@ def cast_to(declared: str, given: str, value: str, dialect: Dialect = PLAIN) -> 
     return Cast(f"try_cast({value} as {declared})", may_fail=True)
 
 
-def cast_of_column(name: str, declared: str, given: str, value: str, dialect: Dialect = PLAIN) -> Cast:
-    """Casts a column as `cast_to` does. In text, too, an id (`id`, `<thing>_id`) that is written as a float becomes the
-    text of a whole number: 123.0, 1.23e5. A text such as 12e4 stays, because it may be hexadecimal."""
+def cast_of_column(entity: EntitySpec, name: str, given: str, value: str) -> Cast:
+    """Casts a column as `cast_to` does. In text, too, an id that is written as a float becomes the text of a whole
+    number: 123.0, 1.23e5. A text such as 12e4 stays, because it may be hexadecimal.
+
+    An id is the key of the entity, whatever its name, and a column named as an id: `id`, `<thing>_id`, `userid`.
+    """
+    declared, dialect = entity.columns[name].type, entity.dialect_of(name)
     cast = cast_to(declared, given, value, dialect)
-    if declared != "varchar" or given.upper() not in ("VARCHAR", "JSON") or not _ID.fullmatch(name):
+    if (
+        declared != "varchar"
+        or given.upper() not in ("VARCHAR", "JSON")
+        or not (entity.key == (name,) or _ID.fullmatch(name))
+    ):
         return cast
     text, number = cast.expression, f"try_cast({cast.expression} as double)"
     whole = f"{number} = floor({number}) and abs({number}) < {_LARGEST_EXACT_DOUBLE}"

@@ -180,7 +180,7 @@ def _typed_select(
             expression = f"case when not {is_one_of(expression, dialect.null_values)} then {expression} end"
         inner = quote(f"${name}")
         given.append(f"{expression} as {inner}")
-        cast = cast_of_column(name, column.type, inputs[label].type, inner, dialect)
+        cast = cast_of_column(entity, name, inputs[label].type, inner)
         typed.append(f"{cast.expression} as {quote(name)}")
         record.append((label, inner))
         if cast.may_fail and name not in required and entity.policy.type_changes == "evolve":

@@ -71,7 +71,7 @@ def _stage_scopes(connection: duckdb.DuckDBPyConnection, entity: EntitySpec, sou
     columns = []
     for name in entity.complete_within:
         given = f"json_extract_string(line, {literal(pointer_to(name))})"
-        cast = cast_of_column(name, entity.columns[name].type, "VARCHAR", given)
+        cast = cast_of_column(entity, name, "VARCHAR", given)
         columns.append(f"{cast.expression} as {quote(name)}")
     scopes = f"select distinct {', '.join(columns)} from {source} where _complete"
     connection.execute(f"create temp table if not exists scopes as {scopes} limit 0")

@@ -40,6 +40,23 @@ def _tell(name: str, *steps: tuple[str, str]) -> Story:
     )
 
 
+# What programs and people write where there is nobody; a name of a story cannot contain a blank before a letter.
+_NOBODY = (
+    "nil", "<null>", "NULL\u200b", "\ufeffn/a", "N.A.", "-", "--", "\u2014", "unknown", "ANONYMOUS", "Guest", "0",
+    "\\N", "9999999999", "99999999-9999-9999-9999-999999999999", "(null)", "[null]", "<NA>", "#N/A", "-1", "None",
+    "NaN", "undefined", "{user_id}", "walk-in", "02:00:00:00:00:00", "0000-0000",
+    "00000000-0000-0000-0000-000000000000\u200b",
+)  # fmt: skip
+_NOBODY_MAILBOXES = ("noemail@shop.example", "none@none.com", "No-Email@x.example", "\u200bunknown@a.example")
+
+
+def _two_each(values: tuple[str, ...], line: str) -> tuple[str, str]:
+    """Two records for each value, and each record a customer of its own. `line`: $ is the record, & the value."""
+    records = range(1, 2 * len(values) + 1)
+    lines = [line.replace("$", str(record)).replace("&", values[(record - 1) // 2]) for record in records]
+    return "\n".join(lines), " | ".join(f"{line[0]}{record}" for record in records)
+
+
 STORIES = (
     _tell("simple", ("h1 e1 p1", "h1 e1 p1")),
     _tell(
@@ -129,6 +146,28 @@ STORIES = (
         (
             "u1 a:00000000-0000-0000-0000-000000000000\nu2 a:00000000-0000-0000-0000-000000000000",
             "h1 | k1 | u1 | u2 | nobody: e:test@test.com a:00000000-0000-0000-0000-000000000000",
+        ),
+    ),
+    _tell("placeholder id of an account", _two_each(_NOBODY, "z$ u:&")),
+    _tell("placeholder id of a device", _two_each(_NOBODY, "u$ a:&")),
+    _tell("placeholder mailbox", _two_each(_NOBODY_MAILBOXES, "h$ e:&")),
+    _tell("placeholder phone", _two_each(("0000-0000", "+49 9999999999", "n/a 1", "+1 555-555-5555"), "h$ p:&")),
+    _tell(
+        "mailbox with the word of a form",
+        (
+            "h1 e:guest@inn.example\nh2 e:guest@inn.example\nk1 e:guestbook@inn.example\nk2 e:guestbook@inn.example",
+            "h1 | h2 | k1 k2 e:guestbook@inn.example | nobody: e:guest@inn.example",
+        ),
+    ),
+    _tell(
+        "one number in several plans",
+        (
+            "h1 p:+54 11 4321 5678\nk1 p:+54 9 11 4321 5678\nh2 p:+52 1 55 1234 5678\nk2 p:+52 55 1234 5678",
+            "h1 k1 p:+5491143215678 | h2 k2 p:+525512345678",
+        ),
+        (
+            "h3 p:+39 6 1234 5678\nk3 p:+39 06 1234 5678\nh4 p:+54 11 4321 5679",
+            "h1 k1 p:+5491143215678 | h2 k2 p:+525512345678 | h3 k3 p:+390612345678 | h4",
         ),
     ),
     _tell(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import phonenumbers
 import pyarrow as pa
 
@@ -23,6 +25,17 @@ MEXICO, ITALY, ARGENTINA = 52, 39, 54
 COUNTING = ("0123456789", "9876543210")
 
 
+def without_fraction(typed: str) -> str:
+    """Return the digits of a number that a program wrote as a float (4930901820.0, 4.930901820E+9), if it has all."""
+    whole, _, decimals = typed.strip().partition(".")
+    if re.fullmatch(r"[+]?[0-9]{7,}", whole) and re.fullmatch("0+", decimals):
+        return whole
+    found = re.fullmatch(r"([0-9]+)[eE][+]?([0-9]{1,2})", decimals)
+    if re.fullmatch("[+]?[1-9]", whole) and found and len(found[1]) == int(found[2]):
+        return whole + found[1]
+    return typed
+
+
 def is_placeholder(national_number: str) -> bool:
     """Return whether a number only satisfies a form: one repeated digit, or digits that count up or down."""
     return len(set(national_number)) == 1 or any(national_number in digits * 2 for digits in COUNTING)
@@ -31,20 +44,22 @@ def is_placeholder(national_number: str) -> bool:
 def in_today_plan(number: phonenumbers.PhoneNumber) -> phonenumbers.PhoneNumber:
     """Return a number as it is dialled today, where people often write it otherwise.
 
-    Mexico: mobile numbers had a 1 before the ten digits until 2019, and 044 or 045 inside the country. Italy: the zero
-    of a landline is a part of its number, which people leave out as in other countries; mobile numbers have none.
-    Argentina: a mobile number has a 9 from abroad, which people leave out. No landline has the digits of a mobile
-    number, so each number gets the 9.
+    Mexico: mobile numbers had a 1 before the ten digits until 2019, and 01, 044 or 045 inside the country. Italy: the
+    zero of a landline is a part of its number, which people leave out as in other countries; mobile numbers have none.
+    Argentina: a mobile number has a 9 from abroad, which people leave out, and a 15 behind the area code inside the
+    country, which they add to the 9. No landline has the digits of a mobile number, so each number gets the 9.
     """
     national = phonenumbers.national_significant_number(number)
     others: list[str] = []
     if number.country_code == MEXICO:
-        others = [national.removeprefix(prefix) for prefix in ("1", "044", "045", "44", "45")]
+        others = [national.removeprefix(prefix) for prefix in ("1", "01", "044", "045", "44", "45")]
         others = [other for other in others if len(other) == 10]
     elif number.country_code == ITALY:
         others = [f"0{national}", national.removeprefix("0")]
     elif number.country_code == ARGENTINA and len(national) == 10:
         others = [f"9{national}"]
+    elif number.country_code == ARGENTINA and len(national) == 13:
+        others = [national.removeprefix("9")]
     if number.country_code == ARGENTINA or not phonenumbers.is_valid_number(number):
         for other in others:
             parsed = phonenumbers.parse(f"+{number.country_code}{other}")
@@ -63,7 +78,7 @@ def parse_phone(phone_text: str) -> tuple[str | None, str | None, bool, str | No
     """
     country_code, _, typed = phone_text.partition("|")
     try:
-        number = phonenumbers.parse(typed, country_code or None)
+        number = phonenumbers.parse(without_fraction(typed), country_code or None)
     except phonenumbers.NumberParseException:
         return None, None, False, None
     typed_type = phonenumbers.number_type(number)

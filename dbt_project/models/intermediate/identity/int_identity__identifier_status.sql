@@ -158,18 +158,23 @@ listed as (
         identifier_type,
         match,
         case when match = 'word' then {{ placeholder_word('value') }} else value end as value,
-        keep_as_attribute,
+        case when keep_as_attribute then 1 else 0 end as keep_number,
         reason
     from blocklist
 
 ),
 
+{# guest@ may be the mailbox of a company: a row about e-mail addresses counts before one about every type. #}
 blocked as (
 
     select
         compared.identifier_no,
-        min(listed.reason) as reason,
-        min(case when listed.keep_as_attribute then 1 else 0 end) = 1 as is_attribute
+        coalesce(
+            min(case when listed.identifier_type is not null then listed.reason end), min(listed.reason)
+        ) as reason,
+        coalesce(
+            min(case when listed.identifier_type is not null then listed.keep_number end), min(listed.keep_number)
+        ) = 1 as is_attribute
     from compared
     inner join listed
         on
