@@ -136,12 +136,31 @@ def test_second_run_and_second_delivery_write_nothing(shop: Workbench) -> None:
     assert shop.query(f"select sum(event_count) from {SESSIONS}") == [(2,)]
 
 
+# Orders to one name and place: two without an address of the buyer, two with the same.
+GUESTS = [("990001", None), ("990002", None), ("990003", "una@guests.example"), ("990004", "una@guests.example")]
+
+
+def guest_order(order_id: str, email: str | None) -> dict[str, Any]:
+    """An order without an account and without a phone."""
+    moment = "2026-06-02T10:00:00"
+    return {
+        "id": order_id, "name": f"#{order_id}", "email": email, "currency": "EUR", "total_price": "40.00",
+        "subtotal_price": "40.00", "financial_status": "paid", "processed_at": moment, "created_at": moment,
+        "updated_at": moment, "_fivetran_deleted": False, "shipping_address_first_name": "Una",
+        "shipping_address_last_name": "Nameless", "shipping_address_address_1": "High Street 1",
+        "shipping_address_city": "Berlin", "shipping_address_country_code": "DE",
+    }  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def whole(_bench: Workbench) -> Iterator[Workbench]:
     """A complete build of a small world. The tests below read it, and one of them builds it again."""
     bench = _bench
     bench.empty()
     bench.write(WorldConfig(customers=150, seed=23, history_days=365))
+    (bench.home.landing / "shopify" / "order" / "guests.ndjson").write_text(
+        "".join(json.dumps(guest_order(*guest)) + "\n" for guest in GUESTS)
+    )
     bench.land()
     bench.build()
     yield bench
@@ -195,6 +214,21 @@ def test_no_record_loses_its_row_for_want_of_a_customer(whole: Workbench) -> Non
         unknown += sum(row[1] is None for row in rows)
     # Blocked identifiers (kiosks, role mailboxes, placeholders) exist in the world, so rows without customer do too.
     assert unknown > 0
+
+
+def test_a_guest_order_without_an_address_is_revenue_of_a_customer_of_its_own(whole: Workbench) -> None:
+    """A name and a place join nobody. The twin: the same address joins the other two orders."""
+    orders = "select order_id, customer_id, total_amount from marts.fct_orders where order_id like '99000_' order by 1"
+    (first, second, third, fourth) = whole.query(orders)
+    assert [order[0] for order in (first, second, third, fourth)] == [order_id for order_id, _ in GUESTS]
+    assert None not in {first[1], second[1], third[1]}
+    assert len({first[1], second[1], third[1]}) == 3
+    assert third[1] == fourth[1]
+    assert [float(order[2]) for order in (first, second)] == [40, 40]
+    counted = "select order_count, first_name, last_name, email from marts.dim_customers where customer_id = ?"
+    for customer in (first[1], second[1]):
+        assert whole.query(counted, [customer]) == [(1, "Una", "Nameless", None)]
+    assert whole.query(counted, [third[1]]) == [(2, "Una", "Nameless", "una@guests.example")]
 
 
 def test_every_event_with_an_identifier_has_exactly_one_session(whole: Workbench) -> None:

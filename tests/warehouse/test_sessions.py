@@ -32,7 +32,8 @@ def vectors() -> list[dict[str, str]]:
 def page(event_id: str, device: str | None, minute: int, path: str = "/", **fields: Any) -> dict[str, Any]:
     moment = f"{DAY} {10 + minute // 60}:{minute % 60:02}:00"
     return {
-        "id": event_id, "anonymous_id": device, "url": SHOP + path, "received_at": moment, "timestamp": moment, **fields,
+        "id": event_id, "anonymous_id": device, "url": SHOP + path, "received_at": moment, "timestamp": moment,
+        **fields,
     }  # fmt: skip
 
 
@@ -244,7 +245,9 @@ def test_the_session_of_the_tracker_decides_where_it_has_one(visits: Workbench) 
 
 
 def test_a_page_counts_once(visits: Workbench) -> None:
-    counts = "select event_count, page_count from intermediate.int_events__sessions where source = 'snowplow' order by 1"
+    counts = (
+        "select event_count, page_count from intermediate.int_events__sessions where source = 'snowplow' order by 1"
+    )
     assert visits.query(counts) == [(2, 2), (4, 2)]
 
 
