@@ -19,7 +19,7 @@ def main() -> None:
     names = [
         module.name
         for module in pkgutil.iter_modules(benchmarks.__path__)
-        if module.name not in {"__main__", "measuring", "splink_demos"}
+        if module.name not in {"__main__", "measuring", "splink_plain"}
     ]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, and print JSON.")
     parser.add_argument("names", nargs="*", metavar="name", help=f"one of {', '.join(names)}; default: all")

@@ -1,9 +1,9 @@
 """The accuracy of the project's identity rules on the demo's customers, at several rates of mess, and how ids change.
 
 For each rate a business is generated, landed and built twice: up to a day, and completely. The truth is known from the
-generation. Scored are the records of persons (CRM, shop, newsletter, support, partner) that exist at the end. The
-alternatives are exact keys (the same e-mail, phone or login, without limits, named by the smallest of them) and Splink,
-which has no ids over time. Run `python -m benchmarks demo_business --scale 0.2`.
+generation. Scored are the records of persons (CRM, shop, newsletter, support, partner) that exist at the end, with the
+probabilistic tier on and off. The alternatives are exact keys (the same e-mail, phone or login, without limits, named
+by the smallest of them) and Splink, which has no ids over time. Run `python -m benchmarks demo_business --scale 0.2`.
 Add here: another question about customers whose truth is known. Keep out: labelled files (scoreboard.py).
 """
 
@@ -21,7 +21,7 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from benchmarks import splink_demos
+from benchmarks import splink_plain
 from benchmarks.measuring import measured_cli, timed
 from identity.accuracy import bcubed, pairwise
 from identity.components import connected_components
@@ -30,6 +30,7 @@ from ingestion.synthetic.config import Mess
 
 CUSTOMERS = 1_500
 SECOND_BATCH_DAYS = 60
+TIERS = {"tier on": True, "tier off": False}
 RATES = {"no mess": 0.0, "as in the demo": 1.0, "three times the mess": 3.0}
 RECORD_TYPES = (
     "hubspot_contact_id",
@@ -69,45 +70,69 @@ def measure(scale: float) -> dict[str, Any]:
 def _score(config: WorldConfig) -> dict[str, Any]:
     cut = (config.until - timedelta(days=SECOND_BATCH_DAYS)).date()
     with tempfile.TemporaryDirectory(prefix="merganser-score-") as place:
-        home = Path(place)
+        homes = {tier: Path(place) / tier for tier in TIERS}
         with World(config) as world:
-            world.write_raw(home / "landing", through=cut)
-            first_seconds = _land_and_build(home, config)
-            before, before_by_keys = _customers(home), _by_keys(home)
-            world.write_raw(home / "landing", since=cut + timedelta(days=1))
+            for home in homes.values():
+                world.write_raw(home / "landing", through=cut)
+            seconds = {tier: _land_and_build(home, config, tier) for tier, home in homes.items()}
+            before = {tier: _customers(home) for tier, home in homes.items()}
+            home = homes["tier off"]
+            before_by_keys = _by_keys(home)
+            for later in homes.values():
+                world.write_raw(later / "landing", since=cut + timedelta(days=1))
             world.write_truth(home / "truth")
-        seconds = _land_and_build(home, config)
-        after = _customers(home)
+        seconds = {tier: seconds[tier] + _land_and_build(later, config, tier) for tier, later in homes.items()}
+        after = {tier: _customers(later) for tier, later in homes.items()}
+        redirects = {tier: _redirects(later) for tier, later in homes.items()}
         keys_seconds, after_by_keys = timed(lambda: _by_keys(home))
         owners = _owners(home)
-        persons = home / "persons.parquet"
+        persons = Path(place) / "persons.parquet"
         with _opened(home) as connection:
             connection.execute(f"copy ({PERSONS}) to '{persons}' (format parquet)")
-            redirects = {retired for (retired,) in connection.execute(RETIRED).fetchall()}
-        by_splink, splink_seconds = splink_demos.cluster(persons, splink_demos.CONTACTS)
-    scored = sorted(by_splink.keys() & after.keys() & owners.keys())
+            names = {record for (record,) in connection.execute(f"select record_id from ({PERSONS})").fetchall()}
+        scored = sorted(names & owners.keys() & set.intersection(*(set(found) for found in after.values())))
+        by_splink, settings, splink_seconds = splink_plain.cluster(
+            persons, lambda found: float(_rates(scored, found, owners)["pairwise"]["f1"])
+        )
     return {
         "records": len(scored),
         "largest_person": max(Counter(owners[record] for record in scored).values()),
-        "merganser": {
-            **_rates(scored, after, owners),
-            **_churn(before, after, redirects),
-            "seconds": round(first_seconds + seconds, 2),
-        },
-        "splink": {**_rates(scored, by_splink, owners), "seconds": round(splink_seconds, 2)},
-        "exact_keys": {
-            **_rates(scored, after_by_keys, owners),
-            **_churn(before_by_keys, after_by_keys, set()),
-            "seconds": keys_seconds,
+        "methods": {
+            **{
+                f"merganser, {tier}": {
+                    **_rates(scored, after[tier], owners),
+                    **_churn(before[tier], after[tier], redirects[tier]),
+                    "seconds": round(seconds[tier], 2),
+                }
+                for tier in TIERS
+            },
+            f"splink ({settings})": {**_rates(scored, by_splink, owners), "seconds": round(splink_seconds, 2)},
+            "exact keys": {
+                **_rates(scored, after_by_keys, owners),
+                **_churn(before_by_keys, after_by_keys, set()),
+                "seconds": keys_seconds,
+            },
         },
     }
 
 
-def _land_and_build(home: Path, config: WorldConfig) -> float:
+def _land_and_build(home: Path, config: WorldConfig, tier: str) -> float:
     """Seconds of a build of all identity models, in its own process."""
-    environment = {"MERGANSER_HOME": str(home), "MERGANSER_AS_OF": f"{config.until:%Y-%m-%dT%H:%M:%S}"}
+    own = home / "custom"
+    own.mkdir(exist_ok=True)
+    (own / "vars.yml").write_text(f"identity_probabilistic: {str(TIERS[tier]).lower()}\n", encoding="utf-8")
+    environment = {
+        "MERGANSER_HOME": str(home),
+        "MERGANSER_CUSTOM": str(own),
+        "MERGANSER_AS_OF": f"{config.until:%Y-%m-%dT%H:%M:%S}",
+    }
     measured_cli(["ingest", "--all", "--json"], environment)
     return measured_cli(["build", *SELECTION, "--json"], environment).seconds
+
+
+def _redirects(home: Path) -> set[str]:
+    with _opened(home) as connection:
+        return {retired for (retired,) in connection.execute(RETIRED).fetchall()}
 
 
 def _opened(home: Path) -> duckdb.DuckDBPyConnection:
