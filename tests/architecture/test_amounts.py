@@ -29,7 +29,12 @@ def test_every_amount_has_a_twin_in_the_reporting_currency(models: dict[str, Any
 
 def test_an_amount_without_a_twin_is_seen() -> None:
     def mart(*columns: str, layer: str = "marts") -> dict[str, Any]:
-        return {"name": "fct_x", "fqn": ["merganser", layer, "fct_x"], "columns": dict.fromkeys(columns, {}), "config": {}}
+        return {
+            "name": "fct_x",
+            "fqn": ["merganser", layer, "fct_x"],
+            "columns": {name: {} for name in columns},
+            "config": {},
+        }
 
     assert amounts_without_twin({"a": mart("currency_code", "net_amount")}) == ["fct_x.net_amount"]
     assert amounts_without_twin({"a": mart("currency_code", "amount", "amount_reporting", "weighted_amount")}) == [

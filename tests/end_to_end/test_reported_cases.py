@@ -30,7 +30,9 @@ REPAIRED = {
         }
     ),
     "04-self-referral": lambda rows: [row[1:] for row in rows] == [("direct", None), ("direct", None)],
-    "05-refund-adjustment": lambda rows: [tuple(map(str, row[3:])) for row in rows] == [("10.00", "90.00"), ("53.00", "7.00")],
+    "05-refund-adjustment": lambda rows: (
+        [tuple(map(str, row[3:])) for row in rows] == [("10.00", "90.00"), ("53.00", "7.00")]
+    ),
     "06-gift-card": lambda rows: [str(row[2]) for row in rows] == ["50.00"],
     "07-currency-without-rate": lambda rows: [(row[2], row[5]) for row in rows] == [(None, None)],
     "10-opt-out-by-phone": lambda rows: [row[2] for row in rows if row[1] == "sms_marketing"] == ["withdrawn"],

@@ -150,10 +150,7 @@ def sessions_of(bench: Workbench, events: str) -> list[tuple[Any, ...]]:
             any_value(sessions.utm_medium), any_value(sessions.referrer_domain), any_value(channels.channel)
         from intermediate.int_events__session_events as session_events
         inner join intermediate.int_events__sessions as sessions using (session_id)
-        inner join intermediate.int_events__session_channels as channels
-            on channels.traffic_source = sessions.traffic_source and channels.traffic_medium = sessions.traffic_medium
-            and channels.campaign = lower(coalesce(sessions.utm_campaign, ''))
-            and channels.click_id_type = coalesce(sessions.click_id_type, '')
+        inner join intermediate.int_events__session_channels as channels using (traffic_key)
         where session_events.event_id like ?
         group by sessions.session_id order by 1
         """,

@@ -16,6 +16,7 @@
             'value': text,
             'allows_matching': 'boolean',
             'allows_attributes': 'boolean',
+            'is_verified': 'boolean',
             'observed_at': moment,
         },
         'consents': {

@@ -8,10 +8,11 @@
     allows_matching, allows_attributes: SQL, whether a record's values may be compared with those of
     others, and shown on a customer.
     matching_only, shown_only: attributes for only one of the two.
+    verified: {attribute: SQL}, whether the source verified the value.
 #}
 {% macro offer_attributes(
     record_type, relation, record_id, identifier, observed_at, offered, allows_matching='true',
-    allows_attributes='true', matching_only=[], shown_only=[]
+    allows_attributes='true', matching_only=[], shown_only=[], verified={}
 ) -%}
     select
         '{{ record_type }}' as record_type,
@@ -36,6 +37,16 @@
         records.{{ flag }}
             {%- if slots_without %} and slots.slot not in ({{ slots_without | join(', ') }}){% endif %} as {{ flag }},
         {%- endfor %}
+        {% if verified -%}
+            case slots.slot
+                {%- for attribute in offered if attribute in verified %}
+                when {{ (offered.keys() | list).index(attribute) + 1 }} then records.is_{{ attribute }}_verified
+                {%- endfor %}
+                else false
+            end
+        {%- else -%}
+            false
+        {%- endif %} as is_verified,
         records.observed_at
     from (
         select
@@ -44,6 +55,9 @@
             {{ identifier[1] }} as identifier_value,
             {%- for value in offered.values() %}
             cast({{ value }} as {{ dbt.type_string() }}) as value_{{ loop.index }},
+            {%- endfor %}
+            {%- for attribute, sql in verified.items() %}
+            coalesce({{ sql }}, false) as is_{{ attribute }}_verified,
             {%- endfor %}
             {{ allows_matching }} as allows_matching,
             {{ allows_attributes }} as allows_attributes,

@@ -29,8 +29,9 @@ final as (
             'first_name': 'first_name', 'last_name': 'last_name',
             'street': 'street', 'city': 'city', 'region': 'region', 'postal_code': 'postal_code',
             'country_code': 'country_code', 'company_name': 'company_name',
-            'lifecycle_stage': 'lifecycle_stage', 'birth_date': 'birth_date',
+            'lifecycle_stage': 'lifecycle_stage', 'owner_id': 'owner_id', 'birth_date': 'birth_date',
         },
+        shown_only=['owner_id'],
     ) }}
 
     union all
@@ -43,7 +44,9 @@ final as (
             'first_name': 'first_name', 'last_name': 'last_name',
             'street': 'street', 'city': 'city', 'region': 'region', 'postal_code': 'postal_code',
             'country_code': 'country_code', 'company_name': 'company_name',
+            'lead_status': 'lead_status', 'owner_id': 'owner_id',
         },
+        shown_only=['lead_status', 'owner_id'],
     ) }}
 
 )

@@ -33,6 +33,7 @@ final as (
         ["'shopify_customer_id'", 'shopify_customer_id'],
         'coalesce(updated_at, created_at, loaded_at)',
         {'email': 'email', 'phone': 'phone', 'first_name': 'first_name', 'last_name': 'last_name'},
+        verified={'email': 'is_email_verified'},
     ) }}
 
     union all

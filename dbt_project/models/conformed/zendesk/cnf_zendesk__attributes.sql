@@ -24,7 +24,7 @@ final as (
             'email': 'email', 'phone': 'phone', 'full_name': 'full_name',
             'first_name': dbt.split_part('full_name', "' '", 1),
         },
-        matching_only=['full_name'], shown_only=['first_name'],
+        matching_only=['full_name'], shown_only=['first_name'], verified={'email': 'is_email_verified'},
     ) }}
 
 )

@@ -7,7 +7,7 @@
 with sessions as (
 
     select distinct
-        {{ traffic_key() }} as traffic_key,
+        traffic_key,
         traffic_source,
         traffic_medium,
         lower(coalesce(utm_campaign, '')) as campaign,

@@ -112,7 +112,7 @@ gathered as (
 
 ),
 
-final as (
+named as (
 
     select
         session_id,
@@ -146,6 +146,16 @@ final as (
         ended_at,
         loaded_at
     from gathered
+
+),
+
+final as (
+
+    select
+        *,
+        traffic_source || '|' || traffic_medium
+        || '|' || lower(coalesce(utm_campaign, '')) || '|' || coalesce(click_id_type, '') as traffic_key
+    from named
 
 )
 

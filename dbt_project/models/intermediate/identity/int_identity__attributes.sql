@@ -30,6 +30,7 @@ final as (
         parsed_value as value,
         allows_matching,
         allows_attributes,
+        coalesce(is_verified, false) as is_verified,
         observed_at
     from parsed
     where parsed_value is not null

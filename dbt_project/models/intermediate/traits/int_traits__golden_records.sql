@@ -17,6 +17,7 @@ offered as (
         identifier_value,
         attribute,
         value,
+        is_verified,
         observed_at
     from {{ ref('int_identity__attributes') }}
     where allows_attributes
@@ -37,10 +38,11 @@ phones as (
             max(case when attribute = 'mobile_phone' then value end),
             max(case when attribute = 'phone' then value end)
         ) as value,
+        max(case when is_verified then 1 else 0 end) = 1 as is_verified,
         observed_at
     from offered
     where attribute in ('phone', 'mobile_phone')
-    group by 1, 2, 3, 4, 5, 8
+    group by 1, 2, 3, 4, 5, 9
 
 ),
 

@@ -57,6 +57,30 @@ households as (
 
 ),
 
+contact_points as (
+
+    select
+        customer_id,
+        max(case when channel = 'email' and is_golden then status end) as email_status,
+        max(case when channel = 'email' and is_golden and is_reachable then 1 else 0 end) as email_reach,
+        max(case when channel = 'sms' and is_golden then status end) as phone_status,
+        max(case when channel = 'sms' and is_golden and is_reachable then 1 else 0 end) as sms_reach
+    from {{ ref('dim_contact_points') }}
+    group by 1
+
+),
+
+consents as (
+
+    select
+        customer_id,
+        {{ dbt.listagg('purpose', "', '", 'order by purpose') }} as consented_purposes
+    from {{ ref('dim_consents') }}
+    where status = 'granted'
+    group by 1
+
+),
+
 final as (
 
     select
@@ -65,6 +89,14 @@ final as (
             golden.{{ attribute.name }},
         {% endfor %}
         households.household_id,
+        crm.contract_status,
+        contact_points.email_status,
+        contact_points.phone_status,
+        consents.consented_purposes,
+        web.first_touch_channel,
+        web.first_touch_campaign,
+        web.last_touch_channel,
+        web.last_touch_campaign,
         '{{ reporting_currency }}' as revenue_currency,
         cast(coalesce(golden.identifier_count, 0) as bigint) as identifier_count,
         cast(coalesce(golden.source_count, 0) as bigint) as source_count,
@@ -85,13 +117,18 @@ final as (
             as lifetime_revenue_amount,
         {{ money('commerce.lifetime_revenue_amount / nullif(commerce.order_count, 0)', 18) }}
             as average_order_amount,
-        {{ money('coalesce(crm.pipeline_amount, 0)', 18) }} as pipeline_amount,
+        {{ money('case when crm.customer_id is null then 0 else crm.pipeline_amount end', 18) }} as pipeline_amount,
         golden.is_identified,
         golden.is_employee,
+        coalesce(contact_points.email_reach, 0) = 1 as is_email_reachable,
+        coalesce(contact_points.sms_reach, 0) = 1 as is_sms_reachable,
+        crm.contract_end_date,
         golden.first_seen_at,
         golden.last_seen_at,
         commerce.first_order_at,
         commerce.last_order_at,
+        web.first_touch_at,
+        web.last_touch_at,
         web.last_session_at,
         messages.last_message_opened_at,
         support.last_ticket_at
@@ -102,6 +139,8 @@ final as (
     left join messages on golden.customer_id = messages.customer_id
     left join support on golden.customer_id = support.customer_id
     left join crm on golden.customer_id = crm.customer_id
+    left join contact_points on golden.customer_id = contact_points.customer_id
+    left join consents on golden.customer_id = consents.customer_id
 
 )
 

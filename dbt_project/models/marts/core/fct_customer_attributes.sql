@@ -1,7 +1,7 @@
 {#
     grain: one row per (customer_id, attribute) that has a golden value
     rebuild: full table
-    why here: the origin of each golden value: source, record, rule and date
+    why here: the origin of each golden value: source, record, rule and date, and what lost against it
 #}
 with
 
@@ -20,6 +20,8 @@ final as (
         source,
         source_record_id,
         rule,
+        runner_up_count,
+        runners_up,
         observed_at
     from golden_attributes
 

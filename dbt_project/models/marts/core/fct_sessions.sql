@@ -56,7 +56,7 @@ final as (
     from sessions
     left join customers on sessions.identifier_no = customers.identifier_no
     left join employees on customers.customer_id = employees.customer_id
-    left join channels on {{ traffic_key('sessions') }} = channels.traffic_key
+    left join channels on sessions.traffic_key = channels.traffic_key
 
 )
 

@@ -14,6 +14,7 @@ final as (
         {{ clean_text('source.name') }} as full_name,
         lower({{ clean_text('source.role') }}) as role,
         {{ clean_text('source.organization_id') }} as organization_id,
+        source.verified as is_email_verified,
         source.created_at,
         source.updated_at,
         -- Zendesk keeps deleted and merged users as inactive.

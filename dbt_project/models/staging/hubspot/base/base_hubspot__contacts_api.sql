@@ -23,6 +23,7 @@ final as (
         {{ clean_text('source.zip') }} as postal_code,
         country.country_code,
         lower({{ clean_text('source.lifecyclestage') }}) as lifecycle_stage,
+        lower({{ clean_text('source.hs_lead_status') }}) as lead_status,
         {{ clean_text('source.hs_merged_object_ids') }} as merged_contact_ids,
         lower({{ clean_text('source.hs_additional_emails') }}) as additional_emails,
         {{ parse_flag('source.hs_email_optout') }} as has_opted_out_of_email,

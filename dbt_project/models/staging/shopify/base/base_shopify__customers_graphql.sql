@@ -19,6 +19,7 @@ final as (
         source.sms_marketing_consent_updated_at as sms_marketing_updated_at,
         lower({{ clean_text('source.email_marketing_consent_opt_in_level') }}) as email_marketing_opt_in_level,
         lower({{ clean_text('source.sms_marketing_consent_opt_in_level') }}) as sms_marketing_opt_in_level,
+        source.verified_email as is_email_verified,
         source.created_at,
         source.updated_at,
         {{ record_state("source._fivetran_deleted", updated_at='source.updated_at') }}
