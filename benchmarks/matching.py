@@ -91,7 +91,8 @@ def _table(records: list[Record]) -> pa.Table:
 
 def step(place: Path, known: int, count: int) -> dict[str, Any]:
     """Matches the first `count` records of the file; the first `known` were in the last run."""
-    from identity.kept_scores import Fixed, Kept, Thresholds, judge, learn, opened
+    from identity.groups import Fixed
+    from identity.kept_scores import Kept, Thresholds, judge, learn, opened
     from identity.model import Model
 
     started = time.monotonic()

@@ -8,6 +8,7 @@ Add here: a comparison of a column of people.py, or a level of one. Keep out: wh
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +40,7 @@ class Comparison:
     unknown: str
     agreeing: tuple[Level, ...]
     is_personal: bool = False  # what distinguishes the members of a household
+    is_of_source: bool = False
 
     def level(self, left: str, right: str) -> str:
         """SQL for the number of the level: from 0 for the closest; -1 if a value is missing."""
@@ -66,6 +68,11 @@ def _unknown(*columns: str) -> str:
 
 _SIMILAR = "jaro_winkler_similarity({0}_l, {0}_r) >= {1}"
 _ONE_OFF = "damerau_levenshtein({0}_l, {0}_r) <= 1 and length({0}_l) > 3"
+_SWAPPED = (
+    "((first_name_l = last_name_r or first_name_r = last_name_l)"
+    " and jaro_winkler_similarity(first_name_l, last_name_r) >= 0.8"
+    " and jaro_winkler_similarity(first_name_r, last_name_l) >= 0.8)"
+)
 _ONE_NAME = "(is_email_of_name_l and is_email_of_name_r and email_letters_l = email_letters_r)"
 
 COMPARISONS = (
@@ -78,7 +85,8 @@ COMPARISONS = (
             Level("list_has_any(given_names_l, given_names_r)", 0.06, 0.002, 0.01, 0.04),
             Level(f"{_SIMILAR.format('first_name', 0.92)} or {_ONE_OFF.format('first_name')}", 0.11, 0.008, 0.02, 0.03),
             Level(
-                "first_name_l = last_name_r or first_name_r = last_name_l or first_name_l = middle_name_r"
+                # Swapped names: of a family, only the family name is found on the other side.
+                f"{_SWAPPED} or first_name_l = middle_name_r"
                 " or middle_name_l = first_name_r or (length(first_name_l) = 1 or length(first_name_r) = 1)"
                 " and left(first_name_l, 1) = left(first_name_r, 1) or length(first_name_l) >= 3"
                 " and length(first_name_r) >= 3"
@@ -245,8 +253,34 @@ COMPARISONS = (
 )
 
 
-def chosen(filled: set[str]) -> list[Comparison]:
-    """The comparisons for these columns; `place` only if there is no other part of an address."""
+# Of two groups of records with one name, and only training knows what it says: whether no other group has the name, and
+# whether their different mailboxes are not both built from it.
+OTHERS = Comparison("others", (), "", (Level("", 0.9, 0.9, 0.9),))
+MAILBOXES = Comparison(
+    "mailboxes",
+    (),
+    "email_l is null or email_r is null or email_l = email_r or first_name_l is distinct from first_name_r"
+    " or last_name_l is distinct from last_name_r",
+    (Level(f"not {_ONE_NAME}", 0.6, 0.6, 0.6),),
+)
+ONLY_OF_GROUPS = (MAILBOXES, OTHERS)
+
+
+def of_source(number: int, source: str, share: float) -> Comparison:
+    """Whether both records are of this source, which has a `share` of the records.
+
+    A shop that has each customer once says that two of its records are two persons; a CRM with many doubles does not.
+    The shipped probabilities say nothing: only training knows a source.
+    """
+    text = "'" + source.replace("'", "''") + "'"
+    both = Level(f"source_l = {text} and source_r = {text}", share**2, share**2, share**2)
+    return Comparison(f"source_{number}", ("source",), _unknown("source"), (both,), is_of_source=True)
+
+
+def chosen(filled: set[str], sources: Mapping[str, float] | None = None) -> list[Comparison]:
+    """The comparisons for these columns and sources; `place` only if there is no other part of an address."""
     made = [comparison for comparison in COMPARISONS if filled & set(comparison.needs)]
     names = {comparison.name for comparison in made}
-    return [comparison for comparison in made if comparison.name != "place" or "home" not in names]
+    made = [comparison for comparison in made if comparison.name != "place" or "home" not in names]
+    shares = sorted((sources or {}).items() if made else [])
+    return [*made, *(of_source(number, source, share) for number, (source, share) in enumerate(shares))]

@@ -34,8 +34,10 @@ from identity.closure import (
     Weights,
     cluster,
 )
-from identity.comparisons import COMPARISONS
+from identity.comparisons import COMPARISONS, ONLY_OF_GROUPS
 from identity.components import connected_components
+from identity.group_model import learn_groups, weigh_groups
+from identity.groups import NOTHING_FIXED, Fixed, Groups
 from identity.model import Model, score, train
 
 LEAST_EVIDENCE = 2.0
@@ -44,17 +46,6 @@ LEAST_EVIDENCE = 2.0
 _NO_SHARING_LIMIT = {"email": 10**9, "phone": 10**9}  # the warehouse has already excluded shared identifiers
 
 Nicknames = Iterable[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Fixed:
-    """Pairs that need no model: pairs that exact evidence joins, and pairs that a decision keeps apart. The numbers are
-    of identifiers of any type; persons are some of them."""
-
-    joined_a: Numbers
-    joined_b: Numbers
-    apart_a: Numbers
-    apart_b: Numbers
 
 
 @dataclass(frozen=True)
@@ -87,11 +78,13 @@ class Kept:
 
 @dataclass(frozen=True)
 class Judged:
-    """Pairs with person_no_a < person_no_b, weight, verdict and reason, and the basis of their weights.
+    """Pairs with person_no_a < person_no_b, weight, weight_of_groups, verdict and reason, and the basis of weights.
+
+    `weight_of_groups` is that of their two groups by exact identifiers; the verdict follows from it.
 
     Verdicts. match: they join. held: likely enough, but clustering refused the join (contradicted, limit, override,
-    contested, crowded). question: between the thresholds. known: exact identifiers join them. guard: scored only for
-    clustering.
+    contested, crowded). question: between the thresholds. unlikely: below both, because of what other records of the
+    two groups say. known: exact identifiers join them. guard: scored only for clustering.
     """
 
     pairs: pa.Table
@@ -102,13 +95,13 @@ class Judged:
 
 def signature() -> str:
     """Short name of the comparisons: a model with other comparisons is trained again."""
-    return _short(repr(COMPARISONS))
+    return _short(repr((COMPARISONS, ONLY_OF_GROUPS)))
 
 
-def learn(persons: pa.Table, nicknames: Nicknames) -> Model:
+def learn(persons: pa.Table, nicknames: Nicknames, fixed: Fixed = NOTHING_FIXED) -> Model:
     """A model of these persons with its context; the shipped model if they are too few for training."""
     with opened(persons, nicknames) as connection:
-        return learn_people(connection)
+        return learn_people(connection, Groups.of(connection, persons, fixed))
 
 
 def judge(
@@ -125,8 +118,9 @@ def judge(
     exclusive_no are never one (null: no such rule). Without `model`, trains one on these persons. Leaves the compared
     pairs in `candidates`."""
     is_numbered = model is None
+    groups = Groups.of(connection, persons, fixed)
     if model is None:
-        model = learn_people(connection)
+        model = learn_people(connection, groups)
     weighed_by = [model.version, thresholds.reviewed, sorted(nicknames), KEYS, blocking.MOST_IN_BLOCK, people.SELECT]
 
     def basis_of(huge: list[int]) -> str:
@@ -142,8 +136,8 @@ def judge(
     weighed = block(connection, [*model.left_out, *huge], only_new=kept is not None)
     score(connection, model, "candidates", "scored")
     _combine_scores(connection, kept.pairs if kept else None, thresholds.reviewed)
-    closure = _Closure(connection, model, _Groups.of(connection, persons, fixed))
-    return Judged(closure.judged(thresholds.joining), basis, model, weighed)
+    closure = _Closure(connection, model, groups)
+    return Judged(closure.judged(thresholds), basis, model, weighed)
 
 
 @contextmanager
@@ -167,11 +161,13 @@ def opened(
         yield connection
 
 
-def learn_people(connection: duckdb.DuckDBPyConnection) -> Model:
-    """A model of the persons in the table `people`. Leaves all blocks in `block_keys`."""
+def learn_people(connection: duckdb.DuckDBPyConnection, groups: Groups | None = None) -> Model:
+    """A model of the persons in the table `people`, of which exact evidence joins the groups. Leaves all blocks in
+    `block_keys`."""
     number_blocks(connection)
     block(connection, large_blocks(connection))
-    return train(connection)
+    model = train(connection)
+    return model if groups is None else learn_groups(connection, model, groups)
 
 
 def _number_blocks(connection: duckdb.DuckDBPyConnection, left_out: list[int], *, had_huge: bool) -> None:
@@ -215,77 +211,23 @@ def _combine_scores(connection: duckdb.DuckDBPyConnection, kept: pa.Table | None
     """)
 
 
-@dataclass(frozen=True)
-class _Groups:
-    """Persons in the order of their numbers, each with its group by exact evidence (0 .. size - 1); the members of each
-    group; and pairs of groups that a decision keeps apart."""
-
-    numbers: Numbers
-    of_person: Numbers
-    exclusive: Numbers
-    members: Numbers
-    starts: Numbers
-    counts: Numbers
-    apart: frozenset[tuple[int, int]]
-
-    @classmethod
-    def of(cls, connection: duckdb.DuckDBPyConnection, persons: pa.Table, fixed: Fixed) -> _Groups:
-        numbers = np.asarray(
-            connection.execute("select person_no from people order by 1").fetchnumpy()["person_no"], np.int64
-        )
-        ends = [numbers, fixed.joined_a, fixed.joined_b, fixed.apart_a, fixed.apart_b]
-        nodes = np.unique(np.concatenate(ends)).astype(np.int64)
-        place = [np.searchsorted(nodes, numbers_of) for numbers_of in ends]
-        labels = connected_components(place[1], place[2], len(nodes))
-        found, of_person = np.unique(labels[place[0]], return_inverse=True)
-        apart = np.stack([labels[place[3]], labels[place[4]]])
-        apart = apart[:, np.isin(apart[0], found) & np.isin(apart[1], found) & (apart[0] != apart[1])]
-        sides = np.sort(np.searchsorted(found, apart), axis=0)
-        exclusive = np.full(len(numbers), -1, np.int64)
-        order = np.argsort(np.asarray(persons["person_no"], np.int64), kind="stable")
-        exclusive[:] = np.asarray(persons["exclusive_no"].fill_null(-1), np.int64)[order]
-        counts = np.bincount(of_person, minlength=len(found))
-        return cls(
-            numbers=numbers,
-            of_person=of_person,
-            exclusive=exclusive,
-            members=np.argsort(of_person, kind="stable"),
-            starts=np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64),
-            counts=counts,
-            apart=frozenset(zip(sides[0].tolist(), sides[1].tolist(), strict=True)),
-        )
-
-    @property
-    def size(self) -> int:
-        return len(self.counts)
-
-    def across(self, a: Numbers, b: Numbers) -> tuple[Numbers, Numbers, Numbers]:
-        """All pairs of persons across pairs of groups: indexes of the two persons, and of the pair of groups."""
-        pairs = self.counts[a] * self.counts[b]
-        of_pair = np.repeat(np.arange(len(a)), pairs)
-        step = np.arange(len(of_pair)) - np.repeat(np.cumsum(pairs) - pairs, pairs)
-        width = self.counts[b][of_pair]
-        first = self.members[self.starts[a][of_pair] + step // width]
-        second = self.members[self.starts[b][of_pair] + step % width]
-        return first, second, of_pair
-
-
 class _Closure:
     """Clusters groups and records why joins were refused."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, model: Model, groups: _Groups) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, model: Model, groups: Groups) -> None:
         self._connection, self._model, self._groups = connection, model, groups
         self._asked = connection.sql("select person_no_a, person_no_b, weight from weights limit 0").to_arrow_table()
         self._refusals: list[tuple[int, int, str]] = []
 
-    def judged(self, joining: float) -> pa.Table:
+    def judged(self, thresholds: Thresholds) -> pa.Table:
         groups = self._groups
         found = self._connection.execute("from evidence order by person_no_a, person_no_b").fetchnumpy()
         a = groups.of_person[np.searchsorted(groups.numbers, found["person_no_a"])]
         b = groups.of_person[np.searchsorted(groups.numbers, found["person_no_b"])]
         weight = np.asarray(found["weight"], np.float64)
-        joins = (weight >= joining) & (a != b)
-        edges = _strongest(np.minimum(a, b)[joins], np.maximum(a, b)[joins], weight[joins], groups.size)
+        of_groups = self._of_groups(a, b, weight)
+        joins = (of_groups >= thresholds.joining) & (a != b)
+        edges = _strongest(np.minimum(a, b)[joins], np.maximum(a, b)[joins], of_groups[joins], groups.size)
         labels = cluster(edges, groups.size, self._weigh, weighed_from=2)
         reasons = {
             (min(labels[one], labels[two]), max(labels[one], labels[two])): reason
@@ -294,9 +236,10 @@ class _Closure:
         whole = connected_components(edges.a, edges.b, groups.size)
         crowded = np.bincount(whole, minlength=groups.size)[whole] > MOST_MEMBERS
         verdicts, refusals = [], []
-        for one, two, is_joining in zip(a.tolist(), b.tolist(), joins.tolist(), strict=True):
+        asked = (of_groups >= thresholds.reviewed).tolist()
+        for one, two, is_joining, is_asked in zip(a.tolist(), b.tolist(), joins.tolist(), asked, strict=True):
             left, right = sorted((int(labels[one]), int(labels[two])))
-            verdict, reason = "question", None
+            verdict, reason = "question" if is_asked else "unlikely", None
             if one == two:
                 verdict = "known"
             elif is_joining and left == right:
@@ -308,16 +251,27 @@ class _Closure:
             refusals.append(reason)
         self._connection.register("judged", pa.table({
             "person_no_a": found["person_no_a"], "person_no_b": found["person_no_b"], "weight": weight,
+            "weight_of_groups": of_groups,
             "verdict": pa.array(verdicts, pa.string()), "reason": pa.array(refusals, pa.string()),
         }))  # fmt: skip
         self._connection.register("asked", self._asked)
         return self._connection.sql("""
             select * from judged
             union all
-            select person_no_a, person_no_b, weight, 'guard', null
+            select person_no_a, person_no_b, weight, weight, 'guard', null
             from asked anti join evidence using (person_no_a, person_no_b)
             order by 1, 2
         """).to_arrow_table()
+
+    def _of_groups(self, a: Numbers, b: Numbers, weight: Weights) -> Weights:
+        """The weights of the pairs of groups that pairs of persons belong to."""
+        size = self._groups.size
+        answer = weight.copy()
+        key, place = np.unique(np.minimum(a, b)[a != b] * size + np.maximum(a, b)[a != b], return_inverse=True)
+        one, other = key // max(size, 1), key % max(size, 1)
+        weights = weigh_groups(self._connection, self._model, self._groups, one, other)
+        answer[a != b] = weights[place]
+        return answer
 
     def _weigh(self, a: Numbers, b: Numbers) -> Weights:
         """The evidence for and against the join of two groups: the sum of all pairs of persons across them. Where it is

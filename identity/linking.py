@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 from identity.closure import Numbers
 from identity.components import connected_components
 from identity.exact import exact_pairs
-from identity.kept_scores import Fixed, Judged, Thresholds, judge, opened
+from identity.groups import Fixed
+from identity.kept_scores import Judged, Thresholds, judge, opened
 from identity.model import Model, filled_columns
 
 

@@ -17,7 +17,7 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
 import duckdb
@@ -26,7 +26,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from identity.blocking import large_blocks
-from identity.comparisons import Comparison, chosen
+from identity.closure import Numbers
+from identity.comparisons import ONLY_OF_GROUPS, Comparison, chosen
+from identity.groups import Groups
 
 TRAINED_FROM = 500
 """With fewer records only the shares of the kinds are learned: such files have too few duplicates for more."""
@@ -48,9 +50,10 @@ _COLUMNS = (
     "postal_code", "city", "company", "occupation",
 )  # fmt: skip
 _RECORDS_OF_A_COMMON_VALUE = 20  # values of fewer records are not stored in a model: they identify persons
+_MOST_SOURCES = 20
 _EXPECTED_DUPLICATES = 0.2  # pairs of one person per record, where training starts
-_MOST_ITERATIONS = 100
-_CONVERGED = 1e-4
+MOST_ITERATIONS = 100
+CONVERGED = 1e-4
 
 # If a learned model says that so many matches differ in a comparison, it has learned something else than persons.
 _MOST_DIFFERENT = {"given": 0.3, "family": 0.5, "generation": 0.3, "birth": 0.4, "national": 0.4}
@@ -68,8 +71,9 @@ class Model:
 
     `probabilities`: by comparison and kind, of each level, the last being disagreement. `shares`: of the kinds in all
     pairs of records; the rest are unrelated. `frequencies`: by column, the share of records that have a value, only for
-    values of many records; the empty value stands for all others. `left_out`: blocks that were too large. `is_trained`:
-    whether the probabilities were learned; `note` says why not.
+    values of many records; the empty value stands for all others. `left_out`: blocks that were too large. `sources`:
+    the share of the records, by source. `group_probabilities`, `group_shares`: of pairs of groups (group_model.py);
+    empty if exact evidence joins no records. `is_trained`: whether the probabilities were learned; `note` says why not.
     """
 
     columns: tuple[str, ...]
@@ -77,6 +81,9 @@ class Model:
     shares: dict[str, float]
     frequencies: dict[str, dict[str, float]]
     left_out: list[int]
+    sources: dict[str, float]
+    group_probabilities: dict[str, dict[str, list[float]]]
+    group_shares: dict[str, float]
     is_trained: bool
     note: str = ""
 
@@ -91,9 +98,17 @@ class Model:
         return math.log2(self.shares["same"] / (1 - self.shares["same"]))
 
     @cached_property
+    def of_groups(self) -> Model:
+        """The model of pairs of groups that exact evidence does not join."""
+        if not self.group_probabilities:
+            return self
+        return replace(self, probabilities=self.group_probabilities, shares=self.group_shares)
+
+    @cached_property
     def comparisons(self) -> list[Comparison]:
         """The comparisons of these columns."""
-        return chosen(set(self.columns))
+        made = chosen(set(self.columns), self.sources)
+        return [*made, *ONLY_OF_GROUPS] if self.probabilities.keys() > {one.name for one in made} else made
 
     def of_kind(self, kind: str) -> list[Array]:
         """The probabilities of the levels in pairs of a kind, by comparison."""
@@ -123,15 +138,17 @@ def train(connection: duckdb.DuckDBPyConnection) -> Model:
     persons, they are the shipped ones.
     """
     columns = filled_columns(connection)
-    comparisons = chosen(set(columns))
     people = int(connection.execute("select count(*) from people").fetchall()[0][0])
+    is_large = people >= TRAINED_FROM
+    sources = _sources(connection) if is_large else {}
+    comparisons = chosen(set(columns), sources)
     if not comparisons:
-        return Model(columns, {}, dict.fromkeys(RELATED, 0.1), {}, [], False, "no columns to compare")
-    weight = _sampled_candidates(connection)
-    _compare(connection, comparisons, "training_pairs")
+        return Model(columns, {}, dict.fromkeys(RELATED, 0.1), {}, [], {}, {}, {}, False, "no columns to compare")
+    weight = sample_candidates(connection)
+    compare(connection, comparisons, "training_pairs")
     candidates, counts = _patterns(connection, comparisons)
     _sample_random_pairs(connection)
-    _compare(connection, comparisons, "random_pairs")
+    compare(connection, comparisons, "random_pairs")
     training = _Training(
         comparisons,
         pairs=people * (people - 1) / 2,
@@ -139,7 +156,6 @@ def train(connection: duckdb.DuckDBPyConnection) -> Model:
         random=_patterns(connection, comparisons),
         expected=_EXPECTED_DUPLICATES * people,
     )
-    is_large = people >= TRAINED_FROM
     note = training.learn() if is_large else f"fewer than {TRAINED_FROM} records"
     if note:
         training.start()
@@ -153,6 +169,9 @@ def train(connection: duckdb.DuckDBPyConnection) -> Model:
         shares=shares,
         frequencies=_frequencies(connection, comparisons) if is_large else {},
         left_out=large_blocks(connection) if is_large else [],
+        sources=sources,
+        group_probabilities={},
+        group_shares={},
         is_trained=not note,
         note=note,
     )
@@ -187,7 +206,7 @@ class _Training:
 
         With `only_shares` the probabilities stay, except for those of unrelated persons if `unrelated`.
         """
-        for _ in range(_MOST_ITERATIONS):
+        for _ in range(MOST_ITERATIONS):
             before, share = self._levels["same"], self._shares["same"]
             if unrelated:
                 self._learn_unrelated()
@@ -195,7 +214,7 @@ class _Training:
             moved = max(
                 (float(np.abs(a - b).max()) for a, b in zip(before, self._levels["same"], strict=True)), default=0.0
             )
-            if moved < _CONVERGED and abs(self._shares["same"] / share - 1) < _CONVERGED * 10:
+            if moved < CONVERGED and abs(self._shares["same"] / share - 1) < CONVERGED * 10:
                 break
         for comparison, levels in zip(self._comparisons, self._levels["same"], strict=True):
             if levels[-1] > _MOST_DIFFERENT.get(comparison.name, 1.0):
@@ -209,10 +228,10 @@ class _Training:
     def result(self) -> tuple[dict[str, dict[str, list[float]]], dict[str, float]]:
         """The probabilities by comparison and kind, and the shares of the kinds."""
         probabilities = {
-            comparison.name: {kind: [_kept(p) for p in self._levels[kind][place]] for kind in KINDS}
+            comparison.name: {kind: [kept(p) for p in self._levels[kind][place]] for kind in KINDS}
             for place, comparison in enumerate(self._comparisons)
         }
-        return probabilities, {kind: _kept(share) for kind, share in self._shares.items()}
+        return probabilities, {kind: kept(share) for kind, share in self._shares.items()}
 
     def _learn_unrelated(self) -> None:
         patterns, counts = self._random
@@ -235,7 +254,7 @@ class _Training:
             # The given names and birth dates of a household agree at most as often as the shipped ones: otherwise the
             # household would learn what one person is.
             self._levels["household"] = [
-                _at_most(levels, shipped) if comparison.is_personal else levels
+                at_most(levels, shipped) if comparison.is_personal else levels
                 for comparison, levels, shipped in zip(
                     self._comparisons, learned, self._shipped["household"], strict=True
                 )
@@ -255,7 +274,7 @@ class _Training:
 
     def _posteriors(self, patterns: Levels) -> dict[str, Array]:
         shares = {**self._shares, "unrelated": 1 - sum(self._shares.values())}
-        logs = {kind: math.log(share) + _log_likelihood(patterns, self._levels[kind]) for kind, share in shares.items()}
+        logs = {kind: math.log(share) + log_likelihood(patterns, self._levels[kind]) for kind, share in shares.items()}
         whole = np.logaddexp.reduce(list(logs.values()), axis=0)
         return {kind: np.exp(log - whole) for kind, log in logs.items()}
 
@@ -269,20 +288,20 @@ def score(connection: duckdb.DuckDBPyConnection, model: Model, pairs: str, score
     if not comparisons:
         connection.execute(f"create or replace table {scored} as select *, -1.0::double as weight from {pairs}")
         return
-    _compare(connection, comparisons, pairs, model)
+    compare(connection, comparisons, pairs, model)
     patterns, _ = _patterns(connection, comparisons)
     shares = model.shares
     connection.register(
         "patterns",
         pa.table(
             {
-                **{_level(one): patterns[:, place] for place, one in enumerate(comparisons)},
-                "same": math.log(shares["same"]) + _log_likelihood(patterns, model.of_kind("same")),
+                **{level_name(one): patterns[:, place] for place, one in enumerate(comparisons)},
+                "same": math.log(shares["same"]) + log_likelihood(patterns, model.of_kind("same")),
                 "related": np.logaddexp(
-                    math.log(shares["household"]) + _log_likelihood(patterns, model.of_kind("household")),
-                    math.log(shares["namesake"]) + _log_likelihood(patterns, model.of_kind("namesake")),
+                    math.log(shares["household"]) + log_likelihood(patterns, model.of_kind("household")),
+                    math.log(shares["namesake"]) + log_likelihood(patterns, model.of_kind("namesake")),
                 ),
-                "unrelated": math.log(1 - sum(shares.values())) + _log_likelihood(patterns, model.of_kind("unrelated")),
+                "unrelated": math.log(1 - sum(shares.values())) + log_likelihood(patterns, model.of_kind("unrelated")),
             }
         ),
     )
@@ -296,12 +315,21 @@ def score(connection: duckdb.DuckDBPyConnection, model: Model, pairs: str, score
                 same - greatest(related, unrelated + rarity) - ln(1 + exp(-abs(related - unrelated - rarity)))
             ) / ln(2) as weight
         from compared
-        inner join patterns using ({", ".join(_level(one) for one in comparisons)})
+        inner join patterns using ({", ".join(level_name(one) for one in comparisons)})
     """)
     connection.unregister("patterns")
 
 
-def _compare(
+def weights(model: Model, levels: Levels, rarity: Array) -> Array:
+    """The weights of pairs in bits."""
+    shares = {**model.shares, "unrelated": 1 - sum(model.shares.values())}
+    logs = {kind: math.log(share) + log_likelihood(levels, model.of_kind(kind)) for kind, share in shares.items()}
+    others = np.logaddexp(np.logaddexp(logs["household"], logs["namesake"]), logs["unrelated"] + rarity)
+    bits: Array = (logs["same"] - others) / math.log(2)
+    return bits
+
+
+def compare(
     connection: duckdb.DuckDBPyConnection, comparisons: Sequence[Comparison], pairs: str, model: Model | None = None
 ) -> None:
     """Creates `compared`: the pairs with the level of each comparison, and with a model the `rarity` of the values on
@@ -312,10 +340,10 @@ def _compare(
         _number_rarities(connection, model)
         joined = "inner join rarities on a.person_no = rarities.person_no"
         rarities = [
-            f"if({_level(one)} = {place}, rarities.{level.frequency_of} - {math.log(share)}, 0)"
+            f"if({level_name(one)} = {place}, rarities.{level.frequency_of} - {math.log(share)}, 0)"
             for one in comparisons
             for place, (level, share) in enumerate(
-                zip(one.agreeing, model.probabilities[one.name]["unrelated"], strict=False)
+                zip(one.agreeing, model.probabilities.get(one.name, {}).get("unrelated", ()), strict=False)
             )
             if level.frequency_of in model.frequencies
         ]
@@ -324,7 +352,7 @@ def _compare(
         select
             person_no_a,
             person_no_b,
-            {", ".join(f"{one.level('a', 'b')} as {_level(one)}" for one in comparisons)},
+            {", ".join(f"{one.level('a', 'b')} as {level_name(one)}" for one in comparisons)},
             {" + ".join(rarities)} as rarity
         from {pairs}
         inner join people as a on person_no_a = a.person_no
@@ -351,27 +379,47 @@ def _number_rarities(connection: duckdb.DuckDBPyConnection, model: Model) -> Non
 
 def _patterns(connection: duckdb.DuckDBPyConnection, comparisons: Sequence[Comparison]) -> tuple[Levels, Array]:
     """The distinct rows of levels in `compared`, in order, and how often each occurs."""
-    names = [_level(one) for one in comparisons]
+    names = [level_name(one) for one in comparisons]
     found = connection.execute(
         f"select {', '.join(names)}, count(*) as pairs from compared group by all order by all"
     ).fetchnumpy()
     return np.stack([np.asarray(found[name], np.int64) for name in names], axis=1), np.asarray(found["pairs"], float)
 
 
-def _level(comparison: Comparison) -> str:
+def level_name(comparison: Comparison) -> str:
     return f"level_of_{comparison.name}"
 
 
-def _sampled_candidates(connection: duckdb.DuckDBPyConnection) -> float:
-    """Creates `training_pairs` from `candidates`, and returns how many candidates each stands for."""
+def sample_candidates(connection: duckdb.DuckDBPyConnection, groups: Groups | None = None) -> float:
+    """Creates `training_pairs` from `candidates`, and returns how many candidates each stands for. With `groups`, of
+    two groups either all candidates or none."""
     candidates = int(connection.execute("select count(*) from candidates").fetchall()[0][0])
     one_in = max(candidates // SAMPLED_PAIRS, 1)
+    numbers = "person_no_a", "person_no_b"
+    source = "candidates"
+    if groups is not None:
+        _register(connection, "group_of", person_no=groups.numbers, group_no=groups.of_person)
+        source += (
+            " inner join group_of as a on person_no_a = a.person_no inner join group_of as b on person_no_b ="
+            " b.person_no"
+        )
+        numbers = "least(a.group_no, b.group_no)", "greatest(a.group_no, b.group_no)"
     connection.execute(
-        "create or replace temp table training_pairs as from candidates"
-        f" where md5_number_lower(concat(person_no_a, ':', person_no_b)) % {one_in} = 0"
+        f"create or replace temp table training_pairs as select person_no_a, person_no_b from {source}"
+        f" where md5_number_lower(concat({numbers[0]}, ':', {numbers[1]})) % {one_in} = 0"
+        + " and a.group_no <> b.group_no"
+        * (groups is not None)
     )
+    if groups is not None:
+        return float(one_in)
     sampled = int(connection.execute("select count(*) from training_pairs").fetchall()[0][0])
     return candidates / sampled if sampled else 1.0
+
+
+def _register(connection: duckdb.DuckDBPyConnection, table: str, **columns: Numbers) -> None:
+    connection.register("handed", pa.table(columns))
+    connection.execute(f"create or replace temp table {table} as select * from handed")
+    connection.unregister("handed")
 
 
 def _sample_random_pairs(connection: duckdb.DuckDBPyConnection) -> None:
@@ -387,6 +435,21 @@ def _sample_random_pairs(connection: duckdb.DuckDBPyConnection) -> None:
     connection.register("sampled", pa.table({"person_no_a": numbers[a], "person_no_b": numbers[b]}))
     connection.execute("create or replace temp table random_pairs as from sampled")
     connection.unregister("sampled")
+
+
+def _sources(connection: duckdb.DuckDBPyConnection) -> dict[str, float]:
+    """The share of the records, by source, of the largest sources; none if all records have one source."""
+    found = connection.execute(f"""
+        select source, count(*) / (select count(source) from people) as share
+        from people
+        where source is not null
+        group by 1
+        having count(*) >= {_RECORDS_OF_A_COMMON_VALUE}
+        order by 2 desc, 1
+        limit {_MOST_SOURCES}
+    """).fetchall()
+    shares = {source: kept(share) for source, share in found}
+    return shares if max(shares.values(), default=1.0) < 1 else {}
 
 
 def _frequencies(
@@ -412,12 +475,12 @@ def _frequencies(
             group by 1
             order by 1
         """).fetchall()
-        frequencies[column] = {label: _kept(share) for label, share in found}
+        frequencies[column] = {label: kept(share) for label, share in found}
         frequencies[column].setdefault("", min(frequencies[column].values(), default=1.0))
     return frequencies
 
 
-def _log_likelihood(patterns: Levels, probabilities: Sequence[Array]) -> Array:
+def log_likelihood(patterns: Levels, probabilities: Sequence[Array]) -> Array:
     """The logarithm of the probability of each pattern; missing values count nothing."""
     total = np.zeros(len(patterns))
     for place, levels in enumerate(probabilities):
@@ -426,11 +489,11 @@ def _log_likelihood(patterns: Levels, probabilities: Sequence[Array]) -> Array:
     return total
 
 
-def _at_most(levels: Array, most: Array) -> Array:
+def at_most(levels: Array, most: Array) -> Array:
     """The levels with agreements that are at most as likely as given; the rest is disagreement."""
     agreeing = np.minimum(levels[:-1], most[:-1])
     return np.append(agreeing, 1 - agreeing.sum())
 
 
-def _kept(probability: float) -> float:
+def kept(probability: float) -> float:
     return float(f"{probability:.{KEPT_DIGITS}g}")

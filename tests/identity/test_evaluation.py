@@ -119,7 +119,7 @@ def test_columns_and_the_threshold_are_reported(tmp_path: Path, capsys: pytest.C
     code, out, err = run(capsys, "--records", records, "--truth", truth)
     assert code == 0, err
     text = " ".join(out.split())
-    assert "Pairs join from 90 % on." in text
+    assert "Pairs join from 92 % on." in text
     assert "ignored: shoe." in text
     assert "Columns not in the file: source, middle_name, last_name," in text
     config = tmp_path / "c.yml"

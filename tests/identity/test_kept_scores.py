@@ -13,7 +13,8 @@ import pytest
 
 from identity import kept_scores
 from identity.closure import Numbers
-from identity.kept_scores import Fixed, Judged, Kept, Thresholds, judge, learn, opened
+from identity.groups import Fixed
+from identity.kept_scores import Judged, Kept, Thresholds, judge, learn, opened
 from identity.model import Model
 
 LIKELY = Thresholds(joining=3.0, reviewed=-3.0)
@@ -56,7 +57,9 @@ def judged(
 
 
 def verdicts(found: Judged) -> dict[tuple[int, int], tuple[str, str | None]]:
-    return {(a, b): (verdict, reason) for a, b, _, verdict, reason in rows(found)}
+    return {
+        (one["person_no_a"], one["person_no_b"]): (one["verdict"], one["reason"]) for one in found.pairs.to_pylist()
+    }
 
 
 def rows(found: Judged) -> list[tuple[Any, ...]]:
@@ -100,6 +103,7 @@ def somebody(chance: random.Random) -> Person:
         "city": chance.choice(["Berlin", "Köln", "Wien", "Bern"]),
         "postal_code": str(chance.randint(10, 60)),
         "exclusive_no": chance.choice([None, None, 1]),
+        "source": chance.choice(["crm", "shop", "shop"]),
     }
 
 
@@ -115,8 +119,10 @@ def trained() -> tuple[dict[int, Person], Model]:
     for number in range(1, 640, 2):
         people[number] = somebody(chance)
         people[number + 1] = slipped(people[number], chance)
-    model = learn(table(people), [])
+    together = [(number, number + 1) for number in range(1, 300, 2)]
+    model = learn(table(people), [], Fixed(*pairs_of(together), *pairs_of([])))
     assert model.is_trained
+    assert model.group_probabilities
     return people, model
 
 

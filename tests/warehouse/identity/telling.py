@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
 
+from runtime import building
+from runtime import home as places
+from runtime.home import PROJECT_ROOT
 from tests.warehouse.identity.stories import Story
 from tests.warehouse.workbench import Workbench
 
@@ -53,6 +60,24 @@ _OPTION = re.compile(
     r" (?:@(?P<date>\S+)|x(?P<times>\d+)|until (?P<until>\S+)|>(?P<loser>\S+)|<(?P<previous>\S+)"
     r"|\[(?P<name>[^\]]*)\]|\*(?P<born>\S+))"
 )
+
+
+@contextmanager
+def copied_project(copy: Path, *, is_matching: bool) -> Iterator[Path]:
+    """A copy of the project, with the probabilistic tier on or off, which builds use meanwhile."""
+    shutil.copytree(PROJECT_ROOT / "dbt_project", copy / "dbt_project")
+    for name in ("dbt_project.yml", "profiles.yml", "selectors.yml"):
+        shutil.copy(PROJECT_ROOT / name, copy)
+    settings = copy / "dbt_project.yml"
+    said, switches = re.subn(
+        r"identity_probabilistic: \w+", f"identity_probabilistic: {is_matching}", settings.read_text()
+    )
+    assert switches == 1
+    settings.write_text(said)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(places, "PROJECT_ROOT", copy)
+        patch.setattr(building, "PROJECT_ROOT", copy)
+        yield copy
 
 
 @dataclass

@@ -6,7 +6,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,9 +19,8 @@ import pytest
 from identity import decisions
 from orchestration.cli import main as cli
 from runtime import building
-from runtime import home as places
 from runtime.home import Home
-from tests.warehouse.identity.telling import FIRST_BATCH, RECORDS_OF_TODAY, build_identity
+from tests.warehouse.identity.telling import FIRST_BATCH, RECORDS_OF_TODAY, build_identity, copied_project
 from tests.warehouse.workbench import AS_OF, Workbench
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -30,19 +28,9 @@ Record = tuple[str, str, dict[str, Any]]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def switched_on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The project with the one line changed that a user changes."""
-    copy = tmp_path_factory.mktemp("project")
-    shutil.copytree(ROOT / "dbt_project", copy / "dbt_project")
-    for name in ("dbt_project.yml", "profiles.yml", "selectors.yml"):
-        shutil.copy(ROOT / name, copy)
-    settings = copy / "dbt_project.yml"
-    said = settings.read_text()
-    assert "identity_probabilistic: false" in said
-    settings.write_text(said.replace("identity_probabilistic: false", "identity_probabilistic: true"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(places, "PROJECT_ROOT", copy)
-        patch.setattr(building, "PROJECT_ROOT", copy)
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A copy of the project with the tier on: answers are rows of its seeds."""
+    with copied_project(tmp_path_factory.mktemp("project"), is_matching=True) as copy:
         yield copy
 
 
@@ -143,7 +131,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
 
 
 @pytest.fixture(scope="module")
-def steps(switched_on: Path, bench: Workbench) -> list[Step]:
+def steps(project: Path, bench: Workbench) -> list[Step]:
     """Two batches with a review in between, and then a full rebuild."""
     land(bench, 0, *FIRST)
     bench.build("nicknames", "partner_licences")
@@ -205,14 +193,14 @@ def test_increments_equal_a_full_refresh(steps: list[Step]) -> None:
 
 
 @pytest.mark.skipif(not os.environ.get("TORTURE"), reason="parses the project twice more: TORTURE=1 runs it")
-def test_switching_it_off_removes_its_joins(steps: list[Step], switched_on: Path, bench: Workbench) -> None:
+def test_switching_it_off_removes_its_joins(steps: list[Step], project: Path, bench: Workbench) -> None:
     """Only joins by exact identifiers and people remain. Switched on again, it restores all joins."""
-    settings = switched_on / "dbt_project.yml"
+    settings = project / "dbt_project.yml"
     said = settings.read_text()
-    for is_on in ("false", "true"):
-        settings.write_text(said.replace("identity_probabilistic: true", f"identity_probabilistic: {is_on}"))
+    for is_on in (False, True):
+        settings.write_text(said.replace("identity_probabilistic: True", f"identity_probabilistic: {is_on}"))
         bench.build("int_identity__*")
-        if is_on == "false":
+        if not is_on:
             assert together(bench) == {frozenset({"c-mara", "k-mara"})}
             for table in ("persons", "person_pairs", "review_queue"):
                 assert bench.query(f"select count(*) from intermediate.int_identity__{table}") == [(0,)], table

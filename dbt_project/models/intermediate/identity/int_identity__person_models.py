@@ -33,11 +33,13 @@ def model(dbt, session):  # type: ignore[no-untyped-def]  # dbt's own signature
     if not dbt.config.get("is_on"):
         return SCHEMA.empty_table()
 
+    from identity.groups import Fixed
     from identity.kept_scores import learn, signature
     from identity.model import TRAINED_FROM
 
     persons = dbt.ref("int_identity__persons").filter("is_living")
     nicknames = dbt.ref("nicknames")
+    exact = dbt.ref("int_identity__judged_evidence")
     counts = persons.aggregate(f"count(*), {', '.join(f'count({column})' for column in COLUMNS)}").fetchall()[0]
     filled = [column for column, count in zip(COLUMNS, counts[1:], strict=True) if count]
     if counts[0] < TRAINED_FROM:
@@ -54,13 +56,16 @@ def model(dbt, session):  # type: ignore[no-untyped-def]  # dbt's own signature
     )
     if is_fit and not dbt.config.get("is_retrained"):
         return SCHEMA.empty_table()
+    joined = exact.filter("refusal_reason is null").select("identifier_no_a, identifier_no_b").distinct().fetchnumpy()
+    nobody = joined["identifier_no_a"][:0]
     made = learn(
         persons.select(
-            "identifier_no as person_no, cast(identifier_no as varchar) as record_id, first_name, last_name, full_name,"
-            " email, phone, birth_date, company_name as company, street, city, region, postal_code,"
-            " country_code as country"
+            "identifier_no as person_no, cast(identifier_no as varchar) as record_id, identifier_type as source,"
+            " first_name, last_name, full_name, email, phone, birth_date, company_name as company,"
+            " street, city, region, postal_code, country_code as country"
         ).to_arrow_table(),
         nicknames.select("nickname, given_name").fetchall(),
+        Fixed(joined["identifier_no_a"], joined["identifier_no_b"], nobody, nobody),
     )
     row = [number, made.version, signature(), ",".join(filled), made.to_json(), counts[0]]
     columns = [[value] for value in [*row, datetime.now(UTC).replace(tzinfo=None)]]

@@ -28,7 +28,8 @@ def model(dbt, session):  # type: ignore[no-untyped-def]  # dbt's own signature
 
     import numpy as np
 
-    from identity.kept_scores import Fixed, Kept, Thresholds, judge, opened
+    from identity.groups import Fixed
+    from identity.kept_scores import Kept, Thresholds, judge, opened
     from identity.model import TRAINED_FROM, Model
 
     persons = dbt.ref("int_identity__persons")
@@ -52,9 +53,9 @@ def model(dbt, session):  # type: ignore[no-untyped-def]  # dbt's own signature
                 .fetchnumpy()["identifier_no"],
             )
     living = persons.filter("is_living").select(
-        "identifier_no as person_no, cast(identifier_no as varchar) as record_id, first_name, last_name, full_name,"
-        " email, phone, birth_date, company_name as company, street, city, region, postal_code,"
-        " country_code as country,"
+        "identifier_no as person_no, cast(identifier_no as varchar) as record_id, identifier_type as source,"
+        " first_name, last_name, full_name, email, phone, birth_date, company_name as company,"
+        " street, city, region, postal_code, country_code as country,"
         " case when is_exclusive then cast(dense_rank() over (order by identifier_type) as bigint) end as exclusive_no"
     )
     living = living.to_arrow_table()
@@ -74,14 +75,13 @@ def model(dbt, session):  # type: ignore[no-untyped-def]  # dbt's own signature
             thresholds=Thresholds.of_percent(dbt.config.get("match_percent"), dbt.config.get("review_percent")),
             kept=kept,
         )
-    weight = judged.pairs["weight"].to_numpy()
-    rows = len(weight)
+    rows = judged.pairs.num_rows
     return pa.table(
         {
             "identifier_no_a": judged.pairs["person_no_a"],
             "identifier_no_b": judged.pairs["person_no_b"],
-            "match_weight": weight,
-            "match_probability": 1 / (1 + np.exp2(-weight)),
+            "match_weight": judged.pairs["weight"],
+            "match_probability": 1 / (1 + np.exp2(-judged.pairs["weight_of_groups"].to_numpy())),
             "verdict": judged.pairs["verdict"],
             "reason": judged.pairs["reason"],
             "model_version": [judged.model.version] * rows,
