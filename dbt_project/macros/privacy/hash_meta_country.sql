@@ -3,6 +3,5 @@
     for anything but two letters.
 #}
 {% macro hash_meta_country(expression) -%}
-    {%- set country = "lower(trim(" ~ expression ~ "))" -%}
-    case when {{ matches_pattern(country, "'^[a-z]{2}$'") }} then {{ sha256_hex(country) }} end
+    {{ sha256_hex(meta_value('country', expression)) }}
 {%- endmacro %}

@@ -1,7 +1,8 @@
 {#
     An e-mail address as Meta matches it: trimmed, lower case (dots and +tags stay), SHA-256 in hex.
-    Null for null and ''.
+    A hash stays as it is. Null for what is no address.
 #}
 {% macro hash_meta_email(expression) -%}
-    {{ sha256_hex("nullif(lower(" ~ trim_whitespace(expression) ~ "), '')") }}
+    {%- set email = meta_value('email', expression) -%}
+    case when position('@' in {{ email }}) > 0 then {{ sha256_hex(email) }} else {{ email }} end
 {%- endmacro %}

@@ -1,9 +1,7 @@
 {#
-    A first or last name as Meta matches it: lower case, without punctuation, letters of every
-    script kept, SHA-256 in hex. Null where nothing remains.
+    A first or last name as Meta's SDK matches it: trimmed, lower case, punctuation and letters of
+    every script kept, SHA-256 in hex. Null where it has no letter.
 #}
 {% macro hash_meta_name(expression) -%}
-    {%- set spaced = replace_pattern(expression, "'\\s+'", "' '") -%}
-    {%- set letters = replace_pattern(spaced, "'[^\\p{L}\\p{M}\\p{N} ]'") -%}
-    {{ sha256_hex("nullif(lower(trim(" ~ letters ~ ")), '')") }}
+    {{ sha256_hex(meta_value('name', expression)) }}
 {%- endmacro %}

@@ -1,11 +1,8 @@
 {#
     A phone number as Meta matches it: digits only, with the country code, without plus and leading
     zeros, SHA-256 in hex. Requires E.164; anything else gives null, because a country code is never
-    guessed.
+    guessed: the SDK hashes a national number, which is nobody's or another person's.
 #}
 {% macro hash_meta_phone(expression) -%}
-    case
-        when {{ matches_pattern(expression, "'^[+][1-9][0-9]{6,14}$'") }}
-            then {{ sha256_hex("replace(" ~ expression ~ ", '+', '')") }}
-    end
+    {{ sha256_hex(meta_value('phone', e164_only(expression))) }}
 {%- endmacro %}
