@@ -183,6 +183,24 @@ def build(
     return report
 
 
+def compiled_sql(home: Home, model: str = "", text: str = "") -> str:
+    """The SQL of a model as its file is now, or of a text that may contain Jinja. Runs and writes nothing.
+
+    Raises WrongUseError if there is no such model, MerganserError if it does not compile.
+    """
+    home.prepare()
+    counter = _NodeCounter(silent)
+    try:
+        manifest = _parse_if_changed(home, counter) or parsed_manifest(home)
+        asked = ["--select", model] if model else ["--inline", text]
+        results = _run(home, ["compile", *asked], counter, manifest)
+    finally:
+        release_warehouse()
+    if not results:
+        raise WrongUseError(f"There is no model {model}.", "Run `dbt ls` in the repository to list them.")
+    return str(results[0].node.compiled_code)
+
+
 def plan_build(home: Home, progress: Progress = silent) -> tuple[Changes, Plan]:
     """What `build` without a selection would run, and why. Runs nothing; parses the project if a file changed."""
     home.prepare()

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from orchestration.cli import additions, build, export, identity, ingest, setup
+from orchestration.cli import additions, build, export, identity, ingest, segment, setup
 from orchestration.cli.command_line import EXIT_CODES, last_home, report_failure
 from runtime.errors import EXIT_OK, MerganserError
 
@@ -45,6 +45,7 @@ app.add_typer(export.export_app, name="export")
 app.add_typer(build.check_app, name="check")
 app.add_typer(ingest.quarantine_app, name="quarantine")
 app.add_typer(identity.identity_app, name="identity")
+app.add_typer(segment.segment_app, name="segment")
 app.add_typer(additions.new_app, name="new")
 
 
