@@ -11,7 +11,7 @@ MODEL_NAMES = {
     "conformed": r"cnf_[a-z0-9_]+__[a-z0-9_]+",
     "intermediate": r"int_[a-z0-9]+(_[a-z0-9]+)*__[a-z0-9_]+",
     "marts": r"(dim|fct|bdg)_[a-z0-9_]+",
-    "segments": r"(seg_[a-z0-9_]+|fct_segment_memberships)",
+    "segments": r"(seg_[a-z0-9_]+|(dim|fct)_segment[a-z_]*)",
     "exports": r"exp_[a-z0-9]+(_[a-z0-9]+)*__[a-z0-9_]+",
 }
 VAGUE_MODULES = {"utils", "util", "helpers", "helper", "common", "misc", "shared", "legacy", "old", "new", "base"}
@@ -143,3 +143,31 @@ def test_memberships_follow_every_segment_that_may_be_remembered(models: dict[st
     (memberships,) = [node for node in models.values() if node["name"] == "fct_segment_memberships"]
     assert len(segments) >= 10
     assert set(memberships["depends_on"]["nodes"]) & set(segments) == remembered
+
+
+def personal_reasons(models: dict[str, Any]) -> list[str]:
+    """Segments whose reason of entry, which is kept, names a column that says something about a person."""
+    wrong = []
+    for node in models.values():
+        reason = ((node["config"].get("meta") or {}).get("segment") or {}).get("reason") or ""
+        for column in node["columns"].values():
+            is_personal = ((column.get("config") or {}).get("meta") or {}).get("pii", "none") != "none"
+            if is_personal and re.search(rf"\b{column['name']}\b", reason):
+                wrong.append(f"{node['name']}: {column['name']}")
+    return wrong
+
+
+def test_reasons_of_entry_hold_no_personal_value(models: dict[str, Any]) -> None:
+    assert personal_reasons(models) == []
+
+
+def test_a_personal_reason_is_seen() -> None:
+    columns = {
+        "city": {"name": "city", "config": {"meta": {"pii": "indirect"}}},
+        "order_count": {"name": "order_count", "config": {}},
+    }
+    of_reason = {
+        reason: {"name": "seg_x", "columns": columns, "config": {"meta": {"segment": {"reason": reason}}}}
+        for reason in ("concat('lives in ', city)", "concat(order_count, ' orders')")
+    }
+    assert personal_reasons(of_reason) == ["seg_x: city"]

@@ -25,6 +25,7 @@ HISTORIES = {
     "marts.dim_customer_redirects",
     "marts.fct_identity_changes",
     "marts.fct_identity_metrics",  # how many customers the latest change merged
+    "segments.dim_segments",
     "segments.fct_segment_memberships",
 }
 

@@ -15,17 +15,40 @@
 #}
 {% set segments = [] %}
 {%- for segment in declared_models('segment') if segment.declared.is_remembered is not false -%}
-    {%- do segments.append(segment.name) -%}
+    {%- do segments.append(segment) -%}
 {%- endfor %}
 with members as (
 
     {% for segment in segments %}
         select
             customer_id,
-            '{{ segment.removeprefix('seg_') }}' as segment
-        from {{ ref(segment) }}
+            '{{ segment.name.removeprefix('seg_') }}' as segment,
+            cast({{ segment.declared.get('reason') or 'null' }} as {{ dbt.type_string() }}) as entry_reason
+        from {{ ref(segment.name) }}
         {{ "union all" if not loop.last }}
     {% endfor %}
+
+),
+
+segments as (
+
+    select
+        segment,
+        rule_version,
+        coalesce(declared_since = {{ as_of() }}, false) as is_added,
+        rule_changed_at = {{ as_of() }} as is_changed,
+        previous_rule_until,
+        retired_at
+    from {{ ref('dim_segments') }}
+
+),
+
+customers as (
+
+    select
+        customer_id,
+        last_seen_at
+    from {{ ref('dim_customers') }}
 
 ),
 
@@ -47,6 +70,13 @@ redirects as (
                 coalesce(entered_customer_id, customer_id) as entered_customer_id,
             {%- endif %}
             segment,
+            {% for column in ['rule_version', 'entry_cause', 'entry_reason'] -%}
+                {%- if lacks_column(this, column) -%}
+                    cast(null as {{ dbt.type_string() }}) as {{ column }},
+                {%- else -%}
+                    {{ column }},
+                {%- endif %}
+            {% endfor -%}
             exit_reason,
             entered_at,
             exited_at
@@ -64,6 +94,9 @@ redirects as (
             known.entered_customer_id,
             known.customer_id as known_customer_id,
             known.segment,
+            known.rule_version,
+            known.entry_cause,
+            known.entry_reason,
             known.exit_reason as known_exit_reason,
             known.entered_at,
             known.exited_at as known_exited_at,
@@ -90,6 +123,18 @@ redirects as (
 
     ),
 
+    {# Nothing has been heard of these customers since the last build that judged by the previous rule. #}
+    judged_by_another_rule as (
+
+        select
+            segments.segment,
+            customers.customer_id
+        from segments
+        inner join customers on customers.last_seen_at <= segments.previous_rule_until
+        where segments.is_changed
+
+    ),
+
     judged as (
 
         select
@@ -98,11 +143,17 @@ redirects as (
             stays.entered_customer_id,
             stays.known_customer_id,
             stays.segment,
+            stays.rule_version,
+            stays.entry_cause,
+            stays.entry_reason,
             stays.known_exit_reason,
             case
                 when stays.known_exited_at is not null then stays.known_exit_reason
                 when stays.stay_rank > 1 then 'merged'
-                when members.customer_id is null then 'left'
+                when members.customer_id is not null then null
+                when segments.segment is null then 'segment removed'
+                when judged_by_another_rule.customer_id is not null then 'rule changed'
+                else 'left'
             end as exit_reason,
             stays.recency,
             stays.entered_at,
@@ -115,6 +166,11 @@ redirects as (
         from stays
         left join members
             on stays.customer_id = members.customer_id and stays.segment = members.segment
+        left join segments on stays.segment = segments.segment and segments.retired_at is null
+        left join judged_by_another_rule
+            on
+                stays.customer_id = judged_by_another_rule.customer_id
+                and stays.segment = judged_by_another_rule.segment
 
     ),
 
@@ -122,7 +178,8 @@ redirects as (
 
         select
             members.customer_id,
-            members.segment
+            members.segment,
+            members.entry_reason
         from members
         left join judged
             on
@@ -141,6 +198,9 @@ redirects as (
             judged.customer_id,
             judged.entered_customer_id,
             judged.segment,
+            judged.rule_version,
+            judged.entry_cause,
+            judged.entry_reason,
             cast(null as {{ dbt.type_string() }}) as exit_reason,
             judged.entered_at,
             cast(null as timestamp) as exited_at
@@ -154,12 +214,32 @@ redirects as (
 
     ),
 
+    -- A segment whose every stay ended as it was removed begins anew when it is declared again.
+    continued_segments as (
+
+        select distinct segment from known
+        where coalesce(exit_reason, '') <> 'segment removed'
+
+    ),
+
     entered as (
 
         select
             unopened.customer_id,
-            unopened.segment
+            unopened.segment,
+            case
+                when segments.is_added and continued_segments.segment is null then 'segment added'
+                when judged_by_another_rule.customer_id is not null then 'rule changed'
+                else 'entered'
+            end as entry_cause,
+            unopened.entry_reason
         from unopened
+        inner join segments on unopened.segment = segments.segment
+        left join continued_segments on unopened.segment = continued_segments.segment
+        left join judged_by_another_rule
+            on
+                unopened.customer_id = judged_by_another_rule.customer_id
+                and unopened.segment = judged_by_another_rule.segment
         left join reopened
             on unopened.customer_id = reopened.customer_id and unopened.segment = reopened.segment
         where reopened.membership_id is null
@@ -170,7 +250,9 @@ redirects as (
 
         select
             customer_id,
-            segment
+            segment,
+            'segment added' as entry_cause,
+            entry_reason
         from members
 
     ),
@@ -179,15 +261,19 @@ redirects as (
 opened as (
 
     select
-        {{ md5_hex("segment || '|' || customer_id || '|' || cast(" ~ as_of() ~ " as " ~ dbt.type_string() ~ ")") }}
-            as membership_id,
-        customer_id,
-        customer_id as entered_customer_id,
-        segment,
+        {{ md5_hex("entered.segment || '|' || entered.customer_id || '|' || cast(" ~ as_of() ~ " as "
+            ~ dbt.type_string() ~ ")") }} as membership_id,
+        entered.customer_id,
+        entered.customer_id as entered_customer_id,
+        entered.segment,
+        segments.rule_version,
+        entered.entry_cause,
+        entered.entry_reason,
         cast(null as {{ dbt.type_string() }}) as exit_reason,
         {{ as_of() }} as entered_at,
         cast(null as timestamp) as exited_at
     from entered
+    inner join segments on entered.segment = segments.segment
 
 ),
 
@@ -208,6 +294,9 @@ opened as (
             judged.customer_id,
             judged.entered_customer_id,
             judged.segment,
+            judged.rule_version,
+            judged.entry_cause,
+            judged.entry_reason,
             judged.exit_reason,
             judged.entered_at,
             judged.exited_at
