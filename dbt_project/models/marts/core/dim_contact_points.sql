@@ -1,7 +1,7 @@
 {#
     grain: one row per e-mail address and phone of a customer; key: contact_point_id
     why here: whether a message reaches the customer: the address is valid, did not bounce, did not
-        complain, and the customer consented to its channel
+        complain, a number can get text messages, and the customer consented to the channel
 #}
 with customer_identifiers as (
 
@@ -16,6 +16,12 @@ with customer_identifiers as (
 contact_events as (
 
     select * from {{ ref('int_traits__contact_events') }}
+
+),
+
+contact_types as (
+
+    select * from {{ ref('int_traits__contact_types') }}
 
 ),
 
@@ -65,6 +71,11 @@ judged as (
             else 'valid'
         end as status,
         consents.customer_id is not null as is_consented,
+        contact_types.contact_type,
+        -- Where a region does not distinguish landlines, and where the kind is unknown, a message is tried.
+        contacts.channel = 'email'
+        or coalesce(contact_types.contact_type, 'other') in ('mobile', 'fixed_line_or_mobile', 'other')
+            as can_receive,
         contact_events.last_bounced_at,
         contact_events.last_complained_at,
         contact_events.last_reached_at,
@@ -74,6 +85,8 @@ judged as (
     inner join golden on contacts.customer_id = golden.customer_id
     left join contact_events
         on contacts.channel = contact_events.channel and contacts.identifier_value = contact_events.contact_value
+    left join contact_types
+        on contacts.channel = contact_types.channel and contacts.identifier_value = contact_types.contact_value
     left join consents on contacts.customer_id = consents.customer_id and contacts.channel = consents.channel
 
 ),
@@ -87,8 +100,10 @@ final as (
         contact_value,
         coalesce(is_golden, false) as is_golden,
         status,
+        case when channel = 'email' then contact_type end as email_type,
+        case when channel = 'sms' then contact_type end as phone_type,
         is_consented,
-        status in ('valid', 'shared') and is_consented as is_reachable,
+        status in ('valid', 'shared') and can_receive and is_consented as is_reachable,
         last_bounced_at,
         last_complained_at,
         last_reached_at,

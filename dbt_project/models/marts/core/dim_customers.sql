@@ -70,6 +70,16 @@ contact_points as (
 
 ),
 
+contact_types as (
+
+    select
+        contact_value,
+        contact_type
+    from {{ ref('int_traits__contact_types') }}
+    where channel = 'email'
+
+),
+
 consents as (
 
     select
@@ -90,6 +100,7 @@ final as (
         {% endfor %}
         households.household_id,
         crm.contract_status,
+        contact_types.contact_type as email_type,
         contact_points.email_status,
         contact_points.phone_status,
         consents.consented_purposes,
@@ -140,6 +151,7 @@ final as (
     left join support on golden.customer_id = support.customer_id
     left join crm on golden.customer_id = crm.customer_id
     left join contact_points on golden.customer_id = contact_points.customer_id
+    left join contact_types on golden.email = contact_types.contact_value
     left join consents on golden.customer_id = consents.customer_id
 
 )
