@@ -56,6 +56,8 @@ def _contract(a: NDArray[Integers], b: NDArray[Integers], size: int) -> NDArray[
     follows the edges that are left.
     """
     parent = np.arange(size, dtype=a.dtype)
+    if not a.size:
+        return parent
     if _is_sparse(a, size):
         numbers, roots = _ranked_components(a, b)
         parent[numbers] = roots

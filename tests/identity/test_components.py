@@ -54,6 +54,12 @@ def test_labels_are_written_for_numbers_with_a_smaller_one(offset: int) -> None:
     assert found == [(offset + 5, offset + 2), (offset + 9, offset + 2)]
 
 
+@pytest.mark.parametrize("size", [0, 3])
+def test_without_edges_each_number_is_its_own_component(size: int) -> None:
+    nothing = np.empty(0, np.int64)
+    assert connected_components(nothing, nothing, size).tolist() == list(range(size))
+
+
 def test_no_edges_give_no_labels() -> None:
     with duckdb.connect() as connection:
         write_components(connection, "select 1 as a, 2 as b where false", "labels")

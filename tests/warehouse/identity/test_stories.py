@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -12,17 +13,19 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from runtime.home import Home
 from tests.warehouse.identity.chance import random_stories
 from tests.warehouse.identity.stories import STORIES, Story
-from tests.warehouse.identity.telling import Teller, Told, expected_groups, tell
-from tests.warehouse.workbench import Workbench
+from tests.warehouse.identity.telling import Teller, Told, copied_project, expected_groups, tell
+from tests.warehouse.workbench import AS_OF, Workbench
 
 STORIES_BY_LOT = 600 if os.environ.get("TORTURE") else 60
 
 
 @pytest.fixture(scope="module")
-def bench(_bench: Workbench) -> Workbench:
-    return _bench
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+    with copied_project(tmp_path_factory.mktemp("project"), is_matching=False):
+        yield Workbench(Home(tmp_path_factory.mktemp("stories"), AS_OF))
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +35,7 @@ def told(bench: Workbench) -> list[Told]:
     The probabilistic tier is off, and its packages cannot be imported.
     """
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("identity.model", "identity.kept_scores"):
+        for module in ("identity.model", "identity.group_model", "identity.kept_scores"):
             patch.setitem(sys.modules, module, None)
         told = tell(bench, [*STORIES, *random_stories(7, STORIES_BY_LOT)])
     for table in ("persons", "person_models", "person_pairs", "review_queue"):

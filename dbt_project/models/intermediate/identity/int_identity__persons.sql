@@ -1,4 +1,4 @@
-{%- set is_on = var('identity_probabilistic', false) -%}
+{%- set is_on = var('identity_probabilistic', true) -%}
 {%- set match_percent = bounded_var('identity_match_percent', 92, 50, 99) -%}
 {%- do bounded_var('identity_review_percent', 10, 1, match_percent - 1) -%}
 {{
