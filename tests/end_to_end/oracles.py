@@ -12,7 +12,6 @@ import hashlib
 import io
 import json
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -220,25 +219,24 @@ def sha256(text: str | None) -> str:
 
 
 def meta_row(customer: Mapping[str, Any]) -> dict[str, str]:
-    """A golden customer as a row of Meta's file, computed by Meta's guide."""
-    country = (customer["country_code"] or "").strip().lower()
-    postal_code = _letters(customer["postal_code"])
+    """A golden customer as a row of Meta's file, by the rules of Meta's own SDK."""
+    country = _told(customer["country_code"])
+    postal_code = re.sub(r"\s", "", _told(customer["postal_code"])).partition("-")[0]
     phone = customer["phone"] or ""
     return {
         "EXTERN_ID": customer["customer_id"],
-        "EMAIL": sha256((customer["email"] or "").strip().lower()),
+        "EMAIL": sha256(_told(customer["email"])),
         "PHONE": sha256(phone[1:] if re.fullmatch(r"\+[1-9]\d{6,14}", phone) else None),
-        "FN": sha256(" ".join(_letters(customer["first_name"], keep=" ").split(" ")).strip()),
-        "LN": sha256(" ".join(_letters(customer["last_name"], keep=" ").split(" ")).strip()),
-        "CT": sha256(_letters(customer["city"])),
+        "FN": sha256(re.sub(r"\s+", " ", _told(customer["first_name"]))),
+        "LN": sha256(re.sub(r"\s+", " ", _told(customer["last_name"]))),
+        "CT": sha256(re.sub(r"[0-9.\s()-]", "", _told(customer["city"]))),
         "ZIP": sha256(postal_code[:5] if country == "us" else postal_code),
         "COUNTRY": sha256(country),
     }
 
 
-def _letters(text: str | None, keep: str = "") -> str:
-    spaced = re.sub(r"\s+", " ", text or "")
-    return "".join(letter for letter in spaced if letter in keep or unicodedata.category(letter)[0] in "LMN").lower()
+def _told(text: str | None) -> str:
+    return (text or "").strip().lower()
 
 
 # What a home must not hold ------------------------------------------------------------------------------------------
