@@ -9,6 +9,7 @@ import base64
 import hashlib
 import json
 import re
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tests.command import dbt
 
 ROOT = Path(__file__).resolve().parents[2]
 VECTORS = ROOT.parent / "shared" / "specs" / "normalisation_vectors.json"
+LOOKUPS = ROOT / "dbt_project" / "models" / "conformed" / "lookups"
 SDK_VECTORS = ROOT.parent / "shared" / "data" / "eval" / "normalise_vectors"
 MACROS = {
     "email": "hash_meta_email('value')",
@@ -214,18 +216,30 @@ def test_hashes_are_those_of_the_vendors_own_code(compiled: dict[str, str]) -> N
 
 
 # Version and digest of the results of each normaliser (test_a_changed_result_has_a_new_version).
-VERSIONS = {"email": (1, "1ec7d8fea76d"), "meta": (2, "e0284cd878f6"), "google": (1, "c73bb14bfb61")}
+VERSIONS = {
+    "phone": (2, "68c4cd683bb5"), "name": (1, "6e310474b54c"),
+    "email": (1, "851f092cfbd5"), "meta": (2, "0b2693fa83a3"), "google": (1, "696bf34fda58")
+}  # fmt: skip
 # Comments, quoted mailboxes, literal and numeric domains, and what is too long to be delivered.
 NOT_TYPED_BY_PEOPLE = ("RFC5321", "RFC5322", "DEPREC", "CFWS_COMMENT")
 SAMPLE = [
     " Anna.Smit+Shop@GMail.com\t", "a.b@example.org", "x@y", "MÜLLER", "O'Brien", "van der  Berg", "+31612345678",
     "0612345678", "St. Louis 10", "94035-1234", "DE", "ⅷ", "-", "Ann <ann@example.org>", "Łódź",
+    "Dr. SMITH, JOHN", "de la cruz",
 ]  # fmt: skip
 
 
 def digests(compiled: dict[str, str]) -> dict[str, str]:
     """One short digest per normaliser of what it makes of the sample."""
-    parts: dict[str, list[Any]] = {"email": [], "meta": [], "google": []}
+    phones, names = LOOKUPS / "cnf_lookups__phone_numbers.py", LOOKUPS / "cnf_lookups__names.py"
+    parse_phone, parse_name = runpy.run_path(str(phones))["parse_phone"], runpy.run_path(str(names))["parse_name"]
+    parts: dict[str, list[Any]] = {
+        "phone": [parse_phone(f"NL|{text}") for text in SAMPLE],
+        "name": [parse_name(kind, text) for kind in ("first_name", "last_name", "full_name") for text in SAMPLE],
+        "email": [],
+        "meta": [],
+        "google": [],
+    }
     for macro, sql in compiled.items():
         if macro == "versions":
             continue

@@ -52,7 +52,7 @@ def shop(_bench: Workbench) -> Iterator[Workbench]:
     write_lines(
         bench,
         "shopify/customer/1.ndjson",
-        [account("1", "2026-06-01", first_name="Ana"), account("2", "2026-06-01")],
+        [account("1", "2026-06-01", first_name="ANA"), account("2", "2026-06-01")],
     )
     write_lines(bench, "klaviyo/metric/1.ndjson", METRICS)
     write_lines(
@@ -108,6 +108,7 @@ def states(bench: Workbench, number: str) -> list[tuple[Any, ...]]:
 
 
 def test_every_change_is_kept(shop: Workbench) -> None:
+    """A name in capitals is shown as people write it."""
     assert states(shop, "1")[:2] == [("Ana", "2026-06-10", "2026-06-11"), ("Anna", "2026-06-11", None)]
 
 

@@ -4,5 +4,5 @@
     test compares the results with those of the recorded version.
 #}
 {% macro normaliser_versions() -%}
-    {{ return({'email': 1, 'meta': 2, 'google': 1}) }}
+    {{ return({'email': 1, 'phone': 2, 'name': 1, 'meta': 2, 'google': 1}) }}
 {%- endmacro %}

@@ -1,6 +1,6 @@
 {#
-    grain: one row per distinct phone, as typed, and per internationalised mail domain, of all
-        conformed models; key: value_type, value
+    grain: one row per distinct phone, as typed, per internationalised mail domain, and per name in
+        one case or with all its parts, of all conformed models; key: value_type, value
     rebuild: full table
     why here: the engine plans the union of all sources once, and not again in each reader and test
 #}
@@ -64,6 +64,14 @@ unparsed as (
             {{ unparsed_phone('kind', 'stated_value') }}, {{ unparsed_email_domain('kind', 'stated_value') }}
         ) as value
     from stated
+
+    union all
+
+    select
+        attribute as value_type,
+        {{ unparsed_name('attribute', 'value') }} as value
+    from attributes
+    where allows_attributes
 
 ),
 
