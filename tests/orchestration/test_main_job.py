@@ -159,12 +159,12 @@ BREAKS = {
     """,
     ("marts.fct_messages", "filled_when_landed"): "delete from marts.fct_messages",
     ("marts.fct_ad_spend", "table_exists"): "drop table marts.fct_ad_spend",
-    ("marts.fct_device_interests", "nothing_expired"): """
-        update marts.fct_device_interests set expires_at = timestamp '2026-06-29 23:59:59'
-        where device_interest_id = (select min(device_interest_id) from marts.fct_device_interests)
+    ("marts.bdg_device_segments", "nothing_expired"): """
+        update marts.bdg_device_segments set expires_at = timestamp '2026-06-29 23:59:59'
+        where device_interest_id = (select min(device_interest_id) from marts.bdg_device_segments)
     """,
-    ("marts.fct_device_interests", "no_name_behind_a_device"): """
-        update marts.fct_device_interests
+    ("marts.bdg_device_segments", "no_name_behind_a_device"): """
+        update marts.bdg_device_segments
         set customer_id = (select min(customer_id) from marts.dim_customers where is_identified)
     """,
     ("segments.fct_segment_memberships", "left_after_entering"): """

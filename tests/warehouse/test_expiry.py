@@ -23,7 +23,7 @@ EXPIRES = {
     ),
     "a third party's row": (
         "select min(expires_at) from intermediate.int_devices__interests",
-        {"int_devices__interests", "fct_device_interests", "seg_anonymous_interest"},
+        {"int_devices__interests", "bdg_device_segments", "seg_anonymous_interest"},
     ),
 }
 TIMELY = set().union(*(models for _, models in EXPIRES.values()))
@@ -62,7 +62,7 @@ def test_what_expires_takes_effect_although_nothing_landed(copied_home: Home) ->
     report = build(home)
     assert report.whole
     with opened(home) as connection:
-        for table in ("intermediate.int_devices__interests", "marts.fct_device_interests"):
+        for table in ("intermediate.int_devices__interests", "marts.bdg_device_segments"):
             assert connection.execute(f"select count(*) from {table} where expires_at <= $1", [later]).fetchone() == (
                 0,
             )

@@ -287,7 +287,7 @@ def test_third_party_interest_is_never_joined_to_a_customer(whole: Workbench) ->
         " inner join marts.dim_customers as customers on known.customer_id = customers.customer_id"
         " where is_identified or email is not null or phone is not null or last_name is not null"
     )
-    assert whole.query(named.format(table="marts.fct_device_interests")) == [(0,)]
+    assert whole.query(named.format(table="marts.bdg_device_segments")) == [(0,)]
     assert whole.query(named.format(table="intermediate.int_devices__interests")) > [(0,)], "nothing was left out"
 
 
@@ -355,7 +355,7 @@ def test_as_of_moves_and_expired_rows_are_gone(whole: Workbench) -> None:
     """The same warehouse two years later: every third-party row has expired, every time-bound segment is empty."""
     later = Home(whole.home.path, "2028-07-01T00:00:00")
     # The failing twin of the rule `live`: rows that were live at the build have expired.
-    devices = ("int_devices__interests", "fct_device_interests", "seg_anonymous_interest")
+    devices = ("int_devices__interests", "bdg_device_segments", "seg_anonymous_interest")
     report = build(later, [f"keeps_rules_{name}" for name in devices], manifest=whole.manifest)
     assert {failure.message.split(" is broken")[0] for failure in report.failures} == {"is_live of expires_at"}
     report = build(
@@ -365,7 +365,7 @@ def test_as_of_moves_and_expired_rows_are_gone(whole: Workbench) -> None:
         manifest=whole.manifest,
     )
     assert report.succeeded, report.failures
-    assert whole.query("select count(*) from marts.fct_device_interests") == [(0,)]
+    assert whole.query("select count(*) from marts.bdg_device_segments") == [(0,)]
     for segment in ("abandoned_cart", "anonymous_interest", "category_interest", "newsletter_openers"):
         assert whole.query(f"select count(*) from segments.seg_{segment}") == [(0,)], segment
         if segment == "anonymous_interest":

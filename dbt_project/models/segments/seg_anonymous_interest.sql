@@ -1,11 +1,11 @@
 {#
     grain: one row per anonymous customer with a live, listed third-party interest; key: customer_id
-    why here: fct_device_interests names a customer only while the customer is anonymous
+    why here: bdg_device_segments names a customer only while the customer is anonymous
 #}
 {% set interest_names = var('anonymous_interest_names', ['Coffee Lovers']) %}
 with interests as (
 
-    select * from {{ ref('fct_device_interests') }}
+    select * from {{ ref('bdg_device_segments') }}
     where
         customer_id is not null
         and lower(segment_name) in ({{ lowered_list(interest_names) }})
