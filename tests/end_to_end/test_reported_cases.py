@@ -35,6 +35,7 @@ REPAIRED = {
     ),
     "06-gift-card": lambda rows: [str(row[2]) for row in rows] == ["50.00"],
     "07-currency-without-rate": lambda rows: [(row[2], row[5]) for row in rows] == [(None, None)],
+    "09-merged-deal": lambda rows: [(row[1], str(row[2])) for row in rows] == [(1, "1000.00")],
     "10-opt-out-by-phone": lambda rows: [row[2] for row in rows if row[1] == "sms_marketing"] == ["withdrawn"],
     "11-reconsent": lambda rows: [row[2] for row in rows if row[1] == "email_marketing"] == ["granted"],
     "12-phone-extension": lambda rows: (

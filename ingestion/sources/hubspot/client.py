@@ -67,7 +67,8 @@ OBJECTS: Mapping[str, CrmObject] = {
             *("hs_object_id", "email", "firstname", "lastname", "phone", "mobilephone", "jobtitle", "company"),
             *("associatedcompanyid", "address", "city", "state", "zip", "country", "date_of_birth", "lifecyclestage"),
             *("hubspot_owner_id", "hs_merged_object_ids", "hs_email_optout", "hs_email_bad_address"),
-            *("hs_additional_emails", "hs_email_hard_bounce_reason_enum", "createdate", "lastmodifieddate"),
+            *("hs_additional_emails", "hs_email_hard_bounce_reason_enum", "hs_lead_status", "createdate"),
+            "lastmodifieddate",
         ),
         (
             Link("deals", "contacts__deals", "value", "deals_id"),

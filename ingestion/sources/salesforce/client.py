@@ -62,6 +62,7 @@ OBJECTS: Mapping[str, SalesforceObject] = {
     "opportunity_history": SalesforceObject("OpportunityHistory"),
     # It exists once the history of a field is tracked.
     "opportunity_field_history": SalesforceObject("OpportunityFieldHistory", changed="CreatedDate", optional=True),
+    "opportunity_contact_role": SalesforceObject("OpportunityContactRole", optional=True),
     "contract": SalesforceObject("Contract"),
     "task": SalesforceObject("Task"),
     "event": SalesforceObject("Event"),

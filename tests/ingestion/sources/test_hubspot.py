@@ -83,7 +83,7 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account
 
 def test_what_staging_reads_is_asked_for() -> None:
     """Properties must be requested; the connector requests the custom properties of the account."""
-    made_here = {"contract_status", "contract_end_date"}
+    made_here = {"contract_status", "contract_start_date", "contract_end_date"}
     for name, crm_object in OBJECTS.items():
         declared = {column.path or "" for column in HUBSPOT.entities[name].columns.values()}
         read = {path.removeprefix("/properties/") for path in declared if path.startswith("/properties/")}

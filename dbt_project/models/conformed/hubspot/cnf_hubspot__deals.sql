@@ -39,6 +39,7 @@ final as (
         deals.is_won,
         deals.is_closed,
         deals.contract_end_date,
+        deals.close_date,
         deals.created_at,
         deals.closed_at,
         deals.updated_at,

@@ -47,6 +47,12 @@ primary_links as (
 
 ),
 
+engagement_deals as (
+
+    select * from {{ ref('int_crm__engagement_deals') }}
+
+),
+
 identifiers as (
 
     select * from {{ ref('int_identity__identifiers') }}
@@ -61,6 +67,7 @@ final as (
         engagements.engagement_type,
         engagements.engagement_id,
         identifiers.identifier_no,
+        engagement_deals.deal_id,
         engagements.source,
         engagements.direction,
         engagements.status,
@@ -76,6 +83,11 @@ final as (
             engagements.source = primary_links.source
             and engagements.engagement_type = primary_links.engagement_type
             and engagements.engagement_id = primary_links.engagement_id
+    left join engagement_deals
+        on
+            engagements.source = engagement_deals.source
+            and engagements.engagement_type = engagement_deals.engagement_type
+            and engagements.engagement_id = engagement_deals.engagement_id
     left join identifiers
         on
             primary_links.identifier_type = identifiers.identifier_type

@@ -24,6 +24,9 @@ final as (
         deals.customer_id,
         deal_stages.stage_id,
         deal_stages.stage_name,
+        deal_stages.merged_from_deal_id,
+        deal_stages.seconds_in_stage / 86400.0 as days_in_stage,
+        deal_stages.is_current,
         deal_stages.occurred_at,
         deal_stages.left_at
     from deal_stages

@@ -37,10 +37,17 @@ final as (
         deals.amount_reporting,
         deals.weighted_amount_reporting,
         deals.reporting_currency,
+        deals.contact_count,
+        deals.merged_deal_count,
+        cast(deals.reopened_count as {{ dbt.type_bigint() }}) as reopened_count,
+        cast(deals.close_date_move_count as {{ dbt.type_bigint() }}) as close_date_move_count,
+        deals.close_date_moved_days,
         deals.is_occurred_at_estimated,
         deals.contract_end_date,
+        deals.expected_close_date,
         deals.occurred_at,
-        deals.closed_at
+        deals.closed_at,
+        deals.first_closed_at
     from deals
     left join customers on deals.identifier_no = customers.identifier_no
 

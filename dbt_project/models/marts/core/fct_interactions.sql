@@ -29,6 +29,7 @@ unioned as (
     select
         engagement_key as interaction_id,
         identifier_no,
+        deal_id,
         source,
         engagement_type as interaction_type,
         direction,
@@ -46,6 +47,7 @@ unioned as (
     select
         'ticket:' || ticket_id as interaction_id,
         identifier_no,
+        cast(null as {{ dbt.type_string() }}) as deal_id,
         source,
         'ticket' as interaction_type,
         'inbound' as direction,
@@ -65,6 +67,7 @@ final as (
     select
         unioned.interaction_id,
         customers.customer_id,
+        unioned.deal_id,
         unioned.source,
         unioned.interaction_type,
         unioned.direction,

@@ -10,6 +10,7 @@ final as (
         {{ normalize_salesforce_id('source.id') }} as contract_id,
         {{ normalize_salesforce_id('source.account_id') }} as company_id,
         {{ normalize_salesforce_id('source.owner_id') }} as owner_id,
+        {{ normalize_salesforce_id('source.customer_signed_id') }} as contact_id,
         {{ clean_text('source.contract_number') }} as contract_number,
         lower({{ clean_text('source.status') }}) as contract_status,
         source.contract_term as term_months,

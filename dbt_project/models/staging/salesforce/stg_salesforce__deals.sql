@@ -24,6 +24,7 @@ final as (
         {{ normalize_salesforce_id('source.owner_id') }} as owner_id,
         {{ normalize_salesforce_id('source.contact_id') }} as contact_id,
         {{ normalize_salesforce_id('source.account_id') }} as company_id,
+        {{ normalize_salesforce_id('source.contract_id') }} as contract_id,
         {{ clean_text('source.name') }} as deal_name,
         {{ normalize_currency('source.currency_iso_code') }} as currency_code,
         {{ clean_text('source.won_reason_c') }} as won_reason,
@@ -34,6 +35,7 @@ final as (
         source.is_won,
         source.is_closed,
         coalesce(source.contract_end_date_c, contracts.contract_end_date) as contract_end_date,
+        source.close_date,
         source.created_date as created_at,
         -- Salesforce has one close date: the expected one until the opportunity is closed.
         case when source.is_closed then cast(source.close_date as timestamp) end as closed_at,

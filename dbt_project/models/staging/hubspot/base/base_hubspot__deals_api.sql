@@ -19,8 +19,11 @@ final as (
         {{ money('source.amount') }} as amount,
         {{ parse_flag('source.hs_is_closed_won') }} as is_won,
         {{ parse_flag('source.hs_is_closed') }} as is_closed,
+        source.contract_start_date,
         source.contract_end_date,
         source.createdate as created_at,
+        {{ clean_text('source.hs_merged_object_ids') }} as merged_deal_ids,
+        cast(source.closedate as date) as close_date,
         -- HubSpot has one close date: the expected one until the deal is closed.
         case
             when coalesce({{ parse_flag('source.hs_is_closed') }}, true)

@@ -19,8 +19,11 @@ final as (
         {{ money('source.property_amount') }} as amount,
         {{ parse_flag('source.property_hs_is_closed_won') }} as is_won,
         {{ parse_flag('source.property_hs_is_closed') }} as is_closed,
+        source.property_contract_start_date as contract_start_date,
         source.property_contract_end_date as contract_end_date,
         source.property_createdate as created_at,
+        {{ clean_text('source.property_hs_merged_object_ids') }} as merged_deal_ids,
+        cast(source.property_closedate as date) as close_date,
         -- HubSpot has one close date: the expected one until the deal is closed.
         case
             when coalesce({{ parse_flag('source.property_hs_is_closed') }}, true)
