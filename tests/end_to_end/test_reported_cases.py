@@ -42,6 +42,7 @@ REPAIRED = {
         len({row[2] for row in rows if row[0] == "email"}) == 2
         and not {row[2] for row in rows if row[0] == "phone"} & {row[2] for row in rows if row[0] == "email"}
     ),
+    "18-machine-open": lambda rows: rows == [],
     "31-user-id-is-email": lambda rows: (
         {row[0] for row in rows} == {"user_id", "email"} and len({row[2] for row in rows}) == 1
     ),

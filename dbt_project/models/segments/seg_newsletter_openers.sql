@@ -1,6 +1,7 @@
 {#
     grain: one row per customer who opened a campaign e-mail recently; key: customer_id
-    why here: an e-mail of a flow (a receipt, a cart reminder) is not a newsletter
+    why here: an e-mail of a flow (a receipt, a cart reminder) is not a newsletter, and an open by a
+        mail proxy is nobody's
 #}
 {% set days = bounded_var('newsletter_opener_days', 30, 1, 365) %}
 {{
@@ -20,6 +21,7 @@ with messages as (
         customer_id is not null
         and channel = 'email'
         and message_event = 'opened'
+        and not is_machine
         and flow_name is null
         and occurred_at > {{ dbt.dateadd('day', -days, as_of()) }}
         and occurred_at <= {{ as_of() }}

@@ -57,6 +57,11 @@ final as (
         campaigns.campaign_name,
         flows.flow_name,
         coalesce(events.subject, campaign_messages.subject) as subject,
+        events.client_name,
+        events.user_agent,
+        events.bounce_type,
+        events.bounce_reason,
+        events.is_machine,
         case
             when events.metric_id is null then 'metric_id'
             when metrics.metric_id is null then 'metric_id ' || events.metric_id || ' is not in klaviyo.metric'

@@ -1,11 +1,47 @@
 {{ config(materialized='changed_rows') }}
 {#
     grain: one row per event of a message (sent, opened, clicked, ...); key: message_event_id
-    why here: every sending tool's message events in one shape; customer_id is joined in the marts
+    why here: every sending tool's message events in one shape; customer_id is joined in the marts.
+        Whether a machine did it, and whether a bounce is final, is decided once, for all tools
 #}
 with messages as (
 
     {{ union_concept('messages') }}
+
+),
+
+fragments as (
+
+    select
+        fragment,
+        false as is_exception
+    from {{ ref('machine_mail_clients') }}
+
+    union all
+
+    select
+        fragment,
+        is_exception
+    from {{ ref('bot_user_agents') }}
+
+),
+
+{# The clients are few: each is compared with the fragments once. #}
+clients as (
+
+    select distinct lower(concat_ws(' ', client_name, user_agent)) as client
+    from messages
+    where client_name is not null or user_agent is not null
+
+),
+
+machines as (
+
+    select clients.client
+    from clients
+    inner join fragments on clients.client like '%' || fragments.fragment || '%'
+    group by 1
+    having max(case when fragments.is_exception then 1 else 0 end) = 0
 
 ),
 
@@ -27,9 +63,20 @@ final as (
         messages.campaign_name,
         messages.flow_name,
         messages.subject,
+        case
+            when messages.message_event = 'bounced'
+                then {{ bounce_type('messages.bounce_type', 'messages.bounce_reason') }}
+        end as bounce_type,
+        case when messages.message_event = 'bounced' then messages.bounce_reason end
+            as bounce_reason,
+        -- An unsubscription counts, whoever followed its link.
+        coalesce(messages.message_event in ('opened', 'clicked'), false)
+        and (coalesce(messages.is_machine, false) or machines.client is not null) as is_machine,
         messages.occurred_at,
         messages.loaded_at
     from messages
+    left join machines
+        on lower(concat_ws(' ', messages.client_name, messages.user_agent)) = machines.client
     left join identifiers
         on
             messages.identifier_type = identifiers.identifier_type

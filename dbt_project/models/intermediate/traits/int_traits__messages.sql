@@ -3,7 +3,9 @@
 #}
 with messages as (
 
+    -- What a mail proxy opened or a scanner clicked, nobody has read.
     select * from {{ ref('int_messages__events') }}
+    where not is_machine
 
 ),
 

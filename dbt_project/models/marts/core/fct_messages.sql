@@ -27,6 +27,9 @@ final as (
         messages.message_event,
         messages.campaign_name,
         messages.flow_name,
+        messages.bounce_type,
+        messages.bounce_reason,
+        messages.is_machine,
         messages.occurred_at,
         messages.loaded_at
     from messages

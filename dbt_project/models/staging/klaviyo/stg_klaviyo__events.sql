@@ -16,6 +16,17 @@ final as (
         {{ clean_text('coalesce(source.property_subject, source.propertysubject)') }} as subject,
         {{ clean_text('coalesce(source.property_url, source.propertyurl)') }} as url,
         coalesce(
+            {{ parse_flag('coalesce(source.property_apple_privacy_open, source.propertyapple_privacy_open)') }},
+            false
+        )
+        or coalesce({{ parse_flag('source.property_machine_open') }}, false)
+        or coalesce({{ parse_flag('coalesce(source.property_bot_click, source.propertybot_click)') }}, false)
+            as is_machine,
+        {{ clean_text('coalesce(source.property_client_name, source.propertyclient_name)') }} as client_name,
+        {{ clean_text('source.property_user_agent') }} as user_agent,
+        {{ clean_text('coalesce(source.property_bounce_type, source.propertybounce_type)') }} as bounce_type,
+        {{ clean_text('source.property_bounce_reason') }} as bounce_reason,
+        coalesce(
             source.{{ adapter.quote('datetime') }},
             source.{{ adapter.quote('timestamp') }},
             source._loaded_at
