@@ -214,6 +214,7 @@
             'identifier_value': text,
             'channel': text,
             'message_event': text,
+            'message_id': text,
             'campaign_name': text,
             'flow_name': text,
             'subject': text,

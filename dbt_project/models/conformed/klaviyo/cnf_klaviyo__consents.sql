@@ -65,7 +65,14 @@ events as (
         events.message_event_id,
         events.person_id,
         metrics.channel,
-        metrics.message_event,
+        {# A full mailbox or a server that is down says nothing about the receiver's will. #}
+        case
+            when
+                metrics.message_event = 'bounced'
+                and {{ bounce_type('events.bounce_type', 'events.bounce_reason') }} = 'soft'
+                then 'soft_bounce'
+            else metrics.message_event
+        end as message_event,
         events.occurred_at,
         events.loaded_at
     from {{ ref('stg_klaviyo__events') }} as events

@@ -54,6 +54,7 @@ final as (
         cast(events.person_id as {{ dbt.type_string() }}) as identifier_value,
         message_metrics.channel,
         message_metrics.message_event,
+        cast(coalesce(events.message_id, events.campaign_id) as {{ dbt.type_string() }}) as message_id,
         campaigns.campaign_name,
         flows.flow_name,
         coalesce(events.subject, campaign_messages.subject) as subject,

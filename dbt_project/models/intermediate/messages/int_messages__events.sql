@@ -4,6 +4,7 @@
     why here: every sending tool's message events in one shape; customer_id is joined in the marts.
         Whether a machine did it, and whether a bounce is final, is decided once, for all tools
 #}
+{% set seconds = bounded_var('machine_click_seconds', 10, 0, 60) %}
 with messages as (
 
     {{ union_concept('messages') }}
@@ -51,6 +52,30 @@ identifiers as (
 
 ),
 
+{#
+    A scanner follows the links of an e-mail as it arrives, which the sending tool may record just
+    before or just after the delivery.
+#}
+timed as (
+
+    select
+        *,
+        max(case when message_event in ('sent', 'delivered') then occurred_at end)
+            over (
+                partition by source, identifier_type, identifier_value, message_id
+                order by occurred_at
+                range between unbounded preceding and current row
+            ) as delivered_before_at,
+        min(case when message_event in ('sent', 'delivered') then occurred_at end)
+            over (
+                partition by source, identifier_type, identifier_value, message_id
+                order by occurred_at
+                range between current row and unbounded following
+            ) as delivered_after_at
+    from messages
+
+),
+
 final as (
 
     select
@@ -71,10 +96,29 @@ final as (
             as bounce_reason,
         -- An unsubscription counts, whoever followed its link.
         coalesce(messages.message_event in ('opened', 'clicked'), false)
-        and (coalesce(messages.is_machine, false) or machines.client is not null) as is_machine,
+        and (
+            coalesce(messages.is_machine, false)
+            or machines.client is not null
+            or (
+                coalesce(messages.message_event = 'clicked' and messages.channel = 'email', false)
+                and messages.message_id is not null
+                and (
+                    coalesce(
+                        messages.occurred_at
+                        <= {{ dbt.dateadd('second', seconds, 'messages.delivered_before_at') }},
+                        false
+                    )
+                    or coalesce(
+                        messages.occurred_at
+                        >= {{ dbt.dateadd('second', -seconds, 'messages.delivered_after_at') }},
+                        false
+                    )
+                )
+            )
+        ) as is_machine,
         messages.occurred_at,
         messages.loaded_at
-    from messages
+    from timed as messages
     left join machines
         on lower(concat_ws(' ', messages.client_name, messages.user_agent)) = machines.client
     left join identifiers

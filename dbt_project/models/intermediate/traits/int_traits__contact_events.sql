@@ -29,12 +29,18 @@ attributes as (
 
 ),
 
+{# A soft bounce leaves an address usable; a bounce of unknown type counts as hard. #}
 gathered as (
 
     select
         identifier_no,
         channel,
-        max(case when message_event = 'bounced' then occurred_at end) as last_bounced_at,
+        max(
+            case
+                when message_event = 'bounced' and coalesce(bounce_type, 'hard') <> 'soft'
+                    then occurred_at
+            end
+        ) as last_bounced_at,
         max(case when message_event = 'complained' then occurred_at end) as last_complained_at,
         max(case when message_event in ('delivered', 'opened', 'clicked') then occurred_at end) as last_reached_at
     from messages
