@@ -130,7 +130,7 @@ def test_consents_deals_and_tickets_are_all_counted(answers: dict[str, list[tupl
     ((found, reachable),) = answers["Who may be contacted, and who can be"]
     assert found == granted
     assert 0 < reachable <= granted
-    assert sum(row[2] for row in answers["Deliverability"]) == messages
+    assert sum(row[4] for row in answers["Deliverability"]) == messages
     assert sum(row[3] for row in answers["Pipeline by stage, owner and company"]) == deals["open"]
     won, lost = (sum(row[place] for row in answers["Win rate, and the reasons"]) for place in (1, 2))
     assert (won, lost) == (deals["won"], deals["lost"])
