@@ -15,7 +15,7 @@ import os
 import re
 import stat
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, cast
@@ -123,6 +123,33 @@ def find_files(settings: Settings, entity: EntitySpec, environment: Mapping[str,
             f"no file matches {entity.files!r}, and the entity is not optional; add it, or declare `optional: true`."
         )
     return Found(tuple(sorted(kept.values())), tuple(skipped))
+
+
+def unread_folders(settings: Settings, entities: Iterable[EntitySpec]) -> dict[str, int]:
+    """Folders of the landing zone with files that no entity reads, relative to it, and how many such files each has.
+
+    Hidden files, those that start with _, and unfinished ones (.tmp, .part) are left out, as is a pattern whose
+    variables are not set.
+    """
+    read: set[str] = set()
+    for entity in entities:
+        try:
+            pattern = fill_variables(entity.files, os.environ, "files")
+        except SettingError:
+            continue
+        rooted = os.path.join(glob.escape(str(settings.landing_dir)), pattern)  # noqa: PTH118  an absolute pattern wins
+        read.update(glob.glob(rooted, recursive=True))  # noqa: PTH207  absolute patterns
+    found: dict[str, int] = {}
+    for folder, inner, names in os.walk(settings.landing_dir):
+        inner[:] = sorted(name for name in inner if name[:1] not in "._")
+        unread = [
+            name
+            for name in names
+            if name[:1] not in "._" and not name.endswith((".tmp", ".part")) and os.path.join(folder, name) not in read  # noqa: PTH118  thousands of files
+        ]
+        if unread:
+            found[Path(folder).relative_to(settings.landing_dir).as_posix()] = len(unread)
+    return found
 
 
 def _kind(path: Path) -> str:

@@ -39,10 +39,13 @@ STAGES = ("ingest", "build", "check", "publish", "export")
 
 @dataclass(frozen=True)
 class IngestReport:
-    """The result of one ingest: the streams that were fetched, and what landed."""
+    """The result of one ingest: the streams that were fetched, what landed, and the folders of the landing zone with
+    files that no declared source reads (with how many).
+    """
 
     landing: LandingReport
     streams: list[StreamReport] = field(default_factory=list)
+    unread: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,7 @@ def ingest(
     LockedError, MerganserError.
     """
     from ingestion.fetching import entities_of, fetch, is_fetched_by_default
+    from ingestion.files import unread_folders
     from ingestion.landing import land
     from ingestion.registry import get_source
     from ingestion.settings import Settings
@@ -159,7 +163,9 @@ def ingest(
                 step.number - (step.result is None), step.total, f"{step.source}.{step.entity}"
             ),
         )
-    return IngestReport(landing, reports)
+        declared = [entity for source in sources.values() for entity in source.entities.values()]
+        unread = unread_folders(settings, declared)
+    return IngestReport(landing, reports, unread)
 
 
 def _in_dialect(sources: list[SourceSpec], dialect: Mapping[str, str] | None) -> list[SourceSpec]:

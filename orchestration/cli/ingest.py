@@ -15,6 +15,7 @@ from orchestration.cli.command_line import EXIT_CODES, HomeOption, JsonOption, e
 from orchestration.cli.console import new_table, out, shown_progress
 from runtime.errors import WrongUseError
 from runtime.locking import held
+from runtime.printable import printable
 
 if TYPE_CHECKING:
     from ingestion.landing import LandingReport
@@ -106,6 +107,7 @@ def ingest(
         "sources": landed_by_source(report.landing),
         "streams": report.streams,
         "report": report.landing,
+        "unread": report.unread,
     }
     end(as_json, "ingest", content, raised_by(lambda: stages.fail_unless_landed(report)))
 
@@ -128,6 +130,13 @@ def show_ingest(report: IngestReport) -> None:
         if stream.error:
             out().print(f"  {stream.source}.{stream.stream}: {stream.error}", markup=False, style="yellow")
     show_landing(report.landing)
+    for folder, count in report.unread.items():
+        files = "1 file" if count == 1 else f"{count:,} files"
+        out().print(
+            f"  landing/{printable(folder)}: {files} that no declared source reads.", markup=False, style="yellow"
+        )
+    if report.unread:
+        out().print("Compare the names with docs/connect, or declare them: `merganser new source`.", markup=False)
 
 
 def show_landing(report: LandingReport) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ingestion import landing as landing_module
+from ingestion.files import unread_folders
 from tests.ingestion.landing_zone import Landing, contact, source
 
 GOOD = "id,email\n1,ann@example.org\n"
@@ -230,3 +231,22 @@ def test_a_file_that_grows_while_it_is_read_lands_as_far_as_it_was_read(
     monkeypatch.undo()
     landing.land()
     assert [key for key, *_ in landing.contacts()] == ["1", "2"]
+
+
+def test_a_folder_that_nothing_reads_is_named(landing: Landing) -> None:
+    """A wrong name, or a table that is not declared: its records are not lost without a word."""
+    beside_a_good_file(landing)
+    for name in ("crm/contacts/1.csv", "crm/contacts/2.csv", "crm/contact/1.unread", "1.csv"):
+        landing.write(name, GOOD)
+    for name in ("crm/contacts/.3.csv", "crm/contacts/_SUCCESS", "crm/part/1.csv.part", "_replayed/crm/contact/1.csv"):
+        landing.write(name, GOOD)
+    entities = landing.source.entities.values()
+    read_all = any(entity.files.endswith("/*") for entity in entities)
+    expected = {".": 1, "crm/contacts": 2} | ({} if read_all else {"crm/contact": 1})
+    assert unread_folders(landing.settings, entities) == expected
+
+
+def test_a_pattern_whose_variable_is_not_set_reads_nothing(landing: Landing) -> None:
+    landing.source = source(contact=contact(files="{NOT_SET_ANYWHERE}/*.csv"))
+    landing.write("crm/contact/1.csv", GOOD)
+    assert unread_folders(landing.settings, landing.source.entities.values()) == {"crm/contact": 1}
