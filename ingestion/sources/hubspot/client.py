@@ -79,7 +79,7 @@ OBJECTS: Mapping[str, CrmObject] = {
     "companies": CrmObject(
         (
             *("hs_object_id", "name", "domain", "industry", "city", "country", "createdate", "hs_lastmodifieddate"),
-            "hs_merged_object_ids",
+            *("hs_merged_object_ids", "hs_parent_company_id"),
         ),
         (
             Link("contacts", "companies__contacts", "value", "contacts_id"),

@@ -16,13 +16,23 @@ customers as (
 
 ),
 
+companies as (
+
+    select
+        source,
+        source_company_id,
+        company_id
+    from {{ ref('int_crm__company_records') }}
+
+),
+
 final as (
 
     select
         contracts.contract_id,
         customers.customer_id,
         contracts.deal_id,
-        contracts.company_id,
+        companies.company_id,
         contracts.owner_id,
         contracts.source,
         contracts.contract_number,
@@ -34,6 +44,8 @@ final as (
         contracts.occurred_at
     from contracts
     left join customers on contracts.identifier_no = customers.identifier_no
+    left join companies
+        on contracts.source = companies.source and contracts.company_id = companies.source_company_id
 
 )
 

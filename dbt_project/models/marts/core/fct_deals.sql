@@ -16,12 +16,22 @@ customers as (
 
 ),
 
+companies as (
+
+    select
+        source,
+        source_company_id,
+        company_id
+    from {{ ref('int_crm__company_records') }}
+
+),
+
 final as (
 
     select
         deals.deal_id,
         customers.customer_id,
-        deals.company_id,
+        companies.company_id,
         deals.owner_id,
         deals.source,
         deals.deal_name,
@@ -50,6 +60,8 @@ final as (
         deals.first_closed_at
     from deals
     left join customers on deals.identifier_no = customers.identifier_no
+    left join companies
+        on deals.source = companies.source and deals.company_id = companies.source_company_id
 
 )
 

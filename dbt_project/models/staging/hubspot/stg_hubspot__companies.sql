@@ -16,8 +16,8 @@ final as (
 
     {{ union_loaders(
         ['api', 'fivetran'], ['company_id'], [
-            'company_id', 'company_name', 'domain', 'industry', 'city', 'country_code',
-            'created_at', 'updated_at'
+            'company_id', 'company_name', 'domain', 'parent_company_id', 'industry', 'city',
+            'country_code', 'created_at', 'updated_at'
         ],
     ) }}
 

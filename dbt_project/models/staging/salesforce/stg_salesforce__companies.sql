@@ -14,6 +14,7 @@ final as (
             when source.website like '%://%' then {{ url_host('source.website') }}
             else {{ url_host("'http://' || trim(source.website)") }}
         end as domain,
+        {{ normalize_salesforce_id('source.parent_id') }} as parent_company_id,
         {{ clean_text('source.industry') }} as industry,
         {{ clean_text('source.billing_city') }} as city,
         coalesce(country_of_code.country_code, country_of_name.country_code) as country_code,

@@ -10,6 +10,7 @@ final as (
         source.id as company_id,
         {{ clean_text('source.name') }} as company_name,
         lower({{ clean_text('source.domain') }}) as domain,
+        {{ clean_text('source.hs_parent_company_id') }} as parent_company_id,
         {{ clean_text('source.industry') }} as industry,
         {{ clean_text('source.city') }} as city,
         country.country_code,

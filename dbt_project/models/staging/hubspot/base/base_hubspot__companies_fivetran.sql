@@ -10,6 +10,7 @@ final as (
         source.id as company_id,
         {{ clean_text('source.property_name') }} as company_name,
         lower({{ clean_text('source.property_domain') }}) as domain,
+        {{ clean_text('source.property_hs_parent_company_id') }} as parent_company_id,
         {{ clean_text('source.property_industry') }} as industry,
         {{ clean_text('source.property_city') }} as city,
         country.country_code,
