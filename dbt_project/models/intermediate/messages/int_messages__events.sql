@@ -99,6 +99,8 @@ final as (
         and (
             coalesce(messages.is_machine, false)
             or machines.client is not null
+            -- Apple's mail proxy says no more than this; no program that people use does.
+            or coalesce(trim(messages.user_agent) = 'Mozilla/5.0', false)
             or (
                 coalesce(messages.message_event = 'clicked' and messages.channel = 'email', false)
                 and messages.message_id is not null
