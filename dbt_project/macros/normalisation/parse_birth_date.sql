@@ -1,8 +1,8 @@
 {#
     A birth date that people typed, or that a CRM stores as epoch milliseconds (HubSpot's date
     properties: midnight UTC). Null where the day is uncertain: 03/04/1980 can be the third of April
-    or the fourth of March, and 1900-01-01 is a form's default. Dates after the record's arrival are
-    not birth dates.
+    or the fourth of March, 1900-01-01 is a form's default, and 1970-01-01 is a program's zero. Nobody
+    is born after the record's arrival, or was more than 120 years old then.
 #}
 {% macro parse_birth_date(expression, loaded_at) -%}
     {%- set text = "trim(" ~ expression ~ ")" -%}
@@ -26,7 +26,10 @@
         end
     {%- endset -%}
     case
-        when {{ parsed }} > cast('1900-01-01' as date) and {{ parsed }} <= cast({{ loaded_at }} as date)
+        when
+            {{ parsed }} between
+                cast({{ dbt.dateadd('year', -120, loaded_at) }} as date) and cast({{ loaded_at }} as date)
+            and {{ parsed }} not in (cast('1900-01-01' as date), cast('1970-01-01' as date))
             then {{ parsed }}
     end
 {%- endmacro %}

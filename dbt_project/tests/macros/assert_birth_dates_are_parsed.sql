@@ -19,6 +19,20 @@ with cases as (
     union all
     select '1900-01-01', null
     union all
+    select '1970-01-01', null
+    union all
+    select '1970-01-01T00:00:00Z', null
+    union all
+    select '1970-01-02', cast('1970-01-02' as date)
+    union all
+    select '0', null
+    union all
+    select '1753-01-01', null
+    union all
+    select '1906-06-29', null
+    union all
+    select '1906-06-30', cast('1906-06-30' as date)
+    union all
     select '2090-01-01', null
     union all
     select '', null
