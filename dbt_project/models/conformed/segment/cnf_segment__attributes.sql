@@ -27,9 +27,9 @@ final as (
         'coalesce(occurred_at, loaded_at)',
         {
             'email': 'email', 'phone': 'phone', 'first_name': 'first_name', 'last_name': 'last_name',
-            'birth_date': 'birth_date',
+            'birth_date': 'birth_date', 'language': 'language',
         },
-        allows_matching='user_id is not null',
+        allows_matching='user_id is not null', shown_only=['language'],
     ) }}
 
     union all

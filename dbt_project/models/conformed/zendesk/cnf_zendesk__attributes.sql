@@ -20,8 +20,8 @@ final as (
     {{ offer_attributes(
         'user', 'requesters', 'zendesk_user_id', ["'zendesk_user_id'", 'zendesk_user_id'],
         'coalesce(updated_at, created_at, loaded_at)',
-        {'email': 'email', 'phone': 'phone', 'full_name': 'full_name'},
-        verified={'email': 'is_email_verified'},
+        {'email': 'email', 'phone': 'phone', 'full_name': 'full_name', 'language': 'language'},
+        shown_only=['language'], verified={'email': 'is_email_verified'},
     ) }}
 
 )

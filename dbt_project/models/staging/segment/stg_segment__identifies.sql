@@ -16,6 +16,7 @@ final as (
         {{ clean_text('source.first_name') }} as first_name,
         {{ clean_text('source.last_name') }} as last_name,
         {{ parse_birth_date('source.birthday', 'source._loaded_at') }} as birth_date,
+        {{ normalize_language('source.context_locale') }} as language,
         cast(source._extra as {{ dbt.type_string() }}) as properties,
         source.received_at,
         {{ happened_at(told, 'source.received_at') }} as occurred_at,

@@ -12,6 +12,7 @@ final as (
         {{ normalize_email('source.email') }} as email,
         {{ phone_text('source.phone') }} as phone,
         {{ clean_text('source.name') }} as full_name,
+        {{ normalize_language('source.locale') }} as language,
         lower({{ clean_text('source.role') }}) as role,
         {{ clean_text('source.organization_id') }} as organization_id,
         source.verified as is_email_verified,
