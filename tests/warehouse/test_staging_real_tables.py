@@ -48,6 +48,9 @@ FILES = {
 STAGED = {
     ("segment", "pages"): "stg_segment__pages",
     ("ga4_fivetran", "event"): "base_ga4__events_fivetran",
+    ("hubspot_fivetran", "merged_deal"): "stg_hubspot__deal_merges",
+    ("hubspot_fivetran", "engagement_deal"): "stg_hubspot__engagements_deals",
+    ("shopify", "order_adjustment"): "stg_shopify__refund_adjustments",
     ("hubspot", "contacts"): "base_hubspot__contacts_api",
     ("hubspot", "companies"): "base_hubspot__companies_api",
     ("hubspot", "deals"): "base_hubspot__deals_api",
