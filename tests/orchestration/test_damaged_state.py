@@ -133,7 +133,7 @@ def test_a_build_writes_a_damaged_manifest_again(copied_home: Home) -> None:
     with pytest.raises(DamagedFileError, match=r"manifest\.json is damaged") as raised:
         building.load_manifest(copied_home)
     assert "merganser build" in raised.value.hint
-    ended = call("merganser", "build", "seg_birthday_next_7_days", "--home", copied_home.path)
+    ended = call("merganser", "build", "seg_upcoming_birthday", "--home", copied_home.path)
     assert ended.returncode == 0, ended.stderr
     assert building.load_manifest(copied_home)["nodes"]
     assert building.last_build(copied_home) is not None

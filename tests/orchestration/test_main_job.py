@@ -176,6 +176,10 @@ BREAKS = {
         select * replace ('twice' as membership_id, null as exited_at) from segments.fct_segment_memberships
         where membership_id = (select max(membership_id) from segments.fct_segment_memberships)
     """,
+    ("segments.fct_segment_reach", "reach_within_members"): """
+        update segments.fct_segment_reach set reachable_count = member_count + 1
+        where segment_purpose_key = (select min(segment_purpose_key) from segments.fct_segment_reach)
+    """,
     ("exports.exp_meta__lapsed_buyers", "consent_is_live"): """
         update marts.dim_consents set status = 'withdrawn'
         where purpose = 'advertising' and customer_id = (select min(customer_id) from exports.exp_meta__lapsed_buyers)

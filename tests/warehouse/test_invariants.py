@@ -27,6 +27,7 @@ HISTORIES = {
     "marts.fct_identity_metrics",  # how many customers the latest change merged
     "segments.dim_segments",
     "segments.fct_segment_memberships",
+    "segments.fct_segment_sizes",
 }
 
 small = settings(

@@ -24,7 +24,7 @@ LAPSED = """
 select customer_id, last_order_at from {{ ref('dim_customers') }}
 where last_order_at < {{ as_of() }} - to_days({{ bounded_var('days', 90, 1, 3650) }}) -- so many days
 """
-REASON = "concat('last order ', cast(cast(last_order_at as date) as varchar))"
+REASON = "concat('last order ', cast(cast(last_order_at as date) as string))"
 
 
 class Shop:

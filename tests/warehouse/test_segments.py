@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from runtime.home import PROJECT_ROOT, Home
 from tests.warehouse.workbench import AS_OF, Workbench
 
 MEMBERSHIPS = "segments.fct_segment_memberships"
+HISTORIES = (MEMBERSHIPS, "segments.dim_segments", "segments.fct_segment_sizes")
 
 
 def build_segments(bench: Workbench, as_of: str) -> None:
@@ -24,12 +26,10 @@ def open_stays(bench: Workbench) -> set[tuple[Any, ...]]:
 
 
 def members(bench: Workbench) -> set[tuple[Any, ...]]:
-    """The rows of every segment with memberships; the views contain dbt's as_of as a literal.
-
-    anonymous_interest has no memberships: it uses third-party data.
-    """
-    views = [table for table in bench.tables("segments") if ".seg_" in table and "anonymous_interest" not in table]
-    assert len(views) >= 9
+    """The rows of every segment with memberships; the views contain dbt's as_of as a literal."""
+    remembered = "select segment from segments.dim_segments where is_remembered and retired_at is null"
+    views = [f"segments.seg_{segment}" for (segment,) in bench.query(remembered)]
+    assert len(views) >= 25
     return {
         (view.removeprefix("segments.seg_"), customer)
         for view in views
@@ -46,9 +46,13 @@ def test_stays_follow_the_segments_through_time(workbench: Workbench) -> None:
     assert open_stays(workbench) == first
 
     # The same moment again writes nothing.
-    rows = workbench.rows(MEMBERSHIPS)
+    rows = {table: workbench.rows(table) for table in HISTORIES}
     build_segments(workbench, workbench.home.as_of)
-    assert workbench.rows(MEMBERSHIPS) == rows
+    assert {table: workbench.rows(table) for table in HISTORIES} == rows
+    sizes = (
+        "select segment, member_count from segments.fct_segment_sizes where size_date = date '{}' and member_count > 0"
+    )
+    assert dict(workbench.query(sizes.format("2026-06-30"))).items() >= Counter(name for name, _ in first).items()
 
     # Three days later some enter and some leave. No member has two open memberships of one segment.
     build_segments(workbench, "2026-07-03T00:00:00")
@@ -61,11 +65,17 @@ def test_stays_follow_the_segments_through_time(workbench: Workbench) -> None:
         f"select segment, customer_id from {MEMBERSHIPS} where entered_at = timestamp '2026-07-03 00:00:00'"
     )
     assert set(entered) == second - first
+    moved = (
+        "select sum(entered_count), sum(exited_count) from segments.fct_segment_sizes where size_date = '2026-07-03'"
+    )
+    assert workbench.query(moved) == [(len(second - first), len(first - second))]
+    assert dict(workbench.query(sizes.format("2026-07-03"))).items() >= Counter(name for name, _ in second).items()
 
-    # A full refresh keeps memberships.
-    rows = workbench.rows(MEMBERSHIPS)
-    workbench.build("fct_segment_memberships", full_refresh=True, as_of="2026-07-03T00:00:00")
-    assert workbench.rows(MEMBERSHIPS) == rows
+    # A full refresh keeps what a rebuild cannot know.
+    rows = {table: workbench.rows(table) for table in HISTORIES}
+    names = [table.removeprefix("segments.") for table in HISTORIES]
+    workbench.build(*names, full_refresh=True, as_of="2026-07-03T00:00:00")
+    assert {table: workbench.rows(table) for table in HISTORIES} == rows
 
     owners = set(workbench.query(f"select membership_id, customer_id from {MEMBERSHIPS}"))
 

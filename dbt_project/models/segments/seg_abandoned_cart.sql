@@ -17,7 +17,14 @@
         }
     )
 }}
-with checkouts as (
+with customers as (
+
+    select customer_id from {{ ref('dim_customers') }}
+    where not is_employee
+
+),
+
+checkouts as (
 
     select * from {{ ref('fct_checkouts') }}
     where
@@ -50,6 +57,7 @@ final as (
         checkouts.total_amount,
         checkouts.occurred_at as abandoned_at
     from checkouts
+    inner join customers on checkouts.customer_id = customers.customer_id
     left join last_orders on checkouts.customer_id = last_orders.customer_id
     where
         last_orders.last_order_at is null

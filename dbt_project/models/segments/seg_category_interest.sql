@@ -17,7 +17,14 @@
         }
     )
 }}
-with views as (
+with customers as (
+
+    select customer_id from {{ ref('dim_customers') }}
+    where not is_employee
+
+),
+
+views as (
 
     select
         customer_id,
@@ -60,6 +67,7 @@ final as (
         cast(views.view_count as bigint) as view_count,
         views.last_viewed_at
     from views
+    inner join customers on views.customer_id = customers.customer_id
     left join purchases
         on
             views.customer_id = purchases.customer_id

@@ -7,8 +7,11 @@ with customers as (
 
     select * from {{ ref('dim_customers') }}
     where
-        lower(trim(city)) in ({{ lowered_list(cities) }})
-        or lower(trim(region)) in ({{ lowered_list(regions) }})
+        not is_employee
+        and (
+            lower(trim(city)) in ({{ lowered_list(cities) }})
+            or lower(trim(region)) in ({{ lowered_list(regions) }})
+        )
 
 ),
 

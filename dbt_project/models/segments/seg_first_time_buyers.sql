@@ -5,7 +5,7 @@
 with customers as (
 
     select * from {{ ref('dim_customers') }}
-    where order_count = 1
+    where not is_employee and order_count = 1
 
 ),
 

@@ -16,7 +16,8 @@ with customers as (
 
     select * from {{ ref('dim_customers') }}
     where
-        order_count > 0
+        not is_employee
+        and order_count > 0
         and last_order_at < {{ dbt.dateadd('day', -days, as_of()) }}
 
 ),

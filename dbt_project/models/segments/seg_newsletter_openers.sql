@@ -14,7 +14,14 @@
         }
     )
 }}
-with messages as (
+with customers as (
+
+    select customer_id from {{ ref('dim_customers') }}
+    where not is_employee
+
+),
+
+messages as (
 
     select * from {{ ref('fct_messages') }}
     where
@@ -31,10 +38,11 @@ with messages as (
 final as (
 
     select
-        customer_id,
+        messages.customer_id,
         cast(count(*) as bigint) as opened_count,
-        max(occurred_at) as last_opened_at
+        max(messages.occurred_at) as last_opened_at
     from messages
+    inner join customers on messages.customer_id = customers.customer_id
     group by 1
 
 )

@@ -29,8 +29,8 @@ allowed as (
 {% set segments = [
     ('lapsed_buyers', 'is_lapsed_buyer'),
     ('first_time_buyers', 'is_first_time_buyer'),
-    ('top_decile_value', 'is_top_decile_value'),
-    ('contract_ending_60_days', 'has_contract_ending'),
+    ('top_buyers', 'is_top_buyer'),
+    ('contract_ending_soon', 'has_contract_ending'),
 ] %}
 {% for segment, flag in segments %}
     {{ segment }} as (

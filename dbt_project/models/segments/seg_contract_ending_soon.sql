@@ -13,7 +13,14 @@
         }
     )
 }}
-with deals as (
+with customers as (
+
+    select customer_id from {{ ref('dim_customers') }}
+    where not is_employee
+
+),
+
+deals as (
 
     select * from {{ ref('fct_deals') }}
     where
@@ -27,16 +34,20 @@ with deals as (
 final as (
 
     select
-        customer_id,
-        deal_id,
-        deal_name,
-        contract_status,
-        currency_code,
-        amount,
-        contract_end_date
+        deals.customer_id,
+        deals.deal_id,
+        deals.deal_name,
+        deals.contract_status,
+        deals.currency_code,
+        deals.amount,
+        deals.contract_end_date
     from deals
+    inner join customers on deals.customer_id = customers.customer_id
     qualify
-        row_number() over (partition by customer_id order by contract_end_date, deal_id) = 1
+        row_number() over (
+            partition by deals.customer_id
+            order by deals.contract_end_date, deals.deal_id
+        ) = 1
 
 )
 

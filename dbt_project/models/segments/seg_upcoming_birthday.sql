@@ -25,7 +25,7 @@ customers as (
         extract(month from birth_date) as birth_month,
         extract(day from birth_date) as birth_day
     from {{ ref('dim_customers') }}
-    where birth_date is not null
+    where not is_employee and birth_date is not null
 
 ),
 

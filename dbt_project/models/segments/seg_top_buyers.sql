@@ -7,7 +7,7 @@
 with customers as (
 
     select * from {{ ref('dim_customers') }}
-    where order_count > 0 and lifetime_revenue_amount > 0
+    where not is_employee and order_count > 0 and lifetime_revenue_amount > 0
 
 ),
 
