@@ -130,6 +130,17 @@ BREAKS = {
         'f' as file_name, 'type' as rule
     """,
     ("raw_quarantine.records", "not_null: rule"): "insert into raw_quarantine.records (quarantine_id) values ('p')",
+    ("marts.dim_currencies", "currency_has_a_rate"): "update marts.dim_currencies set rate_to_reporting = null",
+    ("marts.fct_order_reconciliation", "no_amount_is_missing"): """
+        update marts.fct_order_reconciliation set missing_amount = 1
+    """,
+    ("marts.dim_customers_history", "one_present_state"): """
+        insert into marts.dim_customers_history by name
+        select * replace ('twice' as customer_history_id) from marts.dim_customers_history where valid_to is null limit 1
+    """,
+    ("marts.dim_customers_history", "everybody_has_a_state"): """
+        delete from marts.dim_customers_history where customer_id = (select max(customer_id) from marts.dim_customers)
+    """,
     ("intermediate.int_identity__partition", "one_anchor_per_customer"): """
         update intermediate.int_identity__partition set customer_no = identifier_no + 1
         where identifier_no = (select max(identifier_no) from intermediate.int_identity__partition)

@@ -23,6 +23,7 @@ FIRST_DAY = date(2025, 1, 1)
 HISTORIES = {
     "marts.bdg_customer_identifiers_history",
     "marts.dim_customer_redirects",
+    "marts.dim_customers_history",
     "marts.fct_identity_changes",
     "marts.fct_identity_metrics",  # how many customers the latest change merged
     "segments.dim_segments",
