@@ -136,7 +136,8 @@ BREAKS = {
     """,
     ("marts.dim_customers_history", "one_present_state"): """
         insert into marts.dim_customers_history by name
-        select * replace ('twice' as customer_history_id) from marts.dim_customers_history where valid_to is null limit 1
+        select * replace ('twice' as customer_history_id) from marts.dim_customers_history
+        where valid_to is null limit 1
     """,
     ("marts.dim_customers_history", "everybody_has_a_state"): """
         delete from marts.dim_customers_history where customer_id = (select max(customer_id) from marts.dim_customers)
