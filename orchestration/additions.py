@@ -78,7 +78,7 @@ def add_segment(name: str, *, root: Path = PROJECT_ROOT) -> AdditionReport:
     files = _rendered("segment", folder, {"NAME": name, "TITLE": name.replace("_", " ").capitalize()})
     _write(files)
     condition = folder / MODELS / "segments" / f"seg_{name}.sql"
-    steps = [f"Write the condition in {condition}.", f"merganser build seg_{name} fct_segment_memberships"]
+    steps = [f"Write the condition in {condition}.", f"merganser build seg_{name} dim_segments fct_segment_memberships"]
     return AdditionReport("segment", name, folder, sorted(files), next_steps=steps)
 
 

@@ -38,6 +38,7 @@ GROUP_EDGES = {
     ("seeds", "conformed"),
     ("seeds", "intermediate"),
     ("seeds", "marts"),
+    ("seeds", "segments"),
     ("seeds", "staging"),
     ("segments", "exports"),
     ("segments", "quality"),

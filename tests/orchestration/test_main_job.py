@@ -140,7 +140,7 @@ BREAKS = {
         where valid_to is null limit 1
     """,
     ("marts.dim_customers_history", "everybody_has_a_state"): """
-        delete from marts.dim_customers_history where customer_id = (select max(customer_id) from marts.dim_customers)
+        delete from marts.dim_customers_history where customer_id = (select min(customer_id) from marts.dim_customers)
     """,
     ("intermediate.int_identity__partition", "one_anchor_per_customer"): """
         update intermediate.int_identity__partition set customer_no = identifier_no + 1

@@ -18,11 +18,19 @@
     rebuild: never dropped; each run writes only the customers whose state changed
     why here: what a customer was on a day; customers who are erased leave no row
 #}
-{% set columns = ['household_id', 'is_identified', 'is_employee', 'email_status', 'contract_status'] %}
-{% for attribute in golden_attributes() %}{% do columns.append(attribute.name) %}{% endfor %}
+{% set types = {
+    'household_id': 'string', 'is_identified': 'boolean', 'is_employee': 'boolean', 'email_status': 'string',
+    'contract_status': 'string',
+} %}
+{% for attribute in golden_attributes() %}{% do types.update({attribute.name: attribute.data_type}) %}{% endfor %}
+{% set columns = types.keys() | list %}
+{# Empty columns leave the hash as it is, so that a new attribute starts no new state of everybody. #}
 {% set texts = [] %}
 {% for column in columns %}
-    {% do texts.append("coalesce(cast(" ~ column ~ " as " ~ dbt.type_string() ~ "), '')") %}
+    {% do texts.append(
+        "case when " ~ column ~ " is not null then concat('" ~ column ~ "=', cast(" ~ column ~ " as "
+        ~ dbt.type_string() ~ ")) end"
+    ) %}
 {% endfor %}
 with customers as (
 
@@ -39,7 +47,15 @@ with customers as (
 {% if is_incremental() %}
     open_rows as (
 
-        select * from {{ this }}
+        select
+            customer_history_id,
+            customer_id,
+            {% for column, type in types.items() -%}
+                {{ 'cast(null as ' ~ type ~ ') as ' if lacks_column(this, column) }}{{ column }},
+            {% endfor -%}
+            attribute_hash,
+            valid_from
+        from {{ this }}
         where valid_to is null
 
     ),

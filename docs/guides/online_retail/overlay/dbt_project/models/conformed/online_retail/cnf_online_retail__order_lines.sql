@@ -20,6 +20,7 @@ final as (
         quantity,
         unit_price_amount,
         cast(null as decimal(18, 2)) as discount_amount,
+        false as is_gift_card,
         loaded_at
     from lines
 
