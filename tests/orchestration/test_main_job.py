@@ -137,7 +137,7 @@ BREAKS = {
     ("marts.dim_customers_history", "one_present_state"): """
         insert into marts.dim_customers_history by name
         select * replace ('twice' as customer_history_id) from marts.dim_customers_history
-        where valid_to is null limit 1
+        where valid_to is null order by customer_id desc limit 1
     """,
     ("marts.dim_customers_history", "everybody_has_a_state"): """
         delete from marts.dim_customers_history where customer_id = (select min(customer_id) from marts.dim_customers)
