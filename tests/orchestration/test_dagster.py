@@ -211,7 +211,7 @@ def test_a_small_world_through_dagster(tmp_path: Path) -> None:
     assert report is not None
     assert report.whole
     assert {"dim_consents", "exp_meta__lapsed_buyers"} <= set(report.seconds_per_node)
-    assert "dim_customers" not in report.seconds_per_node
+    assert "fct_orders" not in report.seconds_per_node
     assert result.success
     check = quality.last_check(home)
     assert check is not None
