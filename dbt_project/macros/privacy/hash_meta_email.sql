@@ -4,5 +4,5 @@
 #}
 {% macro hash_meta_email(expression) -%}
     {%- set email = meta_value('email', expression) -%}
-    case when position('@' in {{ email }}) > 0 then {{ sha256_hex(email) }} else {{ email }} end
+    coalesce({{ sha256_hex("case when position('@' in " ~ email ~ ") > 0 then " ~ email ~ " end") }}, {{ email }})
 {%- endmacro %}
