@@ -38,7 +38,7 @@ from identity.comparisons import COMPARISONS, ONLY_OF_GROUPS
 from identity.components import connected_components
 from identity.group_model import learn_groups, weigh_groups
 from identity.groups import NOTHING_FIXED, Fixed, Groups
-from identity.model import Model, score, train
+from identity.model import Model, register, score, train
 
 LEAST_EVIDENCE = 2.0
 """A pair that moves the prior by fewer bits is no evidence: two records may have little in common to compare."""
@@ -126,7 +126,7 @@ def judge(
     def basis_of(huge: list[int]) -> str:
         return _short(json.dumps([*weighed_by, huge]))
 
-    _register_table(connection, "new_people", person_no=kept.changed if kept else np.empty(0, np.int64))
+    register(connection, "new_people", person_no=kept.changed if kept else np.empty(0, np.int64))
     if not is_numbered:
         _number_blocks(connection, model.left_out, had_huge=kept is None or kept.basis != basis_of([]))
     huge = huge_blocks(connection, model.left_out)
@@ -178,12 +178,6 @@ def _number_blocks(connection: duckdb.DuckDBPyConnection, left_out: list[int], *
         if not huge_blocks(connection, left_out):
             return
     number_blocks(connection)
-
-
-def _register_table(connection: duckdb.DuckDBPyConnection, table: str, **columns: Numbers) -> None:
-    connection.register("handed", pa.table(columns))
-    connection.execute(f"create or replace table {table} as select * from handed")
-    connection.unregister("handed")
 
 
 def _combine_scores(connection: duckdb.DuckDBPyConnection, kept: pa.Table | None, reviewed: float) -> None:
@@ -305,7 +299,7 @@ class _Closure:
 
     def _weighed(self, a: Numbers, b: Numbers) -> pa.Table:
         """Pairs with their weights, in their order; scores those that have none."""
-        _register_table(
+        register(
             self._connection, "asked_pairs",
             place=np.arange(len(a)), person_no_a=np.minimum(a, b), person_no_b=np.maximum(a, b),
         )  # fmt: skip

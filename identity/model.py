@@ -398,7 +398,7 @@ def sample_candidates(connection: duckdb.DuckDBPyConnection, groups: Groups | No
     numbers = "person_no_a", "person_no_b"
     source = "candidates"
     if groups is not None:
-        _register(connection, "group_of", person_no=groups.numbers, group_no=groups.of_person)
+        register(connection, "group_of", person_no=groups.numbers, group_no=groups.of_person)
         source += (
             " inner join group_of as a on person_no_a = a.person_no inner join group_of as b on person_no_b ="
             " b.person_no"
@@ -416,7 +416,8 @@ def sample_candidates(connection: duckdb.DuckDBPyConnection, groups: Groups | No
     return candidates / sampled if sampled else 1.0
 
 
-def _register(connection: duckdb.DuckDBPyConnection, table: str, **columns: Numbers) -> None:
+def register(connection: duckdb.DuckDBPyConnection, table: str, **columns: Numbers) -> None:
+    """Creates a temporary table of these columns."""
     connection.register("handed", pa.table(columns))
     connection.execute(f"create or replace temp table {table} as select * from handed")
     connection.unregister("handed")

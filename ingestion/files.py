@@ -93,8 +93,7 @@ def find_files(settings: Settings, entity: EntitySpec, environment: Mapping[str,
     Symbolic links to other folders, and pipes, sockets and devices, are skipped with a warning. Raises SettingError if
     the pattern has a variable that is not set, MissingFileError if there is no file and the entity is not optional.
     """
-    pattern = fill_variables(entity.files, os.environ if environment is None else environment, "files")
-    rooted = os.path.join(glob.escape(str(settings.landing_dir)), pattern)  # noqa: PTH118  an absolute pattern wins
+    pattern, rooted = _patterns(settings, entity, os.environ if environment is None else environment)
     is_inside = not Path(pattern).is_absolute() and ".." not in Path(pattern).parts
     folder = settings.landing_dir if is_inside else Path(re.split(r"[*?\[]", rooted)[0]).parent
     replayed = settings.landing_dir / REPLAYED
@@ -125,6 +124,12 @@ def find_files(settings: Settings, entity: EntitySpec, environment: Mapping[str,
     return Found(tuple(sorted(kept.values())), tuple(skipped))
 
 
+def _patterns(settings: Settings, entity: EntitySpec, environment: Mapping[str, str]) -> tuple[str, str]:
+    """The entity's pattern with its variables, and the same below the landing zone unless it is absolute."""
+    pattern = fill_variables(entity.files, environment, "files")
+    return pattern, os.path.join(glob.escape(str(settings.landing_dir)), pattern)  # noqa: PTH118  an absolute one wins
+
+
 def unread_folders(settings: Settings, entities: Iterable[EntitySpec]) -> dict[str, int]:
     """Folders of the landing zone with files that no entity reads, relative to it, and how many such files each has.
 
@@ -134,10 +139,9 @@ def unread_folders(settings: Settings, entities: Iterable[EntitySpec]) -> dict[s
     read: set[str] = set()
     for entity in entities:
         try:
-            pattern = fill_variables(entity.files, os.environ, "files")
+            _, rooted = _patterns(settings, entity, os.environ)
         except SettingError:
             continue
-        rooted = os.path.join(glob.escape(str(settings.landing_dir)), pattern)  # noqa: PTH118  an absolute pattern wins
         read.update(glob.glob(rooted, recursive=True))  # noqa: PTH207  absolute patterns
     found: dict[str, int] = {}
     for folder, inner, names in os.walk(settings.landing_dir):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.translation import as_merganser_errors
 from publication import publishing, quality
+from publication.segments import declared_segments
 from runtime import building
 from runtime.errors import MerganserError
 from runtime.home import Home
@@ -171,9 +172,7 @@ def _chosen(report: object | None, *names: str) -> dict[str, Any]:
 def _segment_titles(home: Home) -> dict[str, str]:
     if not home.manifest.exists():
         return {}
-    nodes = building.load_manifest(home)["nodes"].values()
-    declared = ((node["name"], node["config"].get("meta", {}).get("segment")) for node in nodes)
-    return {name: segment["title"] for name, segment in declared if segment}
+    return {name: node["config"]["meta"]["segment"]["title"] for name, node in declared_segments(home).items()}
 
 
 def _number(connection: duckdb.DuckDBPyConnection, statement: str, there: bool = True) -> int:

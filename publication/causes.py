@@ -6,7 +6,7 @@ Add here: another way from a table back to what landed. Keep out: the rules (qua
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -37,24 +37,30 @@ def upstream(manifest: Mapping[str, Any], table: str) -> list[tuple[str, str]]:
     schema, name = table.split(".", 1)
     if schema.startswith("raw_"):
         return [(schema.removeprefix("raw_"), name)]
-    nodes = {**manifest["nodes"], **manifest["sources"]}
-    waiting = [
+    models = [
         key
         for key, node in manifest["nodes"].items()
         if node["resource_type"] == "model" and node["schema"] == schema and (node.get("alias") or node["name"]) == name
     ]
-    seen: set[str] = set()
-    found: set[tuple[str, str]] = set()
+    found = {
+        (str(node["schema"]).removeprefix("raw_"), str(node.get("identifier") or node["name"]))
+        for node in with_ancestors(manifest, models).values()
+        if node["resource_type"] == "source"
+    }
+    return sorted(found)
+
+
+def with_ancestors(manifest: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+    """Nodes of dbt's graph by unique id: these, and all nodes and sources that they are built from."""
+    nodes = {**manifest["nodes"], **manifest["sources"]}
+    waiting = list(keys)
+    found: dict[str, Mapping[str, Any]] = {}
     while waiting:
         key = waiting.pop()
-        if key in seen or key not in nodes:
-            continue
-        seen.add(key)
-        node = nodes[key]
-        if node["resource_type"] == "source":
-            found.add((str(node["schema"]).removeprefix("raw_"), str(node.get("identifier") or node["name"])))
-        waiting += node.get("depends_on", {}).get("nodes", [])
-    return sorted(found)
+        if key not in found and key in nodes:
+            found[key] = nodes[key]
+            waiting += nodes[key].get("depends_on", {}).get("nodes", [])
+    return found
 
 
 def loads_of(

@@ -13,6 +13,7 @@ from datetime import datetime
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from publication.causes import with_ancestors
 from runtime.building import compiled_sql, is_current, load_manifest
 from runtime.errors import MerganserError, WrongUseError
 from runtime.home import Home
@@ -95,9 +96,16 @@ class Why:
     conditions: list[str]
 
 
+def declared_segments(home: Home) -> dict[str, Mapping[str, Any]]:
+    """The models with meta.segment, as nodes of dbt's manifest, by name."""
+    nodes = load_manifest(home)["nodes"].values()
+    found = [node for node in nodes if node["resource_type"] == "model" and "segment" in _meta(node)]
+    return {node["name"]: node for node in sorted(found, key=lambda node: str(node["name"]))}
+
+
 def list_segments(home: Home) -> list[Segment]:
     """All declared segments that were built, with their sizes. Raises LockedError while a build runs."""
-    declared = _declared(home)
+    declared = declared_segments(home)
     with opened(home) as connection:
         built = {name for (name,) in connection.execute(_built()).fetchall()}
         moves = _recent_moves(connection)
@@ -118,7 +126,7 @@ def show_segment(home: Home, name: str) -> SegmentDetail:
         for other in manifest["nodes"].values()
         if other["resource_type"] == "model"
         and "export" in _meta(other)
-        and node["unique_id"] in _ancestors(manifest, other)
+        and node["unique_id"] in with_ancestors(manifest, [other["unique_id"]])
     ]
     with opened(home) as connection:
         short = node["name"].removeprefix("seg_")
@@ -194,14 +202,8 @@ def why(home: Home, name: str, customer_id: str) -> Why:
 # --- definitions ------------------------------------------------------------------------------------------------------
 
 
-def _declared(home: Home) -> dict[str, Mapping[str, Any]]:
-    nodes = load_manifest(home)["nodes"].values()
-    found = [node for node in nodes if node["resource_type"] == "model" and "segment" in _meta(node)]
-    return {node["name"]: node for node in sorted(found, key=lambda node: str(node["name"]))}
-
-
 def _node(home: Home, name: str) -> Mapping[str, Any]:
-    declared = _declared(home)
+    declared = declared_segments(home)
     full = name if name.startswith("seg_") else f"seg_{name}"
     if full not in declared:
         raise WrongUseError(
@@ -229,17 +231,6 @@ def _segment(node: Mapping[str, Any], members: int, moves: tuple[int, int] | Non
         entered,
         left,
     )
-
-
-def _ancestors(manifest: Mapping[str, Any], node: Mapping[str, Any]) -> set[str]:
-    found: set[str] = set()
-    waiting = [*node["depends_on"]["nodes"]]
-    while waiting:
-        key = waiting.pop()
-        if key not in found and key in manifest["nodes"]:
-            found.add(key)
-            waiting += manifest["nodes"][key]["depends_on"].get("nodes", [])
-    return found
 
 
 def _definition(home: Home, node: Mapping[str, Any]) -> str:

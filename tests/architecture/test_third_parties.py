@@ -48,7 +48,7 @@ def unlawful(models: dict[str, dict[str, Any]], purposes: dict[str, str]) -> lis
             if others or names:
                 wrong.append(f"{node['name']} reads {', '.join(sorted(others)) or names} without a declared purpose")
         elif purposes.get(purpose) != CONSENT_NEEDED:
-            wrong.append(f"{node['name']} declares {purpose}, for which nobody is asked")
+            wrong.append(f"{node['name']} declares {purpose}, which needs no consent")
         elif not _is_consented(node, purpose):
             wrong.append(f"{node['name']} does not select by the consent to {purpose}")
     return sorted(wrong)

@@ -6,8 +6,7 @@ int_traits__golden_attributes), who is one person (tests of identity).
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,12 +14,6 @@ import pytest
 from tests.warehouse.workbench import Workbench
 
 HISTORY = "marts.dim_customers_history"
-
-
-def write_lines(bench: Workbench, name: str, records: Sequence[Mapping[str, Any]]) -> None:
-    path = bench.home.landing / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(record) + "\n" for record in records))
 
 
 def account(number: str, day: str, **fields: Any) -> dict[str, Any]:
@@ -49,19 +42,16 @@ def shop(_bench: Workbench) -> Iterator[Workbench]:
     """Four builds: two accounts and three profiles, a changed name, a merge through the CRM, and a deletion."""
     bench = _bench
     bench.empty()
-    write_lines(
-        bench,
+    bench.write_lines(
         "shopify/customer/1.ndjson",
         [account("1", "2026-06-01", first_name="ANA"), account("2", "2026-06-01")],
     )
-    write_lines(bench, "klaviyo/metric/1.ndjson", METRICS)
-    write_lines(
-        bench,
+    bench.write_lines("klaviyo/metric/1.ndjson", METRICS)
+    bench.write_lines(
         "klaviyo/person/1.ndjson",
         [profile(f"K{number}", email=f"{number}@mail.example-shop.eu") for number in (1, 2, 3)],
     )
-    write_lines(
-        bench,
+    bench.write_lines(
         "klaviyo/event/1.ndjson",
         [
             event("e1", "K1", "BNC", "2026-06-02"),
@@ -72,13 +62,11 @@ def shop(_bench: Workbench) -> Iterator[Workbench]:
     )
     bench.land()
     bench.build("+dim_customers_history", as_of="2026-06-10")
-    write_lines(bench, "shopify/customer/2.ndjson", [account("1", "2026-06-11", first_name="Anna")])
+    bench.write_lines("shopify/customer/2.ndjson", [account("1", "2026-06-11", first_name="Anna")])
     bench.land()
     bench.build("+dim_customers_history", as_of="2026-06-11")
     # A contact with both addresses: 1 and 3 are one person.
-    write_lines(
-        bench,
-        "hubspot_fivetran/contact/1.ndjson",
+    bench.write_lines("hubspot_fivetran/contact/1.ndjson",
         [
             {
                 "id": "9", "property_email": "1@mail.example-shop.eu",
@@ -89,8 +77,8 @@ def shop(_bench: Workbench) -> Iterator[Workbench]:
     )  # fmt: skip
     bench.land()
     bench.build("+dim_customers_history", as_of="2026-06-12")
-    write_lines(bench, "shopify/customer/3.ndjson", [account("2", "2026-06-13", email=None, _fivetran_deleted=True)])
-    write_lines(bench, "klaviyo/person/2.ndjson", [profile("K2", email=None, updated="2026-06-13")])
+    bench.write_lines("shopify/customer/3.ndjson", [account("2", "2026-06-13", email=None, _fivetran_deleted=True)])
+    bench.write_lines("klaviyo/person/2.ndjson", [profile("K2", email=None, updated="2026-06-13")])
     bench.land()
     bench.build("+dim_customers_history", as_of="2026-06-13")
     yield bench

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-MODEL = Path(__file__).resolve().parents[2] / "dbt_project/models/conformed/lookups/cnf_lookups__names.py"
+from tests.warehouse.python_models import imported_model
 
 
 @pytest.fixture(scope="module")
 def lookup() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("names", MODEL)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return imported_model("conformed/lookups/cnf_lookups__names.py")
 
 
 @pytest.mark.parametrize(

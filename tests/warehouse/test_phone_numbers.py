@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from pathlib import Path
 from types import ModuleType
 
 import phonenumbers
 import pytest
 
 from runtime.home import PROJECT_ROOT
+from tests.warehouse.python_models import imported_model
 
 VECTORS = PROJECT_ROOT.parent / "shared" / "data" / "eval" / "normalise_vectors" / "phone_by_region.jsonl"
-MODEL = Path(__file__).resolve().parents[2] / "dbt_project/models/conformed/lookups/cnf_lookups__phone_numbers.py"
 
 
 @pytest.fixture(scope="module")
 def lookup() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("phones", MODEL)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return imported_model("conformed/lookups/cnf_lookups__phone_numbers.py")
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,7 @@ def test_a_removed_segment_closes_its_stays_and_a_renamed_one_begins(shop: Shop)
     assert {stay for stay in shop.stays() if stay[1] != "lapsed"} == stays
     assert shop.query(known)[0] == ("early", "06-30", "07-01")
 
-    # It comes back: its members enter anew, and nothing is said about what they did.
+    # Declared again: its members start new stays, with the cause 'segment added'.
     shop.segment("seg_early", "select customer_id from {{ ref('dim_customers') }} where customer_id < 'C2'")
     shop.run("2026-07-03")
     assert ("C1", "early", "07-03", "segment added", None, None) in shop.stays()

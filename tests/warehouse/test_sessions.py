@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import duckdb
@@ -122,19 +122,13 @@ def clickstream() -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def write_lines(bench: Workbench, name: str, records: Sequence[Mapping[str, Any]]) -> None:
-    path = bench.home.landing / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(record) + "\n" for record in records))
-
-
 @pytest.fixture(scope="module")
 def visits(_bench: Workbench) -> Iterator[Workbench]:
     bench = _bench
     bench.empty()
-    write_lines(bench, "segment/pages/1.ndjson", [*PAGES, *clicks(), *tagged()])
-    write_lines(bench, "segment/tracks/1.ndjson", [*SERVER, *clickstream()])
-    write_lines(bench, "snowplow/events/1.ndjson", SNOW)
+    bench.write_lines("segment/pages/1.ndjson", [*PAGES, *clicks(), *tagged()])
+    bench.write_lines("segment/tracks/1.ndjson", [*SERVER, *clickstream()])
+    bench.write_lines("snowplow/events/1.ndjson", SNOW)
     bench.land()
     bench.build("+int_events__session_channels")
     yield bench
@@ -268,12 +262,12 @@ def test_increments_equal_a_full_refresh(visits: Workbench) -> None:
     tables = ["intermediate.int_events__session_events", "intermediate.int_events__sessions"]
     late = [record for record in PAGES if record["timestamp"] >= f"{DAY} 10:02"]
     visits.empty()
-    write_lines(visits, "segment/pages/1.ndjson", late)
-    write_lines(visits, "snowplow/events/1.ndjson", SNOW[3:])
+    visits.write_lines("segment/pages/1.ndjson", late)
+    visits.write_lines("snowplow/events/1.ndjson", SNOW[3:])
     visits.land()
     visits.build("+int_events__sessions")
-    write_lines(visits, "segment/pages/2.ndjson", [record for record in PAGES if record not in late])
-    write_lines(visits, "snowplow/events/2.ndjson", SNOW[:3])
+    visits.write_lines("segment/pages/2.ndjson", [record for record in PAGES if record not in late])
+    visits.write_lines("snowplow/events/2.ndjson", SNOW[:3])
     visits.land()
     visits.build("+int_events__sessions")
     increments = [visits.rows(table) for table in tables]

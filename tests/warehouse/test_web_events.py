@@ -23,12 +23,6 @@ MICROSECONDS = 1780308000000000  # 2026-06-01 10:00:00 UTC
 NIL = "00000000-0000-0000-0000-000000000000"
 
 
-def write_lines(bench: Workbench, name: str, records: Sequence[Mapping[str, Any]]) -> None:
-    path = bench.home.landing / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(record) + "\n" for record in records))
-
-
 def write_tsv(bench: Workbench, name: str, records: Sequence[Mapping[str, Any]]) -> None:
     """Enriched events as Snowplow writes them: 131 fields, no header, no quotes."""
     fields = list(load_sources()["snowplow"].entities["events"].columns)[:131]
@@ -77,8 +71,7 @@ def web(_bench: Workbench) -> Iterator[Workbench]:
     bench = _bench
     bench.empty()
     # The first day.
-    write_lines(
-        bench,
+    bench.write_lines(
         "segment/tracks/1.ndjson",
         [
             segment("t1", event="search", query="green tea", user_id="u1", context_os_name="iOS"),
@@ -87,10 +80,10 @@ def web(_bench: Workbench) -> Iterator[Workbench]:
             {**segment("t4", event="none"), "id": None},
         ],
     )
-    write_lines(bench, "segment/screens/1.ndjson", [segment("s1", name="Home")])
-    write_lines(bench, "segment/groups/1.ndjson", [segment("g1", user_id="u1", group_id="acme", plan="pro")])
-    write_lines(bench, "segment/aliases/1.ndjson", [segment("l1", user_id="u1", previous_id="a9")])
-    write_lines(bench, "segment/users/1.ndjson", [{"id": "u1", "email": "Ann@Shop.example", "received_at": DAY}])
+    bench.write_lines("segment/screens/1.ndjson", [segment("s1", name="Home")])
+    bench.write_lines("segment/groups/1.ndjson", [segment("g1", user_id="u1", group_id="acme", plan="pro")])
+    bench.write_lines("segment/aliases/1.ndjson", [segment("l1", user_id="u1", previous_id="a9")])
+    bench.write_lines("segment/users/1.ndjson", [{"id": "u1", "email": "Ann@Shop.example", "received_at": DAY}])
     write_tsv(
         bench,
         "snowplow/events/run=1/part-0.tsv",
@@ -101,17 +94,14 @@ def web(_bench: Workbench) -> Iterator[Workbench]:
             snow("w3", 20, network_userid="n1", user_id="u2"),
         ],
     )
-    write_lines(
-        bench,
+    bench.write_lines(
         "ga4/events/events_intraday_20260601.ndjson",
         [ga4("page_view", 0), ga4("view_item", 1, items=[{"item_id": "sku-1", "item_category": "tea"}])],
     )
     bench.land()
     bench.build("+int_events__sessions")
     # The second day: a table export of Snowplow, late and repeated; GA4's day from its daily table.
-    write_lines(
-        bench,
-        "snowplow/events/export.ndjson",
+    bench.write_lines("snowplow/events/export.ndjson",
         [
             {**snow("w4", 5), "load_tstamp": f"{DAY} 12:00:00", "contexts_com_acme_thing_1": [{"size": 3}],
              "contexts_com_snowplowanalytics_snowplow_web_page_1": [{"id": "view-4"}]},

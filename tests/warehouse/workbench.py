@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -56,6 +57,12 @@ class Workbench:
 
     def write(self, world: WorldConfig, since: date | None = None, through: date | None = None) -> None:
         write_world(world, self.home.landing, self.home.truth, since=since, through=through)
+
+    def write_lines(self, name: str, records: Sequence[Mapping[str, Any]]) -> None:
+        """Writes records as newline-delimited JSON to a file of the landing zone."""
+        path = self.home.landing / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(json.dumps(record) + "\n" for record in records))
 
     def land(self, loaded_at: datetime | None = None) -> LandingReport:
         report = land(self.settings, list(load_sources(home=self.home.path).values()), loaded_at=loaded_at)

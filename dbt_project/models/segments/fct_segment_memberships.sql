@@ -214,7 +214,7 @@ redirects as (
 
     ),
 
-    -- A segment whose every stay ended as it was removed begins anew when it is declared again.
+    -- A segment that was removed and is declared again starts new stays, as a new one does.
     continued_segments as (
 
         select distinct segment from known

@@ -31,48 +31,17 @@ with events as (
 
 ),
 
-{% if is_incremental() %}
-    counted as (
+considered as (
 
-        select
-            visitor_no,
-            count(*) as event_count,
-            max(loaded_at) as loaded_at
-        from events
-        group by 1
+    select events.*
+    from events
+    {% if is_incremental() %}
+        inner join (
+            {{ changed_visitors('events', this, 'count(*)') }}
+        ) as changed on events.visitor_no = changed.visitor_no
+    {% endif %}
 
-    ),
-
-    known as (
-
-        select
-            visitor_no,
-            count(*) as event_count,
-            max(loaded_at) as loaded_at
-        from {{ this }}
-        group by 1
-
-    ),
-
-    considered as (
-
-        select events.*
-        from events
-        inner join counted on events.visitor_no = counted.visitor_no
-        left join known on events.visitor_no = known.visitor_no
-        where
-            known.event_count is null
-            or known.event_count <> counted.event_count
-            or known.loaded_at <> counted.loaded_at
-
-    ),
-{% else %}
-    considered as (
-
-        select * from events
-
-    ),
-{% endif %}
+),
 
 ordered as (
 

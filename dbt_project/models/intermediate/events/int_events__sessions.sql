@@ -20,48 +20,17 @@ with session_events as (
 
 ),
 
-{% if is_incremental() %}
-    counted as (
+considered as (
 
-        select
-            visitor_no,
-            count(*) as event_count,
-            max(loaded_at) as loaded_at
-        from session_events
-        group by 1
+    select session_events.*
+    from session_events
+    {% if is_incremental() %}
+        inner join (
+            {{ changed_visitors('session_events', this, 'sum(event_count)') }}
+        ) as changed on session_events.visitor_no = changed.visitor_no
+    {% endif %}
 
-    ),
-
-    known as (
-
-        select
-            visitor_no,
-            sum(event_count) as event_count,
-            max(loaded_at) as loaded_at
-        from {{ this }}
-        group by 1
-
-    ),
-
-    considered as (
-
-        select session_events.*
-        from session_events
-        inner join counted on session_events.visitor_no = counted.visitor_no
-        left join known on session_events.visitor_no = known.visitor_no
-        where
-            known.event_count is null
-            or known.event_count <> counted.event_count
-            or known.loaded_at <> counted.loaded_at
-
-    ),
-{% else %}
-    considered as (
-
-        select * from session_events
-
-    ),
-{% endif %}
+),
 
 events as (
 
