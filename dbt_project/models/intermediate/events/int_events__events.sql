@@ -21,7 +21,35 @@ identifiers as (
 
 ),
 
--- What trackers write where there is no id names nobody.
+arrived as (
+
+    select unioned.*
+    from unioned
+    {% if is_incremental() %}
+        left join {{ this }} as known
+            on unioned.event_id = known.event_id and unioned.loaded_at = known.loaded_at
+        where known.event_id is null
+    {% endif %}
+
+),
+
+-- The persons and devices of these events; what trackers write where there is no id names nobody.
+mentioned as (
+
+    select
+        identifier_type,
+        identifier_value
+    from arrived
+
+    union
+
+    select
+        device_type as identifier_type,
+        device_value as identifier_value
+    from arrived
+
+),
+
 placeholders as (
 
     select distinct {{ placeholder_word('value') }} as word
@@ -33,21 +61,13 @@ placeholders as (
 named as (
 
     select identifiers.*
-    from identifiers
-    left join placeholders on {{ placeholder_word('identifiers.identifier_value') }} = placeholders.word
+    from mentioned
+    inner join identifiers
+        on
+            mentioned.identifier_type = identifiers.identifier_type
+            and mentioned.identifier_value = identifiers.identifier_value
+    left join placeholders on {{ placeholder_word('mentioned.identifier_value') }} = placeholders.word
     where placeholders.word is null
-
-),
-
-arrived as (
-
-    select unioned.*
-    from unioned
-    {% if is_incremental() %}
-        left join {{ this }} as known
-            on unioned.event_id = known.event_id and unioned.loaded_at = known.loaded_at
-        where known.event_id is null
-    {% endif %}
 
 ),
 
